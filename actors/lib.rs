@@ -1,1 +1,13 @@
-//! (skeleton)
+//! The hospital's actors: one folder per concern, one file per actor.
+//!
+//! Each folder owns its mailbox, its queries and its errors, and shows the rest of the system one
+//! handle. Nothing here decides where an actor sits in the tree or how often it may restart: that
+//! is `runtime/tree.rs`. Nothing here parses HTTP: that is `runtime/front_door`.
+
+pub mod audit;
+pub mod clock;
+pub mod database;
+pub mod patient;
+pub mod plugin;
+pub mod policy;
+pub mod vault;

@@ -1,0 +1,175 @@
+//! The decision: role and purpose first, then emergency access, then the score.
+
+use super::{AccessRequest, Action, Rules, Signals, Trust, trust};
+use serde::{Deserialize, Serialize};
+
+/// Shortest reason accepted for emergency access: a word is not a reason.
+pub const BREAK_GLASS_REASON_MIN_CHARS: usize = 10;
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictKind {
+    /// Allowed.
+    Allow,
+    /// Allowed as an emergency: critical in the audit trail, to be reviewed.
+    BreakGlass,
+    /// Not yet: authenticate more strongly and ask again.
+    StepUp,
+    /// Refused.
+    Deny,
+}
+
+impl VerdictKind {
+    /// Its name in the audit trail and in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::BreakGlass => "break_glass",
+            Self::StepUp => "step_up",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// Why the answer is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Role, purpose and score suffice.
+    Trusted,
+    /// Emergency access with a reason.
+    Emergency,
+    /// The score suffices only with a stronger authentication.
+    ScoreNeedsStepUp,
+    /// The score is below every threshold.
+    ScoreTooLow,
+    /// No grant of the role covers this action on this kind.
+    RoleLacksGrant,
+    /// The role may do this, but not for this purpose.
+    PurposeNotGranted,
+    /// The credential's time is over.
+    CredentialExpired,
+    /// Emergency access without a proper reason, role or patient in focus.
+    EmergencyNotPossible,
+    /// There is no policy to decide by.
+    PolicyUnavailable,
+}
+
+impl Reason {
+    /// Its name in the audit trail and for clients.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Emergency => "emergency",
+            Self::ScoreNeedsStepUp => "score_needs_step_up",
+            Self::ScoreTooLow => "score_too_low",
+            Self::RoleLacksGrant => "role_lacks_grant",
+            Self::PurposeNotGranted => "purpose_not_granted",
+            Self::CredentialExpired => "credential_expired",
+            Self::EmergencyNotPossible => "emergency_not_possible",
+            Self::PolicyUnavailable => "policy_unavailable",
+        }
+    }
+}
+
+/// A decision with its score and its whole explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The answer.
+    pub verdict: VerdictKind,
+    /// Why.
+    pub reason: Reason,
+    /// The score and its factors.
+    pub trust: Trust,
+    /// The score from which this kind of resource is allowed.
+    pub threshold: u8,
+}
+
+impl Decision {
+    /// The refusal of a system that has no policy: fail closed.
+    #[must_use]
+    pub const fn policy_unavailable() -> Self {
+        Self {
+            verdict: VerdictKind::Deny,
+            reason: Reason::PolicyUnavailable,
+            trust: Trust {
+                score: 0,
+                factors: Vec::new(),
+            },
+            threshold: 100,
+        }
+    }
+
+    /// One line for the audit trail: reason, score against threshold, factors.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let (reason, score, threshold) = (self.reason.as_str(), self.trust.score, self.threshold);
+        format!(
+            "{reason}: score {score} of {threshold} needed ({})",
+            self.trust.explain()
+        )
+    }
+}
+
+/// Decides a request by the rules and the signals. Total: every input has an answer.
+#[must_use]
+pub fn decide(rules: &Rules, request: &AccessRequest, signals: &Signals) -> Decision {
+    let trust = trust(signals);
+    let threshold = rules.thresholds.get(&request.kind).copied();
+    let (verdict, reason) = match threshold {
+        None => (VerdictKind::Deny, Reason::PolicyUnavailable),
+        Some(_) if request.at >= request.principal.expires_at => {
+            (VerdictKind::Deny, Reason::CredentialExpired)
+        }
+        Some(_) if request.break_glass.is_some() => emergency(rules, request),
+        Some(threshold) => ordinary(rules, request, trust.score, threshold),
+    };
+    Decision {
+        verdict,
+        reason,
+        trust,
+        threshold: threshold.map_or(100, |t| t.allow),
+    }
+}
+
+fn emergency(rules: &Rules, request: &AccessRequest) -> (VerdictKind, Reason) {
+    let role_may = rules
+        .roles
+        .get(&request.principal.role)
+        .is_some_and(|rule| rule.break_glass);
+    let reason_given = request
+        .break_glass
+        .as_ref()
+        .is_some_and(|reason| reason.trim().chars().count() >= BREAK_GLASS_REASON_MIN_CHARS);
+    let one_patient = request.patient.is_some() && request.action == Action::Read;
+    if role_may && reason_given && one_patient {
+        (VerdictKind::BreakGlass, Reason::Emergency)
+    } else {
+        (VerdictKind::Deny, Reason::EmergencyNotPossible)
+    }
+}
+
+fn ordinary(
+    rules: &Rules,
+    request: &AccessRequest,
+    score: u8,
+    threshold: super::Threshold,
+) -> (VerdictKind, Reason) {
+    let (role, action, kind) = (&request.principal.role, request.action, request.kind);
+    if !rules.may(role, action, kind) {
+        return (VerdictKind::Deny, Reason::RoleLacksGrant);
+    }
+    if !rules.may_for(role, action, kind, request.purpose) {
+        return (VerdictKind::Deny, Reason::PurposeNotGranted);
+    }
+    if score >= threshold.allow {
+        (VerdictKind::Allow, Reason::Trusted)
+    } else if score >= threshold.step_up {
+        (VerdictKind::StepUp, Reason::ScoreNeedsStepUp)
+    } else {
+        (VerdictKind::Deny, Reason::ScoreTooLow)
+    }
+}
