@@ -1,0 +1,122 @@
+//! Bounds that a type cannot hold: what must be given together, and what cannot be zero.
+
+use super::Config;
+use super::error::ConfigError;
+
+/// Timeouts beyond an hour are a slip of the unit.
+const LONGEST_MS: u64 = 3_600_000;
+/// A plugin's ceilings: 512 MB and 30 s.
+const PLUGIN_MEMORY_MAX_BYTES: usize = 512 * 1024 * 1024;
+const PLUGIN_TIMEOUT_MAX_MS: u64 = 30_000;
+const PLUGIN_INSTANCES_MAX: usize = 1_024;
+const POOL_SIZE_MAX: usize = 500;
+
+/// Refuses the first value that cannot work.
+pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
+    front_door(config)?;
+    let database = &config.database;
+    between(
+        "database.pool_size",
+        database.pool_size as u64,
+        1,
+        POOL_SIZE_MAX as u64,
+    )?;
+    if database.url.is_some() != database.owner_url.is_some() {
+        return refuse(
+            "database.owner_url",
+            "must be set with `database.url`, or neither",
+        );
+    }
+    between("audit.queue", config.audit.queue as u64, 1, 1 << 20)?;
+    between("identity.leeway_s", config.identity.leeway_s, 0, 300)?;
+    if !config.admin.listen.ip().is_loopback() {
+        return refuse(
+            "admin.listen",
+            "must be a loopback address: the admin listener asks for no credentials",
+        );
+    }
+    for (name, plugin) in &config.plugins {
+        let key = |field: &str| format!("plugins.{name}.{field}");
+        between(
+            &key("instances"),
+            plugin.instances as u64,
+            1,
+            PLUGIN_INSTANCES_MAX as u64,
+        )?;
+        let memory = plugin.memory_limit_bytes as u64;
+        between(
+            &key("memory_limit_bytes"),
+            memory,
+            1 << 16,
+            PLUGIN_MEMORY_MAX_BYTES as u64,
+        )?;
+        between(
+            &key("timeout_ms"),
+            plugin.timeout_ms,
+            1,
+            PLUGIN_TIMEOUT_MAX_MS,
+        )?;
+        between(
+            &key("output_limit_bytes"),
+            plugin.output_limit_bytes as u64,
+            1,
+            memory,
+        )?;
+    }
+    Ok(())
+}
+
+fn front_door(config: &Config) -> Result<(), ConfigError> {
+    let door = &config.front_door;
+    if door.certificate.is_some() != door.private_key.is_some() {
+        return refuse(
+            "front_door.private_key",
+            "must be set with `front_door.certificate`, or neither",
+        );
+    }
+    between(
+        "front_door.body_limit_bytes",
+        door.body_limit_bytes as u64,
+        1_024,
+        1 << 30,
+    )?;
+    between(
+        "front_door.max_connections",
+        door.max_connections as u64,
+        1,
+        1 << 22,
+    )?;
+    between(
+        "front_door.max_in_flight",
+        door.max_in_flight as u64,
+        1,
+        1 << 20,
+    )?;
+    for (key, value) in [
+        ("front_door.header_timeout_ms", door.header_timeout_ms),
+        ("front_door.body_timeout_ms", door.body_timeout_ms),
+        ("front_door.handshake_timeout_ms", door.handshake_timeout_ms),
+        ("front_door.drain_timeout_ms", door.drain_timeout_ms),
+    ] {
+        between(key, value, 1, LONGEST_MS)?;
+    }
+    Ok(())
+}
+
+fn between(key: &str, value: u64, least: u64, most: u64) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let reason = format!("must be between {least} and {most}, found {value}");
+    Err(ConfigError::OutOfBounds {
+        key: key.into(),
+        reason,
+    })
+}
+
+fn refuse(key: &str, reason: &str) -> Result<(), ConfigError> {
+    Err(ConfigError::OutOfBounds {
+        key: key.into(),
+        reason: reason.into(),
+    })
+}

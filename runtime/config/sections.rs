@@ -1,0 +1,164 @@
+//! The sections of the configuration, one struct each. Units are last in the names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use figment::value::magic::RelativePathBuf;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+
+/// The HTTPS listener: where, how much, how long.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontDoor {
+    /// The address it listens on.
+    pub listen: SocketAddr,
+    /// The largest request body read; a larger one answers 413.
+    pub body_limit_bytes: usize,
+    /// From the first byte of a request to the end of its header.
+    pub header_timeout_ms: u64,
+    /// From the end of the header to the end of the body.
+    pub body_timeout_ms: u64,
+    /// From the accepted connection to the end of the TLS handshake.
+    pub handshake_timeout_ms: u64,
+    /// Connections open at once; more wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Requests being served at once; more answer 503 with `Retry-After`.
+    pub max_in_flight: usize,
+    /// What requests in flight get to finish when the runtime stops.
+    pub drain_timeout_ms: u64,
+    /// A certificate chain (PEM). Without one a development certificate is made.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM). Given with `certificate` or not at all.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub private_key: Option<PathBuf>,
+}
+
+/// The operators' listener, read-only.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// The address it listens on; loopback, because it asks for no credentials.
+    pub listen: SocketAddr,
+}
+
+/// PostgreSQL.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// The application role's connection. Without it the runtime runs its own private cluster.
+    #[serde(default, deserialize_with = "optional_secret")]
+    pub url: Option<SecretString>,
+    /// The schema owner's connection, which migrations use. Given with `url`.
+    #[serde(default, deserialize_with = "optional_secret")]
+    pub owner_url: Option<SecretString>,
+    /// Connections in the pool.
+    pub pool_size: usize,
+    /// Where `postgres` and `initdb` are. Without it `/usr/lib/postgresql/*/bin` is searched.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub binaries: Option<PathBuf>,
+}
+
+/// The audit trail.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Entries that may wait for the writer; beyond it requests are refused, never unaudited.
+    pub queue: usize,
+}
+
+/// Bearer tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// `iss` of the tokens made and accepted here.
+    pub issuer: String,
+    /// `aud` of the tokens made and accepted here.
+    pub audience: String,
+    /// How far apart the issuer's clock and ours may be.
+    pub leeway_s: u64,
+}
+
+/// What all plugins share.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginHost {
+    /// The folder that relative `wasm` names are looked up in.
+    #[serde(deserialize_with = "path")]
+    pub dir: PathBuf,
+}
+
+/// One plugin.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugin {
+    /// Its file; a relative name is looked up in `plugin_host.dir`.
+    pub wasm: PathBuf,
+    /// Capabilities; `phi:raw` shows it text before redaction.
+    #[serde(default)]
+    pub grants: Vec<String>,
+    /// Instances kept running, each its own actor.
+    #[serde(default = "one")]
+    pub instances: usize,
+    /// The guest's memory.
+    #[serde(default = "memory_limit_bytes")]
+    pub memory_limit_bytes: usize,
+    /// One call, from the outside.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u64,
+    /// What a call may answer.
+    #[serde(default = "output_limit_bytes")]
+    pub output_limit_bytes: usize,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Text for people, JSON for machines.
+    pub format: LogFormat,
+    /// A level, or directives such as `info,plantao_actors::plugin=debug`.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// One readable line an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn memory_limit_bytes() -> usize {
+    64 * 1024 * 1024
+}
+
+fn timeout_ms() -> u64 {
+    5_000
+}
+
+fn output_limit_bytes() -> usize {
+    4 * 1024 * 1024
+}
+
+/// A path, relative to the file that names it.
+pub(super) fn path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    RelativePathBuf::deserialize(from).map(|path| path.relative())
+}
+
+fn optional_path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    Option::<RelativePathBuf>::deserialize(from).map(|path| path.map(|path| path.relative()))
+}
+
+fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    Option::<String>::deserialize(from).map(|text| text.map(SecretString::from))
+}
