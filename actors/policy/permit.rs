@@ -1,0 +1,136 @@
+//! The proof that a decision was made: what a handler that touches PHI must be given.
+//!
+//! A permit has no public constructor, cannot be cloned and is consumed by the handler, so a
+//! request that skipped the decision, or uses one twice, does not compile:
+//!
+//! ```compile_fail
+//! fn forge(access: plantao_schema::access::AccessRequest) -> plantao_actors::policy::Permit {
+//!     plantao_actors::policy::Permit { access, decision: todo!(), expires_at: todo!() }
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn twice(permit: plantao_actors::policy::Permit) {
+//!     let first = permit;
+//!     let second = permit.clone();
+//! }
+//! ```
+
+use plantao_schema::access::{
+    AccessRequest, Action, Decision, Principal, Purpose, ResourceKind, VerdictKind,
+};
+use plantao_schema::id::{PatientId, RequestId, ResourceId, Tenant};
+use plantao_schema::time::Timestamp;
+
+/// How long a permit may wait for its use: longer than any request's deadline, shorter than a
+/// change of mind.
+pub const PERMIT_LIFETIME_SECONDS: i64 = 30;
+
+/// Leave to do one thing once: bound to request, principal, tenant, patient, action, purpose and
+/// expiry.
+#[derive(Debug)]
+pub struct Permit {
+    access: AccessRequest,
+    decision: Decision,
+    expires_at: Timestamp,
+}
+
+impl Permit {
+    pub(super) fn new(access: AccessRequest, decision: Decision) -> Self {
+        let lifetime = access.at.plus_seconds(PERMIT_LIFETIME_SECONDS);
+        let expires_at = lifetime.min(access.principal.expires_at);
+        Self { access, decision, expires_at }
+    }
+
+    /// The request it was given for.
+    #[must_use]
+    pub const fn access(&self) -> &AccessRequest {
+        &self.access
+    }
+
+    /// The decision that made it.
+    #[must_use]
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The request's id.
+    #[must_use]
+    pub const fn request_id(&self) -> &RequestId {
+        &self.access.request_id
+    }
+
+    /// Who may.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.access.principal
+    }
+
+    /// In which institution.
+    #[must_use]
+    pub const fn tenant(&self) -> &Tenant {
+        &self.access.principal.tenant
+    }
+
+    /// On whose data, when the request named the patient.
+    #[must_use]
+    pub const fn patient(&self) -> Option<&PatientId> {
+        self.access.patient.as_ref()
+    }
+
+    /// May do what.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.access.action
+    }
+
+    /// On what kind.
+    #[must_use]
+    pub const fn resource_kind(&self) -> ResourceKind {
+        self.access.kind
+    }
+
+    /// On which one, when the request named it.
+    #[must_use]
+    pub const fn resource_id(&self) -> Option<&ResourceId> {
+        self.access.resource.as_ref()
+    }
+
+    /// For what.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.access.purpose
+    }
+
+    /// Until when.
+    #[must_use]
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// Whether it was given as emergency access.
+    #[must_use]
+    pub fn is_break_glass(&self) -> bool {
+        self.decision.verdict == VerdictKind::BreakGlass
+    }
+}
+
+/// A decision that is not a permit, with the request it answers, for the audit trail.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What was asked.
+    pub access: AccessRequest,
+    /// What was decided, and why.
+    pub decision: Decision,
+}
+
+/// What the policy answers.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Do it.
+    Permit(Permit),
+    /// Authenticate more strongly first.
+    StepUp(Refusal),
+    /// No.
+    Denial(Refusal),
+}

@@ -1,0 +1,89 @@
+//! For tests of other folders: a policy that knows a few roles, and permits made by a real decision.
+
+use super::{DutyHours, Policy, PolicySettings, Verdict};
+use crate::policy::Permit;
+use plantao_schema::access::{
+    AccessRequest, Action, DevicePosture, Grant, Principal, Purpose, ResourceKind, Role, RoleRule,
+    Rules, Threshold,
+};
+use plantao_schema::id::{PrincipalId, RequestId, Tenant};
+use plantao_schema::time::Timestamp;
+use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// The address tests come from.
+pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Settings in which `tester` may do everything and `nobody` nothing.
+#[must_use]
+pub fn settings() -> PolicySettings {
+    let grants = ResourceKind::ALL
+        .iter()
+        .map(|&on| Grant { on, actions: Action::ALL.to_vec(), purposes: Purpose::ALL.to_vec() })
+        .collect();
+    let threshold = Threshold { allow: 60, step_up: 40 };
+    let roles = [("tester", RoleRule { break_glass: true, grants }), ("nobody", RoleRule::default())];
+    PolicySettings {
+        trusted_networks: ["127.0.0.0/8"].iter().filter_map(|block| block.parse().ok()).collect(),
+        threat_networks: Vec::new(),
+        duty_hours: DutyHours { from: 0, until: 0, utc_offset_hours: -3 },
+        rules: Rules {
+            thresholds: ResourceKind::ALL.iter().map(|&kind| (kind, threshold)).collect(),
+            roles: roles
+                .into_iter()
+                .filter_map(|(name, rule)| Role::parse(name).ok().map(|role| (role, rule)))
+                .collect::<BTreeMap<_, _>>(),
+        },
+    }
+}
+
+/// A request by `tester` of tenant `demo`, fresh at `at`.
+///
+/// # Panics
+/// Never: its names are valid.
+#[must_use]
+pub fn access(action: Action, kind: ResourceKind, at: Timestamp) -> AccessRequest {
+    #[expect(clippy::expect_used, reason = "literals that parse")]
+    let principal = Principal {
+        id: PrincipalId::parse("tester").expect("valid"),
+        tenant: Tenant::parse("demo").expect("valid"),
+        role: Role::parse("tester").expect("valid"),
+        device: DevicePosture::Managed,
+        multi_factor: true,
+        authenticated_at: at,
+        expires_at: at.plus_seconds(3_600),
+    };
+    #[expect(clippy::expect_used, reason = "a literal that parses")]
+    let request_id = RequestId::parse("test-request").expect("valid");
+    AccessRequest {
+        request_id,
+        principal,
+        action,
+        kind,
+        resource: None,
+        patient: None,
+        purpose: Purpose::Treatment,
+        break_glass: None,
+        at,
+    }
+}
+
+/// A permit for a request, from a real engine under a real supervisor.
+///
+/// # Panics
+/// When the engine cannot start or refuses.
+#[expect(clippy::panic, clippy::expect_used, reason = "a test cannot go on without its permit")]
+pub async fn permit(access: AccessRequest) -> Permit {
+    let policy = Policy::new(settings()).expect("valid rules");
+    let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(1, Duration::from_secs(5)))
+        .child(super::child(&policy));
+    let tree = Tree::start("policy-testing", spec).await.expect("the engine starts");
+    let verdict = policy.decide(access, HERE);
+    tree.shutdown().await;
+    match verdict {
+        Verdict::Permit(permit) => permit,
+        other => panic!("refused: {other:?}"),
+    }
+}
