@@ -1,0 +1,99 @@
+//! How many restarts are too many.
+//!
+//! One list per supervisor, whichever child restarts; a group restart counts once and every
+//! retry again. The window is inclusive, as OTP counts: a restart exactly one period old still
+//! counts.
+
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// At most `restarts` within `period`; one more and the supervisor gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Intensity {
+    /// Restarts allowed within the period.
+    pub restarts: u32,
+    /// Length of the sliding window.
+    pub period: Duration,
+}
+
+impl Intensity {
+    /// At most `restarts` within `period`.
+    pub const fn new(restarts: u32, period: Duration) -> Self {
+        Self { restarts, period }
+    }
+}
+
+/// The restarts that still count, oldest first; times are measured from a common start.
+#[derive(Debug)]
+pub(crate) struct Window {
+    intensity: Intensity,
+    restarts: VecDeque<Duration>,
+}
+
+impl Window {
+    pub(crate) fn new(intensity: Intensity) -> Self {
+        Self { intensity, restarts: VecDeque::new() }
+    }
+
+    /// Counts a restart; false when it is one too many.
+    pub(crate) fn allow(&mut self, now: Duration) -> bool {
+        self.restarts.push_back(now);
+        self.count(now) <= self.intensity.restarts
+    }
+
+    /// Restarts that count at `now`; forgets older ones, so that each is looked at once.
+    pub(crate) fn count(&mut self, now: Duration) -> u32 {
+        let period = self.intensity.period;
+        while self.restarts.front().is_some_and(|&at| now.saturating_sub(at) > period) {
+            self.restarts.pop_front();
+        }
+        u32::try_from(self.restarts.len()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_restart_exactly_one_period_old_still_counts() {
+        let mut window = Window::new(Intensity::new(1, 5 * SECOND));
+        assert!(window.allow(SECOND));
+        assert!(!window.allow(6 * SECOND));
+    }
+
+    #[test]
+    fn a_restart_older_than_the_period_is_forgotten() {
+        let mut window = Window::new(Intensity::new(1, 5 * SECOND));
+        assert!(window.allow(SECOND));
+        assert!(window.allow(6 * SECOND + Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn no_restart_is_allowed_at_intensity_zero() {
+        assert!(!Window::new(Intensity::new(0, SECOND)).allow(SECOND));
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_agrees_with_keeping_every_restart(
+            restarts in 0u32..6,
+            period_ms in 0u64..50,
+            gaps_ms in prop::collection::vec(0u64..20, 1..200),
+        ) {
+            let period = Duration::from_millis(period_ms);
+            let mut window = Window::new(Intensity::new(restarts, period));
+            let (mut now, mut all) = (Duration::ZERO, Vec::new());
+            for gap in gaps_ms {
+                now += Duration::from_millis(gap);
+                all.push(now);
+                let counted = all.iter().filter(|&&at| now - at <= period).count();
+                prop_assert_eq!(window.allow(now), counted <= restarts as usize);
+            }
+        }
+    }
+}

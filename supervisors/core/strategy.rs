@@ -1,0 +1,60 @@
+//! Which children an exit takes along.
+
+use serde::Serialize;
+
+/// How a supervisor answers the exit of a child that is to be restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// That child alone: children do not depend on each other.
+    OneForOne,
+    /// All children: they depend on each other.
+    OneForAll,
+    /// That child and those started after it: later ones depend on earlier ones.
+    RestForOne,
+}
+
+impl Strategy {
+    /// First child, in start order, of the group that the exit of `child` takes along; `None`
+    /// when the child is restarted alone. The group always reaches to the last child.
+    pub(crate) fn group_from(self, child: usize) -> Option<usize> {
+        match self {
+            Self::OneForOne => None,
+            Self::OneForAll => Some(0),
+            Self::RestForOne => Some(child),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, word for word: which children restart when `failed` does.
+    fn naive(strategy: Strategy, failed: usize, children: usize) -> Vec<usize> {
+        (0..children)
+            .filter(|&child| match strategy {
+                Strategy::OneForOne => child == failed,
+                Strategy::OneForAll => true,
+                Strategy::RestForOne => child >= failed,
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn groups_are_those_of_the_definition(
+            strategy in prop_oneof![
+                Just(Strategy::OneForOne), Just(Strategy::OneForAll), Just(Strategy::RestForOne)
+            ],
+            (children, failed) in (1usize..40).prop_flat_map(|n| (Just(n), 0..n)),
+        ) {
+            let group: Vec<usize> = match strategy.group_from(failed) {
+                None => vec![failed],
+                Some(from) => (from..children).collect(),
+            };
+            prop_assert_eq!(group, naive(strategy, failed, children));
+        }
+    }
+}
