@@ -1,0 +1,10 @@
+//! What the runtime says of itself: logs for people and machines, metrics for Prometheus.
+//!
+//! Refused: PHI in either. Logs carry pseudonymous identifiers and never a panic's payload, which
+//! may quote its input; metric labels are closed sets, so that nobody's name becomes a time series.
+
+mod logs;
+mod metrics;
+
+pub use self::logs::{LogError, init};
+pub use self::metrics::{Metrics, PluginCall};
