@@ -5,10 +5,6 @@ use super::error::ConfigError;
 
 /// Timeouts beyond an hour are a slip of the unit.
 const LONGEST_MS: u64 = 3_600_000;
-/// A plugin's ceilings: 512 MB and 30 s.
-const PLUGIN_MEMORY_MAX_BYTES: usize = 512 * 1024 * 1024;
-const PLUGIN_TIMEOUT_MAX_MS: u64 = 30_000;
-const PLUGIN_INSTANCES_MAX: usize = 1_024;
 const POOL_SIZE_MAX: usize = 500;
 
 /// Refuses the first value that cannot work.
@@ -36,33 +32,26 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
         );
     }
     for (name, plugin) in &config.plugins {
-        let key = |field: &str| format!("plugins.{name}.{field}");
-        between(
-            &key("instances"),
-            plugin.instances as u64,
-            1,
-            PLUGIN_INSTANCES_MAX as u64,
-        )?;
-        let memory = plugin.memory_limit_bytes as u64;
-        between(
-            &key("memory_limit_bytes"),
-            memory,
-            1 << 16,
-            PLUGIN_MEMORY_MAX_BYTES as u64,
-        )?;
-        between(
-            &key("timeout_ms"),
-            plugin.timeout_ms,
-            1,
-            PLUGIN_TIMEOUT_MAX_MS,
-        )?;
-        between(
-            &key("output_limit_bytes"),
-            plugin.output_limit_bytes as u64,
-            1,
-            memory,
-        )?;
+        plugin
+            .spec(name)
+            .check()
+            .map_err(|error| ConfigError::OutOfBounds {
+                key: format!("plugins.{name}"),
+                reason: format!("cannot be run: {error}"),
+            })?;
     }
+    config
+        .policy
+        .rules
+        .validate()
+        .map_err(|error| ConfigError::OutOfBounds {
+            key: "policy.rules".into(),
+            reason: error.to_string(),
+        })?;
+    crate::telemetry::filter(&config.log.level).map_err(|error| ConfigError::OutOfBounds {
+        key: "log.level".into(),
+        reason: error.to_string(),
+    })?;
     Ok(())
 }
 

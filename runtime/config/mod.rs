@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use figment::value::Dict as PolicySettings;
+use plantao_actors::policy::PolicySettings;
 use serde::Deserialize;
 
 pub use self::error::ConfigError;

@@ -1,9 +1,12 @@
 //! The sections of the configuration, one struct each. Units are last in the names.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use figment::value::magic::RelativePathBuf;
+use plantao_actors::plugin::{Grant, PluginSpec};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
@@ -72,6 +75,8 @@ pub struct Audit {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
+    /// The institution that runs this node: what happens to the node itself is audited there.
+    pub tenant: plantao_schema::id::Tenant,
     /// `iss` of the tokens made and accepted here.
     pub issuer: String,
     /// `aud` of the tokens made and accepted here.
@@ -89,7 +94,7 @@ pub struct PluginHost {
     pub dir: PathBuf,
 }
 
-/// One plugin.
+/// One plugin. What is not given is the plugin host's default.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plugin {
@@ -97,19 +102,41 @@ pub struct Plugin {
     pub wasm: PathBuf,
     /// Capabilities; `phi:raw` shows it text before redaction.
     #[serde(default)]
-    pub grants: Vec<String>,
-    /// Instances kept running, each its own actor.
-    #[serde(default = "one")]
-    pub instances: usize,
+    pub grants: BTreeSet<Grant>,
+    /// Calls that run at once, each in its own actor.
+    pub instances: Option<usize>,
+    /// Calls that may wait for an instance.
+    pub queue: Option<usize>,
     /// The guest's memory.
-    #[serde(default = "memory_limit_bytes")]
-    pub memory_limit_bytes: usize,
-    /// One call, from the outside.
-    #[serde(default = "timeout_ms")]
-    pub timeout_ms: u64,
+    pub memory_bytes: Option<usize>,
+    /// One call, instantiation included.
+    pub timeout_ms: Option<u64>,
+    /// What a call may be given.
+    pub input_bytes: Option<usize>,
     /// What a call may answer.
-    #[serde(default = "output_limit_bytes")]
-    pub output_limit_bytes: usize,
+    pub output_bytes: Option<usize>,
+    /// What the guest reads through `config_get`. Never PHI.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+}
+
+impl Plugin {
+    /// What the plugin host is told.
+    pub fn spec(&self, name: &str) -> PluginSpec {
+        let mut spec = PluginSpec::new(name, &self.wasm);
+        spec.grants = self.grants.clone();
+        spec.instances = self.instances.unwrap_or(spec.instances);
+        spec.queue = self.queue.unwrap_or(spec.queue);
+        spec.config = self.config.clone();
+        let limits = &mut spec.limits;
+        limits.memory_bytes = self.memory_bytes.unwrap_or(limits.memory_bytes);
+        limits.timeout = self
+            .timeout_ms
+            .map_or(limits.timeout, Duration::from_millis);
+        limits.input_bytes = self.input_bytes.unwrap_or(limits.input_bytes);
+        limits.output_bytes = self.output_bytes.unwrap_or(limits.output_bytes);
+        spec
+    }
 }
 
 /// Logs.
@@ -132,22 +159,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object an event.
     Json,
-}
-
-fn one() -> usize {
-    1
-}
-
-fn memory_limit_bytes() -> usize {
-    64 * 1024 * 1024
-}
-
-fn timeout_ms() -> u64 {
-    5_000
-}
-
-fn output_limit_bytes() -> usize {
-    4 * 1024 * 1024
 }
 
 /// A path, relative to the file that names it.

@@ -10,8 +10,8 @@ use crate::config::{Log, LogFormat};
 /// Why there are no logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
-    /// `log.level` is neither a level nor directives.
-    #[error("`log.level` is neither a level nor a list of directives: {reason}")]
+    /// The level is neither a level nor directives.
+    #[error("is neither a level nor a list of directives: {reason}")]
     BadLevel {
         /// What the parser said.
         reason: String,
@@ -81,8 +81,8 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_is_none_is_refused_by_key() {
+    fn a_level_that_is_none_is_refused() {
         let said = filter("plantao=loud").unwrap_err().to_string();
-        assert!(said.contains("`log.level`"), "{said}");
+        assert!(said.contains("directives"), "{said}");
     }
 }

@@ -6,5 +6,6 @@
 mod logs;
 mod metrics;
 
+pub(crate) use self::logs::filter;
 pub use self::logs::{LogError, init};
 pub use self::metrics::{Metrics, PluginCall};
