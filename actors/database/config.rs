@@ -1,0 +1,213 @@
+//! Where PostgreSQL is and as whom each part of the system speaks to it.
+//!
+//! Refuses to print a URL: it may hold a password. Every session that is made from here finds the
+//! schema by `search_path`, has a statement timeout, and runs in the role of its part.
+
+use super::postgres::{Layout, PostgresError};
+use super::{CONNECT_DEADLINE, STATEMENT_DEADLINE};
+use secrecy::{ExposeSecret, SecretString};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio_postgres::Config;
+
+/// Connections kept by one node: more than 20 is slower on a small machine, not faster.
+pub const DEFAULT_POOL_SIZE: usize = 20;
+
+/// How long unacknowledged bytes may stay on a TCP connection before it counts as lost. A pool
+/// that only asks whether a socket is closed would hand out half-open ones for minutes.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A forgotten transaction holds locks; the server ends it.
+const IDLE_IN_TRANSACTION_MS: u64 = 30_000;
+
+/// The private cluster that this process runs itself.
+#[derive(Clone, Debug)]
+pub struct EmbeddedConfig {
+    /// The state directory; the cluster lives in it when the server's user can enter it.
+    pub state_dir: PathBuf,
+    /// Where `postgres` and `initdb` are; found under `/usr/lib/postgresql` otherwise.
+    pub bin_dir: Option<PathBuf>,
+    /// Server settings on top of the built-in ones, such as `shared_buffers`.
+    pub settings: Vec<(String, String)>,
+}
+
+/// Which PostgreSQL to use. Exactly one of `embedded` and `url` is expected.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    /// The private cluster, when there is no `url`.
+    pub embedded: Option<EmbeddedConfig>,
+    /// A server run by someone else.
+    pub url: Option<SecretString>,
+    /// A login that may own the schema, when that of `url` may not.
+    pub owner_url: Option<SecretString>,
+    /// How many connections requests share.
+    pub pool_size: usize,
+    /// The database inside the embedded cluster.
+    pub database: String,
+}
+
+/// Why no connection can even be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseConfigError {
+    /// Neither an embedded cluster nor a URL.
+    #[error("no database is configured: set `database.url`, or leave it out to run a private one")]
+    Missing,
+    /// A URL that is not one.
+    #[error("`{key}` is not a PostgreSQL URL (postgres://user@host/database)")]
+    Url {
+        /// Which setting.
+        key: &'static str,
+    },
+    /// The private cluster has no place to live.
+    #[error(transparent)]
+    Embedded(#[from] PostgresError),
+}
+
+/// Which part of the system connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// Migrations: makes roles, then becomes the owner of the schema.
+    Owner,
+    /// Requests.
+    Application,
+    /// The audit writer.
+    Audit,
+}
+
+impl Login {
+    const fn role(self) -> &'static str {
+        match self {
+            // It has to be itself first: only then can it make the role that it becomes.
+            Self::Owner => "none",
+            Self::Application => "plantao_app",
+            Self::Audit => "plantao_audit",
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// A private cluster under a state directory.
+    #[must_use]
+    pub fn embedded(state_dir: impl Into<PathBuf>) -> Self {
+        let embedded =
+            EmbeddedConfig { state_dir: state_dir.into(), bin_dir: None, settings: Vec::new() };
+        Self {
+            embedded: Some(embedded),
+            url: None,
+            owner_url: None,
+            pool_size: DEFAULT_POOL_SIZE,
+            database: "plantao".to_owned(),
+        }
+    }
+
+    /// A server run by someone else.
+    #[must_use]
+    pub fn external(url: SecretString, owner_url: Option<SecretString>) -> Self {
+        Self {
+            embedded: None,
+            url: Some(url),
+            owner_url,
+            pool_size: DEFAULT_POOL_SIZE,
+            database: String::new(),
+        }
+    }
+
+    /// How `login` connects.
+    ///
+    /// # Errors
+    /// [`DatabaseConfigError`] when the configuration names no server.
+    pub fn connection(&self, login: Login) -> Result<Config, DatabaseConfigError> {
+        let mut config = match (&self.url, &self.embedded) {
+            (Some(url), _) => self.external_connection(url, login)?,
+            (None, Some(embedded)) => {
+                let layout = Layout::of(embedded)?;
+                let user = if login == Login::Owner { SUPERUSER } else { login.role() };
+                let mut config = Config::new();
+                config.host_path(&layout.socket_dir).user(user).dbname(&self.database);
+                config
+            }
+            (None, None) => return Err(DatabaseConfigError::Missing),
+        };
+        let timeout_ms = STATEMENT_DEADLINE.as_millis();
+        let limits = match login {
+            // A migration takes as long as it takes.
+            Login::Owner => String::new(),
+            _ => format!(
+                " -c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} \
+                 -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+            ),
+        };
+        let given = config.get_options().unwrap_or_default();
+        let role = login.role();
+        // A commit that is answered is on disk, whatever the server's own default.
+        let options = format!(
+            "{given} -c search_path=plantao -c role={role} -c synchronous_commit=on{limits}"
+        );
+        config
+            .options(options.trim_start())
+            .application_name("plantao")
+            .connect_timeout(CONNECT_DEADLINE)
+            .tcp_user_timeout(TCP_USER_TIMEOUT);
+        Ok(config)
+    }
+
+    fn external_connection(
+        &self,
+        url: &SecretString,
+        login: Login,
+    ) -> Result<Config, DatabaseConfigError> {
+        let (key, url) = match (login, &self.owner_url) {
+            // The writer's role is one that a login for requests should not be able to take.
+            (Login::Owner | Login::Audit, Some(owner)) => ("database.owner_url", owner),
+            _ => ("database.url", url),
+        };
+        url.expose_secret().parse().map_err(|_| DatabaseConfigError::Url { key })
+    }
+
+    /// How the embedded cluster's own database is reached, in which others are made.
+    pub(super) fn maintenance(&self) -> Result<Option<Config>, DatabaseConfigError> {
+        let Some(embedded) = self.embedded.as_ref().filter(|_| self.url.is_none()) else {
+            return Ok(None);
+        };
+        let mut config = Config::new();
+        let socket_dir = Layout::of(embedded)?.socket_dir;
+        config.host_path(socket_dir).user(SUPERUSER).dbname("postgres");
+        config.connect_timeout(CONNECT_DEADLINE);
+        Ok(Some(config))
+    }
+}
+
+/// The embedded cluster's own superuser, reachable only through a directory closed to others.
+pub(super) const SUPERUSER: &str = "postgres";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_login_takes_a_role_for_each_part() {
+        let url = SecretString::from("postgres://one:secret@db.example/hospital");
+        let config = DatabaseConfig::external(url, None);
+        let app = config.connection(Login::Application).unwrap();
+        assert!(app.get_options().unwrap().contains("-c role=plantao_app"));
+        assert_eq!(app.get_user(), Some("one"));
+        let audit = config.connection(Login::Audit).unwrap();
+        assert!(audit.get_options().unwrap().contains("-c role=plantao_audit"));
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_url_that_is_not_one_is_named_by_its_key_only() {
+        let config = DatabaseConfig::external(SecretString::from("http://hunter2"), None);
+        let error = config.connection(Login::Application).unwrap_err().to_string();
+        assert!(error.contains("database.url") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn without_any_server_the_error_says_what_to_set() {
+        let mut config = DatabaseConfig::embedded("/nowhere");
+        config.embedded = None;
+        let error = config.connection(Login::Owner).unwrap_err().to_string();
+        assert!(error.contains("database.url"), "{error}");
+    }
+}

@@ -1,0 +1,48 @@
+//! PostgreSQL as the hospital's actors see it: one handle, one scope per statement, typed errors.
+//!
+//! Owns the connections, the schema's version and, unless a URL is configured, the server process
+//! itself. Refuses a statement without a [`Scope`]: row-level security then shows no row at all.
+//!
+//! - [`PostgresServer`](postgres): the private cluster, a supervised operating-system process.
+//! - [`pool`](pool_child): the connections, which wait for the server and migrate its schema.
+//! - [`Database`]: what the other folders hold. [`Transaction`]: what a change runs in.
+//!
+//! PHI: rows pass through here. Purpose, legal basis and retention are those of the folder that
+//! asks; access is bound by row-level security to the tenant of the permit; record bodies arrive
+//! sealed (see [`crate::vault`]); neither statements nor parameters nor server messages are logged.
+
+mod config;
+mod error;
+mod handle;
+mod migrations;
+mod pool;
+pub mod postgres;
+mod scope;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod transaction;
+
+pub use config::{
+    DEFAULT_POOL_SIZE, DatabaseConfig, DatabaseConfigError, EmbeddedConfig, Login,
+};
+pub use error::DatabaseError;
+pub use handle::Database;
+pub use migrations::MigrationError;
+pub(crate) use pool::Session;
+pub use pool::{PoolError, pool_child};
+pub use postgres::server_child;
+pub use scope::Scope;
+use std::time::Duration;
+pub use tokio_postgres::types::ToSql;
+pub use tokio_postgres::{Row, types};
+pub use transaction::{Params, Transaction};
+
+/// The longest that one statement may take, on either side of the wire. Ordinary ones take
+/// milliseconds; what waits longer than this is a fault, and its caller has other work.
+pub const STATEMENT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The longest wait for a connection of the pool to become free.
+pub const POOL_WAIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The longest that making a connection may take.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(3);

@@ -1,0 +1,161 @@
+//! Where a private cluster lives and as whom it runs.
+//!
+//! PostgreSQL refuses to run as root, and the user that it runs as under root cannot enter root's
+//! home: then the data goes to the machine's own place for it, and that is said aloud. A socket's
+//! path is limited to 107 bytes, so sockets live in a short directory named by a digest of the
+//! state directory. Both are pure functions of the state directory, so that every part of the
+//! system finds the server without asking.
+
+use super::PostgresError;
+use crate::database::EmbeddedConfig;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The user that Debian's packages create, and its group.
+pub(super) const SERVER_USER: &str = "postgres";
+
+/// What a socket's path may measure: `sun_path` is 108 bytes, one of them the terminator.
+const SOCKET_PATH_MAX: usize = 107;
+const SOCKET_NAME: &str = "/.s.PGSQL.5432.lock";
+
+/// Clusters that cannot live in their state directory.
+const CLUSTERS: &str = "/var/lib/plantao/clusters";
+
+/// The places of one private cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The state directory, absolute.
+    pub state_dir: PathBuf,
+    /// PostgreSQL's data directory.
+    pub data_dir: PathBuf,
+    /// The directory of its Unix socket.
+    pub socket_dir: PathBuf,
+    /// The user to run as, when this process is root.
+    pub(super) server: Option<ServerUser>,
+}
+
+/// A user and group by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ServerUser {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+impl Layout {
+    /// The places for a configuration.
+    ///
+    /// # Errors
+    /// [`PostgresError::NoUser`] when this process is root and the server's user does not exist;
+    /// [`PostgresError::Directory`] when the state directory cannot be named.
+    pub fn of(config: &EmbeddedConfig) -> Result<Self, PostgresError> {
+        let state_dir = absolute(&config.state_dir)?;
+        let digest = digest(&state_dir);
+        let me = rustix::process::geteuid();
+        if !me.is_root() {
+            let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+            let socket_dir = user_socket_dir(runtime.as_deref(), me.as_raw(), &digest);
+            let data_dir = state_dir.join("postgres");
+            return Ok(Self { state_dir, data_dir, socket_dir, server: None });
+        }
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let server = user_of(&passwd, SERVER_USER).ok_or(PostgresError::NoUser)?;
+        let data_dir = if enterable(&state_dir, server) {
+            state_dir.join("postgres")
+        } else {
+            Path::new(CLUSTERS).join(&digest)
+        };
+        let socket_dir = Path::new("/run/plantao").join(&digest);
+        Ok(Self { state_dir, data_dir, socket_dir, server: Some(server) })
+    }
+
+    /// Whether the data had to leave the state directory.
+    #[must_use]
+    pub fn is_displaced(&self) -> bool {
+        !self.data_dir.starts_with(&self.state_dir)
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, PostgresError> {
+    let made = fs::create_dir_all(path).and_then(|()| fs::canonicalize(path));
+    made.map_err(|source| PostgresError::Directory { path: path.to_owned(), source })
+}
+
+/// Twelve hexadecimal digits of SHA-256: short, and no two state directories share them.
+fn digest(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn user_socket_dir(runtime: Option<&Path>, uid: u32, digest: &str) -> PathBuf {
+    let own = runtime.filter(|dir| dir.is_absolute() && dir.is_dir());
+    let fitting = own.map(|dir| dir.join("plantao").join(digest)).filter(|dir| {
+        dir.as_os_str().len().saturating_add(SOCKET_NAME.len()) <= SOCKET_PATH_MAX
+    });
+    fitting.unwrap_or_else(|| PathBuf::from(format!("/tmp/plantao-{uid}-{digest}")))
+}
+
+/// A user's numbers from the text of `/etc/passwd`.
+fn user_of(passwd: &str, name: &str) -> Option<ServerUser> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next() != Some(name) {
+            return None;
+        }
+        let uid = fields.nth(1)?.parse().ok()?;
+        let gid = fields.next()?.parse().ok()?;
+        Some(ServerUser { uid, gid })
+    })
+}
+
+/// Whether `user` may pass through every directory down to and including `path`.
+fn enterable(path: &Path, user: ServerUser) -> bool {
+    path.ancestors().all(|dir| {
+        fs::metadata(dir).is_ok_and(|found| {
+            let (uid, gid, mode) = (found.uid(), found.gid(), found.mode());
+            let bit = match () {
+                () if uid == user.uid => 0o100,
+                () if gid == user.gid => 0o010,
+                () => 0o001,
+            };
+            mode & bit != 0
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_users_numbers_come_from_passwd() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\npostgres:x:101:104:PG:/var:/bin/sh\n";
+        assert_eq!(user_of(passwd, "postgres"), Some(ServerUser { uid: 101, gid: 104 }));
+        assert_eq!(user_of(passwd, "post"), None);
+    }
+
+    #[test]
+    fn a_long_runtime_directory_gives_way_to_a_short_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = dir.path().join("x".repeat(100));
+        fs::create_dir(&long).unwrap();
+        let chosen = user_socket_dir(Some(&long), 1000, "abcdef");
+        assert_eq!(chosen, Path::new("/tmp/plantao-1000-abcdef"));
+        let short = user_socket_dir(Some(dir.path()), 1000, "abcdef");
+        assert!(short.starts_with(dir.path()));
+    }
+
+    #[test]
+    fn a_closed_directory_on_the_way_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("state");
+        fs::create_dir(&inner).unwrap();
+        let stranger = ServerUser { uid: 64_999, gid: 64_999 };
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(enterable(&inner, stranger));
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(!enterable(&inner, stranger));
+    }
+}

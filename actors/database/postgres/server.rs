@@ -1,0 +1,173 @@
+//! `PostgresServer`: the actor that owns the private cluster's process.
+//!
+//! It prepares the disk, stops an orphan, starts the server and watches it. An exit that it did not
+//! ask for is its own failure, so that its supervisor restarts both together. Started means
+//! listening: a server that is still recovering refuses sessions by itself, and recovery may take
+//! longer than any start timeout should.
+//!
+//! Assumes a permanent restart and a shutdown timeout of at least [`STOP_DEADLINE`] plus
+//! [`QUIT_DEADLINE`]. Lost on restart: every session; nothing that was committed.
+
+use super::cluster::{Cluster, ClusterLock, server_command};
+use super::orphan::stop_orphan;
+use super::process::Process;
+use super::{PostgresError, settings};
+use crate::database::EmbeddedConfig;
+use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Shutdown};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use rustix::process::Signal;
+use std::process::Command;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a server may take to listen, new attempts included. Initialisation is not counted.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Initialisation on a slow disk, an orphan's shutdown and the start itself.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// SIGINT ends sessions and writes a checkpoint: tens of milliseconds, seconds on a slow disk.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(15);
+
+/// SIGQUIT writes nothing; what is left then is killed.
+pub const QUIT_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Between looks at a server that is starting, and between attempts: backends of a server that was
+/// killed hold its shared memory for a moment longer.
+const POLL: Duration = Duration::from_millis(5);
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// The private cluster as a child.
+#[must_use]
+pub fn server_child(config: EmbeddedConfig) -> ChildSpec {
+    let handle = Handle::<Exited>::new(Limits::in_flight(4));
+    let notices = handle.clone();
+    ChildSpec::worker("postgres", &handle, move || {
+        (PostgresServer, (config.clone(), notices.clone()))
+    })
+    .start_timeout(START_TIMEOUT)
+    .shutdown(Shutdown::Timeout(STOP_DEADLINE + QUIT_DEADLINE + Duration::from_secs(2)))
+}
+
+/// The process is gone, and nobody asked it to go.
+pub(super) struct Exited {
+    how: String,
+}
+
+struct PostgresServer;
+
+/// The process, the task that waits for its end, and the lock, freed last.
+struct Running {
+    watcher: JoinHandle<()>,
+    process: Process,
+    _lock: ClusterLock,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+impl Actor for PostgresServer {
+    type Msg = Envelope<Exited>;
+    type State = Running;
+    type Arguments = (EmbeddedConfig, Handle<Exited>);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        (config, notices): Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let settings = config.settings.clone();
+        let prepared = tokio::task::spawn_blocking(move || Cluster::prepare(&config)).await?;
+        let cluster = prepared?;
+        stop_orphan(&cluster.layout.data_dir).await;
+        let process = start(&cluster, &settings).await?;
+        let exited = process.exited();
+        let watcher = tokio::spawn(async move {
+            let how = exited.await;
+            if notices.cast(Exited { how }).is_err() {
+                // Not bound yet, or full: ending is all that matters.
+                myself.stop(Some("the database server exited".to_owned()));
+            }
+        });
+        Ok(Running { watcher, process, _lock: cluster.lock })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        _state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (Exited { how }, _in_flight) = message.open();
+        Err(PostgresError::Exited { how }.into())
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.watcher.abort();
+        stop(&state.process).await;
+        Ok(())
+    }
+}
+
+/// Starts the server and waits until it listens, trying again while a predecessor lets go.
+pub(super) async fn start(
+    cluster: &Cluster,
+    settings: &[(String, String)],
+) -> Result<Process, PostgresError> {
+    let socket = cluster.layout.socket_dir.join(".s.PGSQL.5432");
+    let deadline = Instant::now() + START_DEADLINE;
+    loop {
+        let process = Process::spawn(command(cluster, settings))
+            .map_err(|source| PostgresError::spawn("setpriv", source))?;
+        let how = loop {
+            if let Some(how) = process.ended() {
+                break how;
+            }
+            if UnixStream::connect(&socket).await.is_ok() {
+                let pid = process.pid().map(|pid| pid.as_raw_nonzero().get());
+                tracing::info!(pid, "database server listening");
+                return Ok(process);
+            }
+            if Instant::now() > deadline {
+                stop(&process).await;
+                return Err(PostgresError::Silent { waited: START_DEADLINE });
+            }
+            sleep(POLL).await;
+        };
+        if Instant::now() > deadline {
+            return Err(PostgresError::Exited { how });
+        }
+        sleep(RETRY_PAUSE).await;
+    }
+}
+
+fn command(cluster: &Cluster, settings: &[(String, String)]) -> Command {
+    let mut command = server_command(&cluster.layout, &cluster.binaries.program("postgres"));
+    command.arg("-D").arg(&cluster.layout.data_dir);
+    for (name, value) in settings::all(&cluster.layout.socket_dir, settings) {
+        command.arg("-c").arg(format!("{name}={value}"));
+    }
+    command
+}
+
+/// The fast shutdown, then the immediate one, then none.
+pub(super) async fn stop(process: &Process) {
+    process.signal(Signal::INT);
+    if timeout(STOP_DEADLINE, process.exited()).await.is_ok() {
+        return;
+    }
+    tracing::warn!("the database server did not stop in time");
+    process.signal(Signal::QUIT);
+    if timeout(QUIT_DEADLINE, process.exited()).await.is_err() {
+        process.signal(Signal::KILL);
+    }
+}

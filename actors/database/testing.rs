@@ -1,0 +1,108 @@
+//! A real PostgreSQL for tests: one private cluster per test binary, one database per test.
+//!
+//! The cluster has durability against power loss switched off and everything else as in production,
+//! roles and row-level security included. It ends with the test binary (the kernel sends the
+//! server its shutdown), and the next binary sweeps the directory that the last one left.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot start has failed")]
+
+use super::handle::Live;
+use super::pool::{Session, create_database, live_pool, prepare_schema};
+use super::postgres::testing::TestCluster;
+use super::{Database, DatabaseConfig, Login};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use tokio_postgres::Client;
+
+const TEMPLATE: &str = "plantao_template";
+
+/// A migrated database of its own and a live pool on it. Drop it last.
+pub struct TestDatabase {
+    config: DatabaseConfig,
+    database: Database,
+    live: Option<Arc<Live>>,
+}
+
+/// A session outside the pool; ends when dropped.
+pub struct TestSession(Session);
+
+impl std::ops::Deref for TestSession {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.0.client
+    }
+}
+
+impl TestDatabase {
+    /// A fresh database. The first call of a test binary starts its cluster.
+    ///
+    /// # Panics
+    /// When PostgreSQL cannot be started: the test cannot be run.
+    pub async fn create() -> Self {
+        static CLUSTER: OnceCell<(TestCluster, DatabaseConfig)> = OnceCell::const_new();
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (_, shared) = CLUSTER.get_or_init(start).await;
+        let database = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let config = DatabaseConfig { database: database.clone(), ..shared.clone() };
+        clone_template(shared, &database).await;
+        let live = live_pool(&config).expect("a pool");
+        let handle = Database::new();
+        handle.publish(&live);
+        Self { config, database: handle, live: Some(live) }
+    }
+
+    /// The handle that actors take.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        self.database.clone()
+    }
+
+    /// The configuration that reaches this database, for whatever connects by itself.
+    #[must_use]
+    pub fn config(&self) -> DatabaseConfig {
+        self.config.clone()
+    }
+
+    /// A session in the role of one part of the system.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn session(&self, login: Login) -> TestSession {
+        let config = self.config.connection(login).expect("a configuration");
+        TestSession(Session::open(&config).await.expect("a session"))
+    }
+
+    /// Takes the pool away, as when its actor dies.
+    pub fn lose_pool(&mut self) {
+        self.live = None;
+    }
+}
+
+async fn start() -> (TestCluster, DatabaseConfig) {
+    let cluster = TestCluster::start().await;
+    let config = DatabaseConfig {
+        embedded: Some(cluster.config().clone()),
+        url: None,
+        owner_url: None,
+        pool_size: 8,
+        database: TEMPLATE.to_owned(),
+    };
+    let maintenance = config.maintenance().expect("a layout").expect("an embedded cluster");
+    create_database(&maintenance, TEMPLATE).await.expect("the template database");
+    prepare_schema(&config).await.expect("the schema");
+    (cluster, config)
+}
+
+async fn clone_template(shared: &DatabaseConfig, name: &str) {
+    let maintenance = shared.maintenance().expect("a layout").expect("an embedded cluster");
+    let session = Session::open(&maintenance).await.expect("a session");
+    let create = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}");
+    for _ in 0..200 {
+        let Err(error) = session.client.batch_execute(&create).await else { return };
+        // The session that migrated it is still ending, or another test is copying it.
+        assert_eq!(error.code().map(|code| code.code()), Some("55006"), "{error}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the template database stayed in use");
+}

@@ -1,0 +1,172 @@
+//! `VaultKeeper`: the actor that owns the master key, and `Vault`, what others hold.
+//!
+//! The key is read from its file at each start and lives in this actor's state alone. Assumes a
+//! permanent restart. Lost on restart: nothing; callers with a data key in hand keep it.
+
+use super::data_key::{DataKey, IndexKey, KeyBytes, KeySubject};
+use super::master_key::{MasterKey, Place};
+use super::{VaultError, store};
+use crate::database::{Database, Scope};
+use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Wrapping takes microseconds: a longer queue means that the keeper is stuck.
+const IN_FLIGHT: usize = 1024;
+
+/// A restart of the keeper fits into it.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// A tenant's key for blind indexes is one more subject, which no caller can name as its own.
+const INDEX_SUBJECT: &str = "index";
+const FIRST_VERSION: i32 = 1;
+
+/// The handle to the vault: cheap to clone, made before the tree.
+#[derive(Clone)]
+pub struct Vault {
+    keeper: Handle<Message>,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The keeper as a child; `key_file` holds the master key.
+#[must_use]
+pub fn vault_child(vault: &Vault, key_file: impl Into<PathBuf>) -> ChildSpec {
+    let key_file = key_file.into();
+    ChildSpec::worker("vault", &vault.keeper, move || (VaultKeeper, key_file.clone()))
+}
+
+impl Vault {
+    /// A handle that no keeper serves yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { keeper: Handle::new(Limits::in_flight(IN_FLIGHT)) }
+    }
+
+    /// The newest key for a subject, made if there is none.
+    ///
+    /// # Errors
+    /// [`VaultError`]; when unavailable, nothing was made.
+    pub async fn data_key(
+        &self,
+        database: &Database,
+        scope: &Scope,
+        subject: &KeySubject,
+    ) -> Result<DataKey, VaultError> {
+        let (version, bytes) = self.key(database, scope, subject.label()).await?;
+        DataKey::new(subject.clone(), version, &bytes)
+    }
+
+    /// One version of a subject's key, to open what was sealed under it. Never makes one.
+    ///
+    /// # Errors
+    /// [`VaultError::Erased`] when there is none, and as [`Vault::data_key`].
+    pub async fn data_key_at(
+        &self,
+        database: &Database,
+        scope: &Scope,
+        subject: &KeySubject,
+        version: i32,
+    ) -> Result<DataKey, VaultError> {
+        let label = subject.label();
+        let found = store::find(database, scope, &label, Some(version)).await?;
+        let (version, wrapped) = found.ok_or(VaultError::Erased)?;
+        let place = Place { tenant: scope.tenant.to_string(), subject: label, version };
+        DataKey::new(subject.clone(), version, &self.unwrap(place, wrapped).await?)
+    }
+
+    /// The tenant's key for blind indexes, made if there is none.
+    ///
+    /// # Errors
+    /// As [`Vault::data_key`].
+    pub async fn index_key(
+        &self,
+        database: &Database,
+        scope: &Scope,
+    ) -> Result<IndexKey, VaultError> {
+        let (_, bytes) = self.key(database, scope, INDEX_SUBJECT.to_owned()).await?;
+        Ok(IndexKey::new(&bytes))
+    }
+
+    async fn key(
+        &self,
+        database: &Database,
+        scope: &Scope,
+        subject: String,
+    ) -> Result<(i32, KeyBytes), VaultError> {
+        let place = Place { tenant: scope.tenant.to_string(), subject, version: FIRST_VERSION };
+        if let Some(found) = store::find(database, scope, &place.subject, None).await? {
+            return self.unwrap_found(place, found).await;
+        }
+        let made = place.clone();
+        let make = |reply| Message::Make { place: made, reply };
+        let (wrapped, bytes) = self.keeper.call(DEADLINE, make).await??;
+        if store::add(database, scope, &place, &wrapped).await? {
+            return Ok((place.version, bytes));
+        }
+        // Someone else was first, and what is in the table is the key.
+        let found = store::find(database, scope, &place.subject, None).await?;
+        self.unwrap_found(place, found.ok_or(VaultError::Erased)?).await
+    }
+
+    async fn unwrap_found(
+        &self,
+        place: Place,
+        (version, wrapped): (i32, Vec<u8>),
+    ) -> Result<(i32, KeyBytes), VaultError> {
+        Ok((version, self.unwrap(Place { version, ..place }, wrapped).await?))
+    }
+
+    async fn unwrap(&self, place: Place, wrapped: Vec<u8>) -> Result<KeyBytes, VaultError> {
+        self.keeper.call(DEADLINE, |reply| Message::Unwrap { place, wrapped, reply }).await?
+    }
+}
+
+/// What the keeper is asked.
+pub(super) enum Message {
+    Make { place: Place, reply: Reply<Result<(Vec<u8>, KeyBytes), VaultError>> },
+    Unwrap { place: Place, wrapped: Vec<u8>, reply: Reply<Result<KeyBytes, VaultError>> },
+}
+
+struct VaultKeeper;
+
+impl Actor for VaultKeeper {
+    type Msg = Envelope<Message>;
+    type State = MasterKey;
+    type Arguments = PathBuf;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        key_file: PathBuf,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let loaded = tokio::task::spawn_blocking(move || MasterKey::load(&key_file)).await?;
+        Ok(loaded?)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        master: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (message, _in_flight) = message.open();
+        match message {
+            Message::Make { place, reply } => reply.send(master.make(&place)),
+            Message::Unwrap { place, wrapped, reply } => {
+                let unwrapped = master.unwrap(&place, &wrapped);
+                if let Err(error) = &unwrapped {
+                    tracing::error!(incident = "unwrap_failed", tenant = place.tenant, %error,
+                        "security incident: a data key does not unwrap");
+                }
+                reply.send(unwrapped);
+            }
+        }
+        Ok(())
+    }
+}
