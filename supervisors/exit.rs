@@ -120,8 +120,14 @@ mod tests {
     fn a_marked_panic_is_told_from_an_error() {
         let panic: Box<dyn std::error::Error + Send + Sync> = Box::new(Panicked("boom".into()));
         let error: Box<dyn std::error::Error + Send + Sync> = "refused".into();
-        assert_eq!(ExitReason::of_failure(panic.as_ref()), ExitReason::Panic("boom".into()));
-        assert_eq!(ExitReason::of_failure(error.as_ref()), ExitReason::Error("refused".into()));
+        assert_eq!(
+            ExitReason::of_failure(panic.as_ref()),
+            ExitReason::Panic("boom".into())
+        );
+        assert_eq!(
+            ExitReason::of_failure(error.as_ref()),
+            ExitReason::Error("refused".into())
+        );
     }
 
     #[test]

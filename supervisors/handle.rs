@@ -49,30 +49,39 @@ pub enum CallError {
 
 /// The way to an actor: finds the live incarnation, bounded, with a deadline on every call.
 pub struct Handle<M> {
-    seat: Arc<Seat<M>>,
+    seat: Arc<Place<M>>,
 }
 
 impl<M> Clone for Handle<M> {
     fn clone(&self) -> Self {
-        Self { seat: Arc::clone(&self.seat) }
+        Self {
+            seat: Arc::clone(&self.seat),
+        }
     }
 }
 
 impl<M> fmt::Debug for Handle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("path", &lock(&self.seat.holder).path).finish_non_exhaustive()
+        f.debug_struct("Handle")
+            .field("path", &lock(&self.seat.holder).path)
+            .finish_non_exhaustive()
     }
 }
 
 impl<M: Send + 'static> Handle<M> {
     /// A handle with no actor yet: calls are `Unavailable` until a supervisor starts one for it.
     pub fn new(limits: Limits) -> Self {
-        let seat = Seat {
-            holder: Mutex::new(Holder { path: Arc::from(""), actor: None }),
+        let seat = Place {
+            holder: Mutex::new(Holder {
+                path: Arc::from(""),
+                actor: None,
+            }),
             ledger: Arc::new(Ledger::new(limits.in_flight)),
             hook: OnceLock::new(),
         };
-        Self { seat: Arc::new(seat) }
+        Self {
+            seat: Arc::new(seat),
+        }
     }
 
     /// Sends a request and waits for its answer, never longer than `deadline`.
@@ -100,12 +109,21 @@ impl<M: Send + 'static> Handle<M> {
     pub fn cast(&self, message: M) -> Result<(), CallError> {
         let (path, actor) = self.seat.live().ok_or(CallError::Unavailable)?;
         let limit = self.seat.ledger.limit();
-        let permit = self.seat.ledger.admit().ok_or(CallError::Overloaded { limit })?;
+        let permit = self
+            .seat
+            .ledger
+            .admit()
+            .ok_or(CallError::Overloaded { limit })?;
         let envelope = Envelope::new(message, permit);
-        match self.seat.hook.get().map_or(Delivery::Deliver, |hook| hook.before_deliver(&path)) {
-            Delivery::Deliver => {
-                actor.send_message(envelope).map_err(|_| CallError::Unavailable)
-            }
+        match self
+            .seat
+            .hook
+            .get()
+            .map_or(Delivery::Deliver, |hook| hook.before_deliver(&path))
+        {
+            Delivery::Deliver => actor
+                .send_message(envelope)
+                .map_err(|_| CallError::Unavailable),
             // Accepted and lost, as a message is that dies in a mailbox.
             Delivery::Drop => Ok(()),
             Delivery::Delay(time) => {
@@ -139,13 +157,13 @@ impl<M: Send + 'static> Handle<M> {
         self.seat.hook.set(hook).is_ok()
     }
 
-    pub(crate) fn seat(&self) -> Arc<Seat<M>> {
+    pub(crate) fn seat(&self) -> Arc<Place<M>> {
         Arc::clone(&self.seat)
     }
 }
 
 /// The place of one supervised actor, kept across incarnations.
-pub(crate) struct Seat<M> {
+pub(crate) struct Place<M> {
     holder: Mutex<Holder<M>>,
     ledger: Arc<Ledger>,
     hook: OnceLock<Arc<dyn FaultHook>>,
@@ -156,7 +174,7 @@ struct Holder<M> {
     actor: Option<ActorRef<Envelope<M>>>,
 }
 
-impl<M: Send + 'static> Seat<M> {
+impl<M: Send + 'static> Place<M> {
     fn live(&self) -> Option<(Arc<str>, ActorRef<Envelope<M>>)> {
         let holder = lock(&self.holder);
         let actor = holder.actor.as_ref()?;
@@ -165,24 +183,34 @@ impl<M: Send + 'static> Seat<M> {
     }
 
     pub(crate) fn take(&self, path: Arc<str>, actor: ActorRef<Envelope<M>>) {
-        *lock(&self.holder) = Holder { path, actor: Some(actor) };
+        *lock(&self.holder) = Holder {
+            path,
+            actor: Some(actor),
+        };
     }
 }
 
-/// What a supervisor needs of a seat, whatever its message type.
-pub(crate) trait Gauge: Send + Sync {
+/// What a supervisor needs of a child's place, whatever the child's messages are.
+pub(crate) trait Seat: Send + Sync {
+    /// The incarnation is gone.
     fn vacate(&self);
-    fn depth(&self) -> usize;
-    fn oldest_age(&self) -> Option<Duration>;
+
+    fn depth(&self) -> Option<usize> {
+        None
+    }
+
+    fn oldest_age(&self) -> Option<Duration> {
+        None
+    }
 }
 
-impl<M: Send + 'static> Gauge for Seat<M> {
+impl<M: Send + 'static> Seat for Place<M> {
     fn vacate(&self) {
         lock(&self.holder).actor = None;
     }
 
-    fn depth(&self) -> usize {
-        self.ledger.depth()
+    fn depth(&self) -> Option<usize> {
+        Some(self.ledger.depth())
     }
 
     fn oldest_age(&self) -> Option<Duration> {

@@ -1,14 +1,20 @@
 //! OTP supervision over ractor.
 
-pub mod core;
+mod birth;
+mod brood;
+mod core;
 mod dynamic;
 mod exit;
 mod fault;
+mod guarded;
 mod handle;
+mod incarnation;
 mod lifecycle;
 mod message;
+mod node;
 mod snapshot;
 mod spec;
+mod supervisor;
 mod sync;
 mod tree;
 

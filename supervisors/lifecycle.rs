@@ -70,7 +70,11 @@ impl Bulletin {
     pub(crate) fn publish(&self, path: &str, kind: NodeKind, event: LifecycleEvent) {
         log(path, &event);
         // Nobody is listening: the log line is enough.
-        let _ = self.0.send(Lifecycle { path: path.to_owned(), kind, event });
+        let _ = self.0.send(Lifecycle {
+            path: path.to_owned(),
+            kind,
+            event,
+        });
     }
 }
 

@@ -58,7 +58,10 @@ struct Entries {
 
 impl Ledger {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, entries: Mutex::default() }
+        Self {
+            limit,
+            entries: Mutex::default(),
+        }
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -74,7 +77,10 @@ impl Ledger {
         let ticket = entries.next;
         entries.next += 1;
         entries.waiting.insert(ticket, Instant::now());
-        Some(InFlight { ledger: Arc::clone(self), ticket })
+        Some(InFlight {
+            ledger: Arc::clone(self),
+            ticket,
+        })
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -82,7 +88,10 @@ impl Ledger {
     }
 
     pub(crate) fn oldest_age(&self) -> Option<Duration> {
-        lock(&self.entries).waiting.first_key_value().map(|(_, since)| since.elapsed())
+        lock(&self.entries)
+            .waiting
+            .first_key_value()
+            .map(|(_, since)| since.elapsed())
     }
 }
 

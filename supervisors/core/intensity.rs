@@ -33,7 +33,10 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn new(intensity: Intensity) -> Self {
-        Self { intensity, restarts: VecDeque::new() }
+        Self {
+            intensity,
+            restarts: VecDeque::new(),
+        }
     }
 
     /// Counts a restart; false when it is one too many.
@@ -45,7 +48,11 @@ impl Window {
     /// Restarts that count at `now`; forgets older ones, so that each is looked at once.
     pub(crate) fn count(&mut self, now: Duration) -> u32 {
         let period = self.intensity.period;
-        while self.restarts.front().is_some_and(|&at| now.saturating_sub(at) > period) {
+        while self
+            .restarts
+            .front()
+            .is_some_and(|&at| now.saturating_sub(at) > period)
+        {
             self.restarts.pop_front();
         }
         u32::try_from(self.restarts.len()).unwrap_or(u32::MAX)

@@ -63,6 +63,11 @@ mod tests {
             assert!(Restart::Permanent.revives(reason));
             assert!(Restart::Transient.revives(reason));
         }
-        assert!(clean.iter().chain(&abnormal).all(|reason| !Restart::Temporary.revives(reason)));
+        assert!(
+            clean
+                .iter()
+                .chain(&abnormal)
+                .all(|reason| !Restart::Temporary.revives(reason))
+        );
     }
 }
