@@ -1,0 +1,286 @@
+//! The arguments, and the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  plantao run --demo                          bring a hospital up on this machine, with principals
+  plantao content submit article.md           check an article for identifiers and LGPD risk
+  plantao fhir load bundle.json               store a FHIR R4 bundle
+  plantao fhir get Patient maria-exemplo      read one record
+  plantao tree                                the live supervision tree
+  plantao kill plantao/records/directory      end one actor and watch it come back
+  plantao audit tail                          who did what
+  plantao audit verify                        prove that nobody edited the trail
+
+Under `--demo` a principal acts for you unless you name another with --as or --token: `autora` for
+content, `medica` for fhir, `auditora` for audit and plugins.
+
+Configuration: built-in defaults < file < environment (PLANTAO__FRONT_DOOR__LISTEN=...) < flags.";
+
+/// Plantão, a fault-tolerant runtime for hospital software.
+#[derive(Debug, Parser)]
+#[command(name = "plantao", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Global {
+    /// State directory [default: ./var; environment: PLANTAO__STATE_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+    /// Configuration file [default: plantao.toml in the state directory; environment:
+    /// PLANTAO_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Sets one key of the configuration, such as `audit.queue=512`
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) set: Vec<(String, String)>,
+    /// Act as this demonstration principal
+    #[arg(
+        long = "as",
+        global = true,
+        value_name = "NAME",
+        conflicts_with = "token"
+    )]
+    pub(super) principal: Option<String>,
+    /// Act by the bearer token in this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) token: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the hospital in the foreground; Ctrl-C drains and stops it
+    Run(Run),
+    /// Look at everything a start needs, and say what is missing
+    Check,
+    /// Sign a bearer token with this node's key and print it
+    Token(Token),
+    /// Hand in content for checking
+    Content(Content),
+    /// Store and read FHIR R4 resources
+    Fhir(Fhir),
+    /// Draw the live supervision tree
+    Tree(Tree),
+    /// Kill one actor of the running tree; its supervisor answers
+    Kill(Kill),
+    /// Read the policy's rules or a plugin's file again, without a restart
+    Reload(Reload),
+    /// Read and prove the audit trail
+    Audit(Audit),
+    /// List the plugins and their state
+    Plugins,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Make demonstration principals with tokens on disk. Never in a hospital
+    #[arg(long)]
+    pub(super) demo: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  plantao token --sub dra-ana --role physician --tenant hospital-a --device managed --mfa > ana.jwt
+  plantao --token ana.jwt fhir get Patient maria-exemplo")]
+pub(super) struct Token {
+    /// Who: an identifier, never a name or a document number
+    #[arg(long)]
+    pub(super) sub: String,
+    /// As what: a role of the configuration
+    #[arg(long)]
+    pub(super) role: String,
+    /// In which institution [default: identity.tenant of the configuration]
+    #[arg(long)]
+    pub(super) tenant: Option<String>,
+    /// What is known of the device: managed or unknown
+    #[arg(long, default_value = "unknown")]
+    pub(super) device: String,
+    /// More than one factor authenticated the principal
+    #[arg(long)]
+    pub(super) mfa: bool,
+    /// Good for: seconds, or a number with s, m, h or d
+    #[arg(long, default_value = "8h", value_parser = seconds)]
+    pub(super) ttl: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Content {
+    #[command(subcommand)]
+    pub(super) command: ContentCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContentCommand {
+    /// Submit an article (Markdown) and print the findings, never the text found
+    Submit {
+        /// The article
+        file: PathBuf,
+        /// Print the whole answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Fhir {
+    #[command(subcommand)]
+    pub(super) command: FhirCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FhirCommand {
+    /// Store a bundle. Entries that carry an id are stored under it, so loading again is harmless
+    Load {
+        /// The bundle (JSON)
+        file: PathBuf,
+        /// Print the whole answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print one resource as JSON
+    Get {
+        /// Its type, such as Patient
+        #[arg(value_name = "TYPE")]
+        kind: String,
+        /// Its id
+        id: String,
+        /// Emergency access: why. Critical in the audit trail, and reviewed
+        #[arg(long, value_name = "REASON")]
+        break_glass: Option<String>,
+        /// The purpose of use: treatment, operations, publication, audit or research
+        #[arg(long)]
+        purpose: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Tree {
+    /// Print the snapshot as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Draw it again every second until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub(super) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Kill {
+    /// The actor's path, parents and all, as the tree draws them: plantao/records/directory
+    pub(super) path: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    #[command(subcommand)]
+    pub(super) target: ReloadTarget,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReloadTarget {
+    /// Read roles and thresholds again; a policy that is refused changes nothing
+    Policy,
+    /// Read a plugin's file again; a file that is refused leaves the old one running
+    Plugin {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    pub(super) command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Print the newest entries, oldest of them first
+    Tail {
+        /// How many
+        #[arg(short, long, default_value_t = 20, value_parser = page_size)]
+        number: u32,
+        /// Print them as JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the whole trail and compute every hash again, here
+    Verify,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE, such as `audit.queue=512`".into()),
+    }
+}
+
+/// The trail is read in pages of a thousand; `tail` is one page.
+fn page_size(text: &str) -> Result<u32, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=1_000).contains(number));
+    number.ok_or_else(|| "expected a number from 1 to 1000".into())
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    let expected = || "expected a number of seconds, or one with s, m, h or d".to_owned();
+    let (digits, unit_s) = match text.chars().last() {
+        Some('s') => (text.trim_end_matches('s'), 1),
+        Some('m') => (text.trim_end_matches('m'), 60),
+        Some('h') => (text.trim_end_matches('h'), 3_600),
+        Some('d') => (text.trim_end_matches('d'), 86_400),
+        _ => (text, 1),
+    };
+    let number: u32 = digits.parse().map_err(|_| expected())?;
+    number
+        .checked_mul(unit_s)
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_after_the_command() {
+        let arguments =
+            Arguments::try_parse_from(["plantao", "audit", "tail", "-n", "5", "--as", "auditora"])
+                .unwrap();
+        assert_eq!(arguments.global.principal.as_deref(), Some("auditora"));
+    }
+
+    #[test]
+    fn a_principal_and_a_token_are_not_given_together() {
+        Arguments::try_parse_from(["plantao", "tree", "--as", "medica", "--token", "t.jwt"])
+            .unwrap_err();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(seconds("90"), Ok(90));
+        assert_eq!(seconds("8h"), Ok(28_800));
+        assert_eq!(seconds("2d"), Ok(172_800));
+        for bad in ["", "0", "h", "1w", "-1", "99999999d"] {
+            seconds(bad).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `plantao check`: everything a start needs, looked at without starting anything.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::error::CliError;
+use crate::config::STATE_FILE;
+use crate::state_dir::{StateDirError, StatePaths};
+
+const POSTGRES_INSTALLED: &str = "/usr/lib/postgresql";
+/// The first bytes of a core WebAssembly module, version 1.
+const WASM_MAGIC: [u8; 8] = *b"\0asm\x01\0\0\0";
+
+/// One thing looked at: what, and what was found or is wrong with it.
+struct Finding {
+    what: String,
+    result: Result<String, String>,
+}
+
+pub(super) fn check(context: &Context, out: &mut impl Write) -> Result<(), CliError> {
+    let running = StatePaths::find(&context.config.state_dir)
+        .is_ok_and(|state| std::os::unix::net::UnixStream::connect(state.admin_socket()).is_ok());
+    let mut findings = vec![
+        configuration(context),
+        state_dir(context),
+        database(context),
+    ];
+    findings.extend(certificate(context));
+    for (key, address) in [
+        ("front_door.listen", context.config.front_door.listen),
+        ("admin.listen", context.config.admin.listen),
+    ] {
+        findings.push(port(key, address, running));
+    }
+    for (name, plugin) in &context.config.plugins {
+        findings.push(module(
+            name,
+            &context.config.plugin_host.dir.join(&plugin.wasm),
+        ));
+    }
+    let mut missing = 0;
+    for Finding { what, result } in findings {
+        match result {
+            Ok(found) => writeln!(out, "[+] {what}: {found}")?,
+            Err(wrong) => {
+                missing += 1;
+                writeln!(out, "[-] {what}: {wrong}")?;
+            }
+        }
+    }
+    if missing > 0 {
+        Err(CliError::Checks { missing })
+    } else {
+        Ok(())
+    }
+}
+
+fn configuration(context: &Context) -> Finding {
+    let in_state = context.config.state_dir.join(STATE_FILE);
+    let file = match &context.flags.config {
+        Some(path) => format!("defaults and `{}`", path.display()),
+        None => match std::env::var("PLANTAO_CONFIG") {
+            Ok(path) => format!("defaults and `{path}`"),
+            Err(_) if in_state.exists() => format!("defaults and `{}`", in_state.display()),
+            Err(_) => "defaults, no file".into(),
+        },
+    };
+    let roles = context.config.policy.rules.roles.len();
+    let plugins = context.config.plugins.len();
+    let found = format!("{file}; {roles} roles, {plugins} plugins");
+    Finding {
+        what: "configuration".into(),
+        result: Ok(found),
+    }
+}
+
+fn state_dir(context: &Context) -> Finding {
+    let path = &context.config.state_dir;
+    let result = match StatePaths::find(path) {
+        Ok(state) => Ok(format!("`{}`", state.root().display())),
+        Err(StateDirError::Absent { .. }) => Ok(format!(
+            "`{}` will be made at the first start",
+            path.display()
+        )),
+        Err(error) => Err(error.to_string()),
+    };
+    Finding {
+        what: "state directory".into(),
+        result,
+    }
+}
+
+fn database(context: &Context) -> Finding {
+    let config = &context.config.database;
+    let result = if config.url.is_some() {
+        Ok("the one at `database.url`".into())
+    } else {
+        let found = config
+            .binaries
+            .clone()
+            .filter(|dir| serves(dir))
+            .or_else(installed);
+        match found {
+            Some(dir) => Ok(format!("private cluster by `{}`", dir.display())),
+            None => Err(
+                "no PostgreSQL binaries; `make deps` installs postgresql-15, or set \
+                         `database.binaries`, or `database.url`"
+                    .into(),
+            ),
+        }
+    };
+    Finding {
+        what: "postgresql".into(),
+        result,
+    }
+}
+
+fn serves(dir: &Path) -> bool {
+    dir.join("postgres").is_file() && dir.join("initdb").is_file()
+}
+
+fn installed() -> Option<PathBuf> {
+    let versions = std::fs::read_dir(POSTGRES_INSTALLED).ok()?.flatten();
+    let mut found: Vec<PathBuf> = versions
+        .map(|version| version.path().join("bin"))
+        .filter(|dir| serves(dir))
+        .collect();
+    found.sort();
+    found.pop()
+}
+
+fn certificate(context: &Context) -> Option<Finding> {
+    let door = &context.config.front_door;
+    let (Some(chain), Some(key)) = (&door.certificate, &door.private_key) else {
+        return None;
+    };
+    let wrong = [chain, key].iter().find_map(|path| {
+        let error = std::fs::File::open(path).err()?;
+        Some(format!("cannot open `{}`: {error}", path.display()))
+    });
+    let result = wrong.map_or_else(|| Ok(format!("`{}`", chain.display())), Err);
+    Some(Finding {
+        what: "certificate".into(),
+        result,
+    })
+}
+
+fn port(key: &str, address: SocketAddr, running: bool) -> Finding {
+    let result = match TcpListener::bind(address) {
+        Ok(_) => Ok(format!("{address} is free")),
+        Err(_) if running => Ok(format!("{address} is taken, by the node that runs here")),
+        Err(error) => Err(format!(
+            "{address} cannot be listened on ({error}); set `{key}`"
+        )),
+    };
+    Finding {
+        what: key.into(),
+        result,
+    }
+}
+
+fn module(name: &str, path: &Path) -> Finding {
+    let result = match std::fs::read(path) {
+        Ok(bytes) if bytes.starts_with(&WASM_MAGIC) => {
+            Ok(format!("`{}`, {} KiB", path.display(), bytes.len() / 1_024))
+        }
+        Ok(_) => Err(format!("`{}` is not a WebAssembly module", path.display())),
+        Err(error) => Err(format!(
+            "cannot read `{}` ({error}); `make plugins` builds it",
+            path.display()
+        )),
+    };
+    Finding {
+        what: format!("plugin {name}"),
+        result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_wasm_is_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("echo.wasm");
+        std::fs::write(&path, "\0asm\u{1}\0\0\0").unwrap();
+        assert!(module("echo", &path).result.is_ok());
+        std::fs::write(&path, "(module)").unwrap();
+        assert!(
+            module("echo", &path)
+                .result
+                .unwrap_err()
+                .contains("not a WebAssembly module")
+        );
+        assert!(
+            module("echo", &temp.path().join("none"))
+                .result
+                .unwrap_err()
+                .contains("make")
+        );
+    }
+
+    #[test]
+    fn a_taken_port_names_the_key_unless_the_node_itself_has_it() {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = held.local_addr().unwrap();
+        let said = port("front_door.listen", address, false)
+            .result
+            .unwrap_err();
+        assert!(said.contains("`front_door.listen`"), "{said}");
+        assert!(port("front_door.listen", address, true).result.is_ok());
+    }
+}
