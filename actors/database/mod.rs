@@ -46,3 +46,6 @@ pub const POOL_WAIT_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The longest that making a connection may take.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests;

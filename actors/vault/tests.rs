@@ -1,0 +1,154 @@
+//! What opens and what must not.
+
+use super::data_key::KeyBytes;
+use super::*;
+use crate::database::Scope;
+use crate::database::testing::TestDatabase;
+use plantao_schema::id::{PatientId, Tenant};
+use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
+use proptest::prelude::*;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+fn key(byte: u8) -> DataKey {
+    DataKey::new(KeySubject::Directory, 1, &KeyBytes::from(Zeroizing::new([byte; 32]))).unwrap()
+}
+
+fn tenant(name: &str) -> Tenant {
+    Tenant::parse(name).unwrap()
+}
+
+fn patient(id: &str) -> KeySubject {
+    KeySubject::Patient(PatientId::parse(id).unwrap())
+}
+
+fn place<'a>(tenant: &'a Tenant, table: &'a str, row: &'a str) -> Aad<'a> {
+    Aad { tenant, table, column: "sealed", row, key_version: 1 }
+}
+
+proptest! {
+    #[test]
+    fn what_was_sealed_opens_in_its_place_and_in_no_other(
+        body in proptest::collection::vec(any::<u8>(), 0..2_000),
+        row in "[a-z]{1,8}",
+        bit in any::<prop::sample::Index>(),
+    ) {
+        let (demo, other) = (tenant("demo"), tenant("other"));
+        let here = place(&demo, "fhir_resource", &row);
+        let sealed = key(7).seal(&here, &body).unwrap();
+        prop_assert_eq!(&*key(7).open(&here, &sealed).unwrap(), &body);
+        let elsewhere = format!("{row}x");
+        let strangers = [
+            place(&other, "fhir_resource", &row),
+            place(&demo, "fhir_resource", &elsewhere),
+            place(&demo, "fhir_resourc", &row),
+            Aad { column: "seale", ..here },
+            Aad { key_version: 2, ..here },
+        ];
+        for stranger in &strangers {
+            prop_assert_eq!(key(7).open(stranger, &sealed), Err(VaultError::Sealed));
+        }
+        prop_assert_eq!(key(8).open(&here, &sealed), Err(VaultError::Sealed));
+        let mut flipped = sealed.clone();
+        let bit = bit.index(flipped.len() * 8);
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        prop_assert_eq!(key(7).open(&here, &flipped), Err(VaultError::Sealed));
+        prop_assert_eq!(key(7).open(&here, &sealed[..bit / 8]), Err(VaultError::Sealed));
+    }
+
+    #[test]
+    fn sealing_twice_gives_two_values(body in proptest::collection::vec(any::<u8>(), 0..100)) {
+        let demo = tenant("demo");
+        let here = place(&demo, "t", "r");
+        prop_assert_ne!(key(1).seal(&here, &body).unwrap(), key(1).seal(&here, &body).unwrap());
+    }
+
+    #[test]
+    fn an_index_tells_pairs_apart(a in "[a-z]{0,4}", b in "[a-z]{1,4}") {
+        let index = IndexKey::new(&Zeroizing::new([1; 32]));
+        prop_assert_eq!(index.index(&a, &b), index.index(&a, &b));
+        prop_assert_ne!(index.index(&format!("{a}x"), &b), index.index(&a, &format!("x{b}")));
+    }
+}
+
+#[test]
+fn no_key_can_be_printed() {
+    let index = IndexKey::new(&Zeroizing::new([0xab; 32]));
+    assert_eq!(format!("{:?}", key(0xab)), "DataKey { version: 1, .. }");
+    assert_eq!(format!("{index:?}"), "IndexKey(..)");
+}
+
+async fn keeper(vault: &Vault, dir: &std::path::Path) -> Tree {
+    let intensity = Intensity::new(3, Duration::from_secs(5));
+    let child = vault_child(vault, dir.join("master.key"));
+    Tree::start("t", SupervisorSpec::new(Strategy::OneForOne, intensity).child(child))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_key_is_made_once_and_survives_its_keeper() {
+    let test = TestDatabase::create().await;
+    let (database, dir) = (test.database(), tempfile::tempdir().unwrap());
+    let vault = Vault::new();
+    let tree = keeper(&vault, dir.path()).await;
+    let scope = Scope::system(tenant("demo"));
+    let subject = patient("maria");
+    let (one, other) = tokio::join!(
+        vault.data_key(&database, &scope, &subject),
+        vault.data_key(&database, &scope, &subject)
+    );
+    let here = place(&scope.tenant, "fhir_resource", "maria");
+    let sealed = one.unwrap().seal(&here, b"body").unwrap();
+    assert_eq!(&**other.unwrap().open(&here, &sealed).unwrap(), b"body");
+    tree.shutdown().await;
+    let down = vault.data_key(&database, &scope, &subject).await.unwrap_err();
+    assert!(down.is_unavailable(), "{down}");
+    let again = Vault::new();
+    let tree = keeper(&again, dir.path()).await;
+    let key = again.data_key_at(&database, &scope, &subject, 1).await.unwrap();
+    assert_eq!(&**key.open(&here, &sealed).unwrap(), b"body");
+    let erased = again.data_key_at(&database, &scope, &subject, 2).await.unwrap_err();
+    assert_eq!(erased, VaultError::Erased);
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn tenants_and_subjects_have_keys_of_their_own() {
+    let test = TestDatabase::create().await;
+    let (database, dir) = (test.database(), tempfile::tempdir().unwrap());
+    let vault = Vault::new();
+    let tree = keeper(&vault, dir.path()).await;
+    let (north, south) = (Scope::system(tenant("north")), Scope::system(tenant("south")));
+    let here = place(&north.tenant, "fhir_resource", "x");
+    let maria = vault.data_key(&database, &north, &patient("maria")).await.unwrap();
+    let sealed = maria.seal(&here, b"body").unwrap();
+    for (scope, subject) in [
+        (&north, patient("joao")),
+        (&north, KeySubject::Directory),
+        (&south, patient("maria")),
+    ] {
+        let key = vault.data_key(&database, scope, &subject).await.unwrap();
+        assert_eq!(key.open(&here, &sealed), Err(VaultError::Sealed));
+    }
+    let index = vault.index_key(&database, &north).await.unwrap().index("cpf", "1");
+    assert_eq!(vault.index_key(&database, &north).await.unwrap().index("cpf", "1"), index);
+    assert_ne!(vault.index_key(&database, &south).await.unwrap().index("cpf", "1"), index);
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn another_master_key_is_named_as_the_fault() {
+    let test = TestDatabase::create().await;
+    let (database, dir) = (test.database(), tempfile::tempdir().unwrap());
+    let scope = Scope::system(tenant("demo"));
+    let vault = Vault::new();
+    let tree = keeper(&vault, dir.path()).await;
+    vault.data_key(&database, &scope, &KeySubject::Directory).await.unwrap();
+    tree.shutdown().await;
+    let (vault, lost) = (Vault::new(), tempfile::tempdir().unwrap());
+    let tree = keeper(&vault, lost.path()).await;
+    let refused = vault.data_key(&database, &scope, &KeySubject::Directory).await.unwrap_err();
+    assert_eq!(refused, VaultError::OtherMasterKey);
+    tree.shutdown().await;
+}

@@ -1,0 +1,64 @@
+//! A batch of entries on its way into the chains: pure.
+//!
+//! Heads are proposed here and become the ledger's only once the batch is committed, so that a
+//! failed batch leaves no gap.
+
+use super::AuditError;
+use super::log::AuditReceipt;
+use plantao_schema::audit::{ChainHead, Chained, Entry};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
+
+/// The last entry of each chain.
+pub(super) type Heads = BTreeMap<String, ChainHead>;
+
+/// The name of the chain of one node and one tenant.
+pub(super) fn chain_of(node: &str, entry: &Entry) -> String {
+    format!("{node}/{}", entry.tenant)
+}
+
+/// What is to be written, and what becomes the heads once it is.
+pub(super) struct Batch {
+    pub(super) rows: Vec<Chained>,
+    pub(super) heads: Heads,
+}
+
+impl Batch {
+    /// Chains entries in their order behind `heads`.
+    pub(super) fn chain<'a>(
+        node: &str,
+        heads: &Heads,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Self {
+        let mut heads = heads.clone();
+        let mut rows = Vec::new();
+        for entry in entries {
+            let chain = chain_of(node, entry);
+            let head = heads.get(&chain).copied().unwrap_or(ChainHead::EMPTY);
+            let row = Chained::after(&chain, &head, entry.clone());
+            heads.insert(chain, row.head());
+            rows.push(row);
+        }
+        Self { rows, heads }
+    }
+}
+
+/// What each entry of a batch gets, given everything that is on disk under the batch's keys.
+pub(super) fn receipts(
+    entries: &[Entry],
+    stored: &[Chained],
+) -> Vec<Result<AuditReceipt, AuditError>> {
+    let stored: HashMap<Uuid, &Chained> = stored.iter().map(|row| (row.entry.id, row)).collect();
+    let receipt = |entry: &Entry| match stored.get(&entry.id) {
+        Some(row) if row.entry == *entry => Ok(AuditReceipt::of(row)),
+        Some(_) => Err(AuditError::Duplicate),
+        None => Err(AuditError::Unavailable),
+    };
+    entries.iter().map(receipt).collect()
+}
+
+/// The entries that are not on disk yet, each key once.
+pub(super) fn missing<'a>(entries: &'a [Entry], stored: &[Chained]) -> Vec<&'a Entry> {
+    let mut known: HashSet<Uuid> = stored.iter().map(|row| row.entry.id).collect();
+    entries.iter().filter(|entry| known.insert(entry.id)).collect()
+}

@@ -1,0 +1,231 @@
+//! `AuditLog`: what others hold to leave a trace, and the proofs that they get for it.
+//!
+//! An opened entry is known to be in someone's hands until its completion is durable. One that is
+//! let go without (its request was cancelled, its task died) is told to the writer, which completes
+//! it from what the database knows.
+
+use super::unfinished::Held;
+use super::writer::Message;
+use super::{AuditError, QUEUE_LIMIT};
+use crate::clock::WallClock;
+use crate::database::{DatabaseError, Transaction};
+use plantao_schema::audit::{Chained, Entry, Hash, Outcome, Phase};
+use plantao_supervisors::{Handle, Limits};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The longest that an entry may take to become durable; an ordinary one takes about a millisecond.
+pub const APPEND_DEADLINE: Duration = Duration::from_secs(5);
+
+const COMPLETE_IN: &str =
+    "INSERT INTO audit_completion (tenant, entry_id, outcome, at_us) VALUES ($1, $2, $3, $4)";
+
+/// The handle to the audit trail: cheap to clone, made before the tree.
+#[derive(Clone)]
+pub struct AuditLog {
+    pub(super) writer: Handle<Message>,
+    pub(super) held: Held,
+    pub(super) clock: WallClock,
+}
+
+/// Proof that an entry is on disk. Only the writer makes one.
+#[derive(Debug)]
+pub struct AuditReceipt {
+    entry: Uuid,
+    chain: String,
+    seq: i64,
+    hash: Hash,
+}
+
+impl AuditReceipt {
+    pub(super) fn of(item: &Chained) -> Self {
+        let (entry, chain) = (item.entry.id, item.chain.clone());
+        Self { entry, chain, seq: item.seq, hash: item.hash }
+    }
+
+    /// The key of the entry that it proves.
+    #[must_use]
+    pub const fn entry(&self) -> Uuid {
+        self.entry
+    }
+
+    /// The chain that the entry is in.
+    #[must_use]
+    pub fn chain(&self) -> &str {
+        &self.chain
+    }
+
+    /// Its number in that chain.
+    #[must_use]
+    pub const fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    /// Its hash.
+    #[must_use]
+    pub const fn hash(&self) -> &Hash {
+        &self.hash
+    }
+}
+
+/// A change that was announced and whose outcome is owed. Consumed by completing it; dropped, it is
+/// completed by the writer.
+#[must_use = "the outcome of an opened entry is owed"]
+pub struct OpenEntry {
+    entry: Entry,
+    clock: WallClock,
+    hold: Hold,
+}
+
+/// Keeps an opened entry out of the writer's search for abandoned ones.
+struct Hold {
+    id: Uuid,
+    held: Held,
+    writer: Handle<Message>,
+    settled: bool,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.held.release(self.id);
+        if !self.settled {
+            // Full or down: the writer looks again by itself after its next start.
+            drop(self.writer.cast(Message::Settle));
+        }
+    }
+}
+
+impl OpenEntry {
+    /// The key of the opened entry.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.entry.id
+    }
+
+    /// Writes the outcome inside the transaction that makes the change, so that after a crash the
+    /// trail can still tell what became of it.
+    ///
+    /// # Errors
+    /// As [`Transaction::execute`].
+    pub async fn complete_in(
+        &self,
+        transaction: &Transaction,
+        outcome: Outcome,
+    ) -> Result<(), DatabaseError> {
+        let (tenant, at) = (self.entry.tenant.as_str(), self.clock.now().micros());
+        let outcome = outcome.as_str();
+        transaction.execute(COMPLETE_IN, &[&tenant, &self.entry.id, &outcome, &at]).await?;
+        Ok(())
+    }
+}
+
+impl AuditLog {
+    /// A handle that no writer serves yet. `clock` dates completions.
+    #[must_use]
+    pub fn new(clock: WallClock) -> Self {
+        let writer = Handle::new(Limits::in_flight(QUEUE_LIMIT));
+        Self { writer, held: Held::default(), clock }
+    }
+
+    /// Appends an entry that is whole: a read, a refusal, a notice.
+    ///
+    /// # Errors
+    /// [`AuditError`]; then there is no proof that the entry is on disk, and no answer may go out.
+    pub async fn append(&self, entry: Entry) -> Result<AuditReceipt, AuditError> {
+        storable(&entry)?;
+        self.writer.call(APPEND_DEADLINE, |reply| Message::Append { entry, reply }).await?
+    }
+
+    /// Announces a change before it is made.
+    ///
+    /// # Errors
+    /// [`AuditError`]; then the change must not be made.
+    pub async fn open(&self, entry: Entry) -> Result<OpenEntry, AuditError> {
+        let entry = Entry { phase: Phase::Opened, outcome: Outcome::Pending, ..entry };
+        // Held before it can be seen on disk: a search in between must not take it for abandoned.
+        let hold = self.hold(entry.id);
+        self.append(entry.clone()).await?;
+        Ok(OpenEntry { entry, clock: self.clock.clone(), hold })
+    }
+
+    /// Completes an entry once its change is committed.
+    ///
+    /// # Errors
+    /// [`AuditError`]; the writer then completes the entry itself, from the transaction's record.
+    pub async fn complete(
+        &self,
+        open: OpenEntry,
+        outcome: Outcome,
+    ) -> Result<AuditReceipt, AuditError> {
+        let OpenEntry { entry, clock, mut hold } = open;
+        let at = clock.now();
+        let receipt = self.append(completion(&entry, outcome, at)).await?;
+        hold.settled = true;
+        Ok(receipt)
+    }
+
+    /// Completes an entry whose change was not made, or is not known to be.
+    ///
+    /// # Errors
+    /// As [`AuditLog::complete`].
+    pub async fn abandon(
+        &self,
+        open: OpenEntry,
+        outcome: Outcome,
+    ) -> Result<AuditReceipt, AuditError> {
+        self.complete(open, outcome).await
+    }
+
+    /// How many entries wait to become durable.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.writer.depth()
+    }
+
+    fn hold(&self, id: Uuid) -> Hold {
+        self.held.take(id);
+        Hold { id, held: self.held.clone(), writer: self.writer.clone(), settled: false }
+    }
+}
+
+/// The entry that closes `opened`.
+pub(super) fn completion(
+    opened: &Entry,
+    outcome: Outcome,
+    at: plantao_schema::time::Timestamp,
+) -> Entry {
+    let (id, opens) = (Uuid::now_v7(), Some(opened.id));
+    Entry { id, at, phase: Phase::Completed, opens, outcome, ..opened.clone() }
+}
+
+/// Longest text of an indexed field: an index row holds 2,704 bytes.
+const TEXT_MAX_BYTES: usize = 512;
+
+/// Longest explanation.
+const EXPLANATION_MAX_BYTES: usize = 8_192;
+
+/// PostgreSQL's text cannot hold a NUL, nor its indexes a novel; found here, that costs its caller
+/// alone and not a whole batch.
+fn storable(entry: &Entry) -> Result<(), AuditError> {
+    let fields = [
+        ("principal", entry.principal.as_str()),
+        ("role", &entry.role),
+        ("action", &entry.action),
+        ("resource_kind", &entry.resource_kind),
+        ("resource_id", entry.resource_id.as_deref().unwrap_or_default()),
+        ("patient", entry.patient.as_deref().unwrap_or_default()),
+        ("purpose", &entry.purpose),
+        ("verdict", &entry.verdict),
+        ("explanation", &entry.explanation),
+        ("request_id", &entry.request_id),
+        ("plugin", entry.plugin.as_deref().unwrap_or_default()),
+    ];
+    for (field, text) in fields {
+        let max_bytes =
+            if field == "explanation" { EXPLANATION_MAX_BYTES } else { TEXT_MAX_BYTES };
+        if text.len() > max_bytes || text.contains('\0') {
+            return Err(AuditError::Invalid { field, max_bytes });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! The statements of the trail. None of them changes or removes a row, and none could.
+
+use super::batch::Heads;
+use crate::database::{DatabaseError, STATEMENT_DEADLINE};
+use plantao_schema::audit::{ChainHead, Chained, Entry, Hash, Outcome, Phase, Severity};
+use plantao_schema::id::Tenant;
+use plantao_schema::time::Timestamp;
+use std::pin::pin;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+/// Every column, in the order in which rows are written and read.
+pub(super) const COLUMNS: &str = "chain, seq, entry_id, at_us, phase, opens, severity, tenant, \
+     principal, role, action, resource_kind, resource_id, patient, purpose, verdict, score, \
+     explanation, request_id, outcome, plugin, prev_hash, hash";
+
+const TYPES: [Type; 23] = [
+    Type::TEXT,
+    Type::INT8,
+    Type::UUID,
+    Type::INT8,
+    Type::TEXT,
+    Type::UUID,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT2,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::BYTEA,
+    Type::BYTEA,
+];
+
+const UNNEST: &str = "unnest($1::text[], $2::int8[], $3::uuid[], $4::int8[], $5::text[], \
+     $6::uuid[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], \
+     $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[], $18::text[], $19::text[], \
+     $20::text[], $21::text[], $22::bytea[], $23::bytea[])";
+
+pub(super) fn sorted(error: &tokio_postgres::Error) -> DatabaseError {
+    DatabaseError::from_driver(error, STATEMENT_DEADLINE)
+}
+
+/// Takes the right to write this node's chains, and waits while a predecessor's session ends: once
+/// it is ours, whatever the predecessor sent has been committed or is gone.
+pub(super) async fn lock_node(client: &Client, node: &str) -> Result<(), DatabaseError> {
+    let key = format!("plantao-audit/{node}");
+    let lock = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
+    client.execute(lock, &[&key]).await.map(drop).map_err(|error| sorted(&error))
+}
+
+/// Whether COPY is open to this role: it is refused where row-level security applies.
+pub(super) async fn may_copy(client: &Client) -> Result<bool, DatabaseError> {
+    let secured = client.query_one("SELECT row_security_active('audit_entry')", &[]).await;
+    secured.map(|row| !row.get::<_, bool>(0)).map_err(|error| sorted(&error))
+}
+
+/// The last entry of a chain.
+pub(super) async fn head(client: &Client, chain: &str) -> Result<ChainHead, DatabaseError> {
+    let last = "SELECT seq, hash FROM audit_entry WHERE chain = $1 ORDER BY seq DESC LIMIT 1";
+    let row = client.query_opt(last, &[&chain]).await.map_err(|error| sorted(&error))?;
+    match row {
+        None => Ok(ChainHead::EMPTY),
+        Some(row) => Ok(ChainHead { seq: row.get(0), hash: digest(&row, 1)? }),
+    }
+}
+
+/// Fills in the heads that are not known yet.
+pub(super) async fn load_heads(
+    client: &Client,
+    heads: &mut Heads,
+    chains: impl IntoIterator<Item = String>,
+) -> Result<(), DatabaseError> {
+    for chain in chains {
+        if !heads.contains_key(&chain) {
+            let head = head(client, &chain).await?;
+            heads.insert(chain, head);
+        }
+    }
+    Ok(())
+}
+
+/// Writes rows in one statement that is its own transaction: all of them are durable, or none.
+pub(super) async fn copy(client: &Client, rows: &[Chained]) -> Result<(), DatabaseError> {
+    let statement = format!("COPY audit_entry ({COLUMNS}) FROM STDIN (FORMAT binary)");
+    let sink = client.copy_in(&statement).await.map_err(|error| sorted(&error))?;
+    let mut writer = pin!(BinaryCopyInWriter::new(sink, &TYPES));
+    for row in rows {
+        let entry = &row.entry;
+        let written = writer
+            .as_mut()
+            .write(&[
+                &row.chain,
+                &row.seq,
+                &entry.id,
+                &entry.at.micros(),
+                &entry.phase.as_str(),
+                &entry.opens,
+                &entry.severity.as_str(),
+                &entry.tenant.as_str(),
+                &entry.principal,
+                &entry.role,
+                &entry.action,
+                &entry.resource_kind,
+                &entry.resource_id,
+                &entry.patient,
+                &entry.purpose,
+                &entry.verdict,
+                &i16::from(entry.score),
+                &entry.explanation,
+                &entry.request_id,
+                &entry.outcome.as_str(),
+                &entry.plugin,
+                &row.previous.as_slice(),
+                &row.hash.as_slice(),
+            ])
+            .await;
+        written.map_err(|error| sorted(&error))?;
+    }
+    writer.finish().await.map(drop).map_err(|error| sorted(&error))
+}
+
+/// Writes rows in one transaction, or none of them when any of their keys is taken.
+pub(super) async fn insert(client: &mut Client, rows: &[Chained]) -> Result<(), DatabaseError> {
+    let failed = |error: tokio_postgres::Error| sorted(&error);
+    let transaction = client.transaction().await.map_err(failed)?;
+    let statement = format!(
+        "INSERT INTO audit_entry ({COLUMNS}) SELECT * FROM {UNNEST} ON CONFLICT DO NOTHING"
+    );
+    let columns = columns(rows);
+    let params: Vec<&(dyn ToSql + Sync)> =
+        columns.iter().map(|column| &**column as &(dyn ToSql + Sync)).collect();
+    let inserted = transaction.execute(&statement, &params).await.map_err(failed)?;
+    if usize::try_from(inserted) != Ok(rows.len()) {
+        transaction.rollback().await.map_err(failed)?;
+        return Err(DatabaseError::Conflict { constraint: "audit_entry".to_owned() });
+    }
+    transaction.commit().await.map_err(failed)
+}
+
+fn column<'a, T: ToSql + Sync + 'a>(
+    rows: &'a [Chained],
+    of: impl Fn(&'a Chained) -> T,
+) -> Box<dyn ToSql + Sync + Send + 'a>
+where
+    T: Send,
+{
+    Box::new(rows.iter().map(of).collect::<Vec<T>>())
+}
+
+/// The same values as [`copy`] sends, as one array for each column.
+fn columns(rows: &[Chained]) -> Vec<Box<dyn ToSql + Sync + Send + '_>> {
+    vec![
+        column(rows, |row| row.chain.as_str()),
+        column(rows, |row| row.seq),
+        column(rows, |row| row.entry.id),
+        column(rows, |row| row.entry.at.micros()),
+        column(rows, |row| row.entry.phase.as_str()),
+        column(rows, |row| row.entry.opens),
+        column(rows, |row| row.entry.severity.as_str()),
+        column(rows, |row| row.entry.tenant.as_str()),
+        column(rows, |row| row.entry.principal.as_str()),
+        column(rows, |row| row.entry.role.as_str()),
+        column(rows, |row| row.entry.action.as_str()),
+        column(rows, |row| row.entry.resource_kind.as_str()),
+        column(rows, |row| row.entry.resource_id.as_deref()),
+        column(rows, |row| row.entry.patient.as_deref()),
+        column(rows, |row| row.entry.purpose.as_str()),
+        column(rows, |row| row.entry.verdict.as_str()),
+        column(rows, |row| i16::from(row.entry.score)),
+        column(rows, |row| row.entry.explanation.as_str()),
+        column(rows, |row| row.entry.request_id.as_str()),
+        column(rows, |row| row.entry.outcome.as_str()),
+        column(rows, |row| row.entry.plugin.as_deref()),
+        column(rows, |row| row.previous.as_slice()),
+        column(rows, |row| row.hash.as_slice()),
+    ]
+}
+
+/// What is on disk under these keys.
+pub(super) async fn find(client: &Client, keys: &[Uuid]) -> Result<Vec<Chained>, DatabaseError> {
+    let statement = format!("SELECT {COLUMNS} FROM audit_entry WHERE entry_id = ANY($1)");
+    let rows = client.query(&statement, &[&keys]).await.map_err(|error| sorted(&error))?;
+    rows.iter().map(chained).collect()
+}
+
+/// Opened entries of this node without a completion, those in `held` left out, each with the
+/// outcome that its transaction recorded, if any.
+pub(super) async fn unfinished(
+    client: &Client,
+    node: &str,
+    held: &[Uuid],
+    limit: i64,
+) -> Result<Vec<(Entry, Option<String>)>, DatabaseError> {
+    let named: Vec<String> = COLUMNS.split(", ").map(|name| format!("o.{name}")).collect();
+    // '0' is the character after '/': the range holds every chain of the node, and no other's.
+    let statement = format!(
+        "SELECT {}, c.outcome FROM audit_entry o \
+         LEFT JOIN audit_completion c ON c.tenant = o.tenant AND c.entry_id = o.entry_id \
+         WHERE o.phase = 'opened' AND o.chain >= $1 AND o.chain < $2 \
+         AND o.entry_id <> ALL($3) \
+         AND NOT EXISTS (SELECT FROM audit_entry d WHERE d.opens = o.entry_id) \
+         ORDER BY o.chain, o.seq LIMIT $4",
+        named.join(", ")
+    );
+    let (from, to) = (format!("{node}/"), format!("{node}0"));
+    let rows = client.query(&statement, &[&from, &to, &held, &limit]).await;
+    let rows = rows.map_err(|error| sorted(&error))?;
+    rows.iter().map(|row| Ok((chained(row)?.entry, value(row, TYPES.len())?))).collect()
+}
+
+/// A row of [`COLUMNS`].
+pub(super) fn chained(row: &Row) -> Result<Chained, DatabaseError> {
+    let mismatch = DatabaseError::Mismatch;
+    let name = |index| value::<String>(row, index);
+    let score: i16 = value(row, 16)?;
+    let entry = Entry {
+        id: value(row, 2)?,
+        at: Timestamp::from_micros(value(row, 3)?),
+        phase: Phase::from_name(&name(4)?).ok_or(mismatch.clone())?,
+        opens: value(row, 5)?,
+        severity: Severity::from_name(&name(6)?).ok_or(mismatch.clone())?,
+        tenant: Tenant::parse(&name(7)?).map_err(|_| mismatch.clone())?,
+        principal: value(row, 8)?,
+        role: value(row, 9)?,
+        action: value(row, 10)?,
+        resource_kind: value(row, 11)?,
+        resource_id: value(row, 12)?,
+        patient: value(row, 13)?,
+        purpose: value(row, 14)?,
+        verdict: value(row, 15)?,
+        score: u8::try_from(score).map_err(|_| mismatch.clone())?,
+        explanation: value(row, 17)?,
+        request_id: value(row, 18)?,
+        outcome: Outcome::from_name(&name(19)?).ok_or(mismatch)?,
+        plugin: value(row, 20)?,
+    };
+    let (previous, hash) = (digest(row, 21)?, digest(row, 22)?);
+    Ok(Chained { chain: value(row, 0)?, seq: value(row, 1)?, previous, hash, entry })
+}
+
+fn value<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a Row,
+    index: usize,
+) -> Result<T, DatabaseError> {
+    row.try_get(index).map_err(|_| DatabaseError::Mismatch)
+}
+
+fn digest(row: &Row, index: usize) -> Result<Hash, DatabaseError> {
+    value::<&[u8]>(row, index)?.try_into().map_err(|_| DatabaseError::Mismatch)
+}
