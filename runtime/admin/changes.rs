@@ -1,0 +1,181 @@
+//! What the private socket answers: kill and reload, each audited before and after.
+
+use super::health::AdminServices;
+use super::http::{json, problem};
+use crate::front_door::Body;
+use ::http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use plantao_actors::policy::PolicyError;
+use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
+use plantao_schema::problem::{Problem, ProblemCode};
+use plantao_supervisors::KillError;
+use serde::Deserialize;
+
+/// Largest body, bytes: a path or a name.
+const BODY_MAX_BYTES: usize = 4_096;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kill {
+    path: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reload {
+    target: Target,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Target {
+    Policy,
+    Plugin,
+}
+
+/// Answers one change asked for by the operating system's user `uid`.
+pub(super) async fn answer(
+    services: &AdminServices,
+    uid: u32,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let result = match (request.method(), request.uri().path()) {
+        (&Method::POST, "/v1/kill") => kill(services, uid, request).await,
+        (&Method::POST, "/v1/reload") => reload(services, uid, request).await,
+        (_, "/v1/kill" | "/v1/reload") => {
+            let detail = "this address takes POST";
+            Err(Problem::new(ProblemCode::MethodNotAllowed, detail).field("method"))
+        }
+        _ => Err(Problem::new(ProblemCode::NotFound, "there are /v1/kill and /v1/reload")),
+    };
+    match result {
+        Ok(body) => json(StatusCode::OK, &body),
+        Err(refusal) => problem(&refusal),
+    }
+}
+
+async fn body<T: for<'de> Deserialize<'de>>(request: Request<Incoming>) -> Result<T, Problem> {
+    let bytes = Limited::new(request.into_body(), BODY_MAX_BYTES).collect().await.map_err(|_| {
+        let detail = format!("expected a JSON object of at most {BODY_MAX_BYTES} bytes");
+        Problem::new(ProblemCode::TooLarge, detail).field("body")
+    })?;
+    serde_json::from_slice(&bytes.to_bytes()).map_err(|error| {
+        Problem::new(ProblemCode::Malformed, format!("not as expected: {error}")).field("body")
+    })
+}
+
+async fn kill(
+    services: &AdminServices,
+    uid: u32,
+    request: Request<Incoming>,
+) -> Result<serde_json::Value, Problem> {
+    let Kill { path } = body(request).await?;
+    let starting = || Problem::new(ProblemCode::Unavailable, "the tree is still starting");
+    let tree = services.tree.get().ok_or_else(starting)?;
+    audited(services, uid, format!("kill {path}"), async {
+        tree.kill(&path).map_err(|error| {
+            let code = match error {
+                KillError::NotFound { .. } => ProblemCode::NotFound,
+                KillError::NotRunning { .. } => ProblemCode::Conflict,
+            };
+            Problem::new(code, error.to_string()).field("path")
+        })
+    })
+    .await?;
+    Ok(serde_json::json!({ "killed": path }))
+}
+
+async fn reload(
+    services: &AdminServices,
+    uid: u32,
+    request: Request<Incoming>,
+) -> Result<serde_json::Value, Problem> {
+    let Reload { target, name } = body(request).await?;
+    match (target, name) {
+        (Target::Policy, None) => {
+            audited(services, uid, "reload policy".to_owned(), reload_policy(services)).await?;
+            Ok(serde_json::json!({ "reloaded": "policy" }))
+        }
+        (Target::Plugin, Some(name)) => {
+            audited(services, uid, format!("reload plugin {name}"), async {
+                let refused = |error: plantao_actors::plugin::PluginError| {
+                    Problem::new(ProblemCode::Invalid, error.to_string()).field("name")
+                };
+                services.plugins.reload(&name).await.map_err(refused)
+            })
+            .await?;
+            Ok(serde_json::json!({ "reloaded": name }))
+        }
+        (Target::Policy, Some(_)) => {
+            let detail = "the policy is one: expected no name";
+            Err(Problem::new(ProblemCode::Invalid, detail).field("name"))
+        }
+        (Target::Plugin, None) => {
+            let detail = "expected the name of a plugin";
+            Err(Problem::new(ProblemCode::Invalid, detail).field("name"))
+        }
+    }
+}
+
+async fn reload_policy(services: &AdminServices) -> Result<(), Problem> {
+    let rules = services
+        .rules
+        .read()
+        .map_err(|error| Problem::new(ProblemCode::Invalid, error).field("policy"))?;
+    services.policy.reload(rules).await.map_err(|error| {
+        let code = match error {
+            PolicyError::Rules(_) => ProblemCode::Invalid,
+            PolicyError::Unavailable(_) => ProblemCode::Unavailable,
+        };
+        Problem::new(code, error.to_string()).field("policy")
+    })
+}
+
+/// Opens an entry, makes the change, completes the entry. The completion waits for the trail to
+/// come back when the change took the writer down.
+async fn audited<T>(
+    services: &AdminServices,
+    uid: u32,
+    what: String,
+    change: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let no_trail = |error: plantao_actors::audit::AuditError| {
+        tracing::warn!(%error, "a change was refused because it could not be audited");
+        let detail = "the change could not be audited and was not made; stopping the whole \
+                      service needs no audit entry";
+        Problem::new(ProblemCode::Unavailable, detail)
+    };
+    let entry = Entry {
+        id: uuid::Uuid::now_v7(),
+        at: services.clock.now(),
+        phase: Phase::Opened,
+        opens: None,
+        severity: Severity::Warning,
+        tenant: services.tenant.clone(),
+        principal: format!("uid-{uid}"),
+        role: "operator".to_owned(),
+        action: "operate".to_owned(),
+        resource_kind: "system".to_owned(),
+        resource_id: None,
+        patient: None,
+        purpose: "operations".to_owned(),
+        verdict: "allow".to_owned(),
+        score: 0,
+        explanation: format!("{what}; asked over the admin socket"),
+        request_id: "admin".to_owned(),
+        outcome: Outcome::Pending,
+        plugin: None,
+    };
+    let open = services.audit.open(entry).await.map_err(no_trail)?;
+    let result = change.await;
+    let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Refused };
+    // The change is made: whether its completion can be written now changes nothing about it. An
+    // entry left open is found and completed at the writer's next start.
+    if let Err(error) = services.audit.complete(open, outcome).await {
+        tracing::warn!(%error, "the completion of a change will be written later");
+    }
+    result
+}

@@ -1,0 +1,94 @@
+//! The read-only listener on loopback. Lost on restart: connections of scrapers, which come again.
+//! Restart class: permanent.
+
+use super::health::{self, AdminServices};
+use super::http;
+use crate::net;
+use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Connections open at once: a few scrapers and a person.
+const CONNECTIONS_MAX: usize = 64;
+/// Pause after a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the listener is made of.
+#[derive(Clone)]
+pub struct DoorParts {
+    /// Where it listens: loopback, as the configuration has checked.
+    pub listen: SocketAddr,
+    /// What it looks at.
+    pub services: AdminServices,
+}
+
+/// The listener as a child of a supervisor.
+#[must_use]
+pub fn child(parts: DoorParts) -> ChildSpec {
+    let handle: Handle<Infallible> = Handle::new(Limits::in_flight(1));
+    ChildSpec::worker("admin", &handle, move || (AdminDoor, parts.clone()))
+}
+
+struct AdminDoor;
+
+struct Accepting(JoinHandle<()>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Actor for AdminDoor {
+    type Msg = Envelope<Infallible>;
+    type State = Accepting;
+    type Arguments = DoorParts;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        parts: DoorParts,
+    ) -> Result<Accepting, ActorProcessingErr> {
+        let listener = net::bind(parts.listen, "admin.listen")
+            .await
+            .map_err(|error| ActorProcessingErr::from(error.to_string()))?;
+        Ok(Accepting(tokio::spawn(accept(listener, parts.services))))
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        _state: &mut Accepting,
+    ) -> Result<(), ActorProcessingErr> {
+        let (message, _in_flight) = envelope.open();
+        match message {}
+    }
+}
+
+async fn accept(listener: TcpListener, services: AdminServices) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.len() >= CONNECTIONS_MAX {
+            let _ended = connections.join_next().await;
+        }
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _peer)) => {
+                let services = services.clone();
+                connections.spawn(http::serve(stream, move |request| {
+                    let services = services.clone();
+                    async move { health::answer(&services, request).await }
+                }));
+            }
+            Err(error) => {
+                tracing::warn!(kind = ?error.kind(), "an admin connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the read-only listener answers: liveness, readiness, start-up, the tree, the metrics.
+//!
+//! Liveness never asks PostgreSQL: restarting the runtime does not mend a database.
+
+use super::http::{json, metrics, problem, text};
+use crate::front_door::Body;
+use crate::telemetry::Metrics;
+use ::http::header::HOST;
+use ::http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use plantao_actors::audit::AuditLog;
+use plantao_actors::clock::WallClock;
+use plantao_actors::database::Database;
+use plantao_actors::plugin::{PluginState, Plugins};
+use plantao_actors::policy::Policy;
+use plantao_schema::id::Tenant;
+use plantao_schema::problem::{Problem, ProblemCode};
+use plantao_supervisors::Tree;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// Longest wait for PostgreSQL's sign of life.
+const PING_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Where the running tree is put once it runs: the admin doors are part of it.
+pub type TreeCell = Arc<OnceLock<Tree>>;
+
+/// What the admin doors look at.
+#[derive(Clone)]
+pub struct AdminServices {
+    /// The tree, once it runs.
+    pub tree: TreeCell,
+    /// The policy.
+    pub policy: Policy,
+    /// The trail that changes are written to.
+    pub audit: AuditLog,
+    /// The database.
+    pub database: Database,
+    /// The plugins.
+    pub plugins: Plugins,
+    /// The counts.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: WallClock,
+    /// The institution that runs this node: changes are entries of its trail.
+    pub tenant: Tenant,
+    /// Where rules are read from again.
+    pub rules: crate::tree::RulesSource,
+}
+
+/// One thing that was looked at.
+struct Check {
+    name: String,
+    ok: bool,
+    /// Whether readiness depends on it.
+    needed: bool,
+    detail: String,
+}
+
+/// Answers one read.
+pub(super) async fn answer(
+    services: &AdminServices,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    if !names_loopback(&request) {
+        let detail = "this listener answers to 127.0.0.1, [::1] and localhost";
+        return problem(&Problem::new(ProblemCode::Denied, detail).field("Host"));
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let detail = "this listener only reads; changes go over the admin socket";
+        return problem(&Problem::new(ProblemCode::MethodNotAllowed, detail).field("method"));
+    }
+    let verbose = request.uri().query().is_some_and(|query| {
+        query.split('&').any(|part| part == "verbose" || part.starts_with("verbose="))
+    });
+    match request.uri().path() {
+        "/livez" => report(vec![alive(services)], verbose),
+        "/startupz" => report(vec![started(services)], verbose),
+        "/readyz" => report(readiness(services).await, verbose),
+        "/metrics" => metrics(services.metrics.encode()),
+        "/v1/supervision" => supervision(services),
+        _ => problem(&Problem::new(
+            ProblemCode::NotFound,
+            "there are /livez, /readyz, /startupz (each with ?verbose), /v1/supervision, /metrics",
+        )),
+    }
+}
+
+fn names_loopback(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    host.is_none_or(|host| {
+        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let name = name.map_or(host, |(name, _)| name);
+        let literal = name.trim_start_matches('[').trim_end_matches(']');
+        let loopback = |ip: std::net::IpAddr| ip.is_loopback();
+        name.eq_ignore_ascii_case("localhost") || literal.parse().is_ok_and(loopback)
+    })
+}
+
+fn alive(services: &AdminServices) -> Check {
+    // A root supervisor that gave up ends the process; whoever can answer is alive.
+    let detail = services.tree.get().map_or("starting", |_| "running").to_owned();
+    Check { name: "process".to_owned(), ok: true, needed: true, detail }
+}
+
+fn started(services: &AdminServices) -> Check {
+    let ok = services.tree.get().is_some();
+    let detail = if ok { "every child started once" } else { "children are starting" }.to_owned();
+    Check { name: "tree".to_owned(), ok, needed: true, detail }
+}
+
+async fn readiness(services: &AdminServices) -> Vec<Check> {
+    let up = |name: &str, ok: bool| {
+        let detail = if ok { "up" } else { "down" }.to_owned();
+        Check { name: name.to_owned(), ok, needed: true, detail }
+    };
+    let ping = tokio::time::timeout(PING_DEADLINE, services.database.ping()).await;
+    let mut checks = vec![
+        started(services),
+        up("policy", services.policy.is_up()),
+        up("database", matches!(ping, Ok(Ok(())))),
+        up("audit", services.audit.is_up()),
+    ];
+    checks.extend(services.plugins.list().into_iter().map(|plugin| Check {
+        name: format!("plugin {}", plugin.name),
+        ok: plugin.state == PluginState::Ready && plugin.instances_up > 0,
+        needed: false,
+        detail: match &plugin.reason {
+            Some(reason) => format!("refused: {reason}"),
+            None => format!("{} of {} instances up", plugin.instances_up, plugin.instances),
+        },
+    }));
+    checks
+}
+
+fn report(checks: Vec<Check>, verbose: bool) -> Response<Body> {
+    let ready = checks.iter().all(|check| check.ok || !check.needed);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = String::new();
+    if verbose || !ready {
+        for check in &checks {
+            let mark = if check.ok { "[+]" } else { "[-]" };
+            body.push_str(&format!("{mark} {}: {}\n", check.name, check.detail));
+        }
+    }
+    body.push_str(if ready { "ok\n" } else { "not ready\n" });
+    text(status, body)
+}
+
+fn supervision(services: &AdminServices) -> Response<Body> {
+    match services.tree.get() {
+        None => problem(&Problem::new(ProblemCode::Unavailable, "the tree is still starting")),
+        Some(tree) => {
+            let body = serde_json::json!({ "version": 1, "tree": tree.snapshot() });
+            json(StatusCode::OK, &body)
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The actor that owns the listening socket and the connections accepted from it.
+//!
+//! Lost on restart: the open connections, which end; clients connect again. Restart class:
+//! permanent. Stopping drains: no new connection, the requests in flight finish, then all are
+//! closed. Connections live in a set that is dropped with the actor, so none is orphaned.
+
+use super::connection::{Timeouts, connection};
+use super::services::Services;
+use crate::net::{self, BindError};
+use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use rustls::ServerConfig;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+/// Pause after a failed accept: it fails when descriptors run out, and those come back by waiting.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The door's limits.
+#[derive(Clone, Copy, Debug)]
+pub struct DoorLimits {
+    /// Connections open at once; more wait in the kernel's queue.
+    pub max_connections: usize,
+    /// From the accepted connection to the end of the handshake.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its header; idle connections too.
+    pub header_timeout: Duration,
+    /// What requests in flight get to finish when the door closes.
+    pub drain_timeout: Duration,
+}
+
+/// What the door is made of.
+#[derive(Clone)]
+pub struct DoorParts {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its certificate and protocol choices.
+    pub tls: Arc<ServerConfig>,
+    /// Its limits.
+    pub limits: DoorLimits,
+    /// What it routes to.
+    pub services: Services,
+}
+
+/// The front door as a child of a supervisor.
+#[must_use]
+pub fn child(parts: DoorParts) -> ChildSpec {
+    let handle: Handle<std::convert::Infallible> = Handle::new(Limits::in_flight(1));
+    ChildSpec::worker("front_door", &handle, move || (FrontDoor, parts.clone()))
+}
+
+/// Owns the socket; nobody sends it messages: what it takes comes from the network.
+pub struct FrontDoor;
+
+/// The socket's state.
+pub struct Open {
+    close: watch::Sender<bool>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(accepting) = &self.accepting {
+            accepting.abort();
+        }
+    }
+}
+
+impl Actor for FrontDoor {
+    type Msg = Envelope<std::convert::Infallible>;
+    type State = Open;
+    type Arguments = DoorParts;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        parts: DoorParts,
+    ) -> Result<Open, ActorProcessingErr> {
+        let listener = net::bind(parts.listen, "front_door.listen")
+            .await
+            .map_err(|error: BindError| ActorProcessingErr::from(error.to_string()))?;
+        let (close, closing) = watch::channel(false);
+        let accepting = Some(tokio::spawn(accept(listener, parts, closing)));
+        Ok(Open { close, accepting })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        _state: &mut Open,
+    ) -> Result<(), ActorProcessingErr> {
+        let (message, _in_flight) = envelope.open();
+        match message {}
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Open,
+    ) -> Result<(), ActorProcessingErr> {
+        let _nobody_left = state.close.send(true);
+        if let Some(accepting) = state.accepting.take() {
+            // Ends by itself: every connection has the drain timeout and no more.
+            let _ended = accepting.await;
+        }
+        Ok(())
+    }
+}
+
+async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Receiver<bool>) {
+    let acceptor = TlsAcceptor::from(Arc::clone(&parts.tls));
+    let timeouts = Timeouts {
+        handshake: parts.limits.handshake_timeout,
+        header: parts.limits.header_timeout,
+        drain: parts.limits.drain_timeout,
+    };
+    let slots = Arc::new(Semaphore::new(parts.limits.max_connections));
+    let metrics = parts.services.metrics.clone();
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        metrics.connections(connections.len());
+        let accepted = tokio::select! {
+            biased;
+            _closing = closing.wait_for(|closing| *closing) => break,
+            accepted = next(&listener, &slots) => accepted,
+        };
+        let Some((slot, accepted)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let (services, acceptor) = (parts.services.clone(), acceptor.clone());
+        let drain = closing.clone();
+        connections.spawn(async move {
+            connection(services, acceptor, timeouts, drain, accepted).await;
+            drop(slot);
+        });
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    metrics.connections(0);
+}
+
+/// Waits for a free slot first, so that what cannot be served stays in the kernel's queue.
+async fn next(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(tokio::sync::OwnedSemaphorePermit, (tokio::net::TcpStream, SocketAddr))> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok(accepted) => Some((slot, accepted)),
+        Err(error) => {
+            tracing::warn!(kind = ?error.kind(), "a connection could not be accepted");
+            None
+        }
+    }
+}

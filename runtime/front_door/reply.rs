@@ -1,0 +1,152 @@
+//! Replies: an answer that followed a decision needs the receipt of its audit entry to exist.
+
+use super::refused::Refused;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use plantao_actors::audit::AuditReceipt;
+use plantao_schema::id::RequestId;
+use plantao_schema::problem::ProblemCode;
+
+/// Bodies are whole: they were made in memory under a limit.
+pub(crate) type Body = Full<Bytes>;
+
+/// Which family of addresses a reply belongs to: it decides how a refusal looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    /// `application/problem+json`.
+    Plain,
+    /// OperationOutcome.
+    Fhir,
+}
+
+impl Family {
+    /// By path, so that even an address that does not exist answers in its family's form.
+    pub(super) fn of(path: &str) -> Self {
+        if path == "/fhir" || path.starts_with("/fhir/") { Self::Fhir } else { Self::Plain }
+    }
+}
+
+/// What a handler produced, before it may leave.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) content_type: &'static str,
+    pub(super) body: Vec<u8>,
+    pub(super) headers: Vec<(header::HeaderName, String)>,
+}
+
+/// FHIR's JSON.
+pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+/// Plain JSON.
+pub(super) const JSON: &str = "application/json";
+
+impl Answer {
+    /// A JSON body.
+    pub(super) fn json(status: StatusCode, kind: &'static str, body: &serde_json::Value) -> Self {
+        let body = body.to_string().into_bytes();
+        Self { status, content_type: kind, body, headers: Vec::new() }
+    }
+
+    /// Adds a header.
+    pub(super) fn header(mut self, name: header::HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// Lets an answer leave: only with the receipt that its access is in the trail.
+pub(super) fn audited(answer: Answer, receipt: &AuditReceipt, id: &RequestId) -> Response<Body> {
+    let mut response = finish(answer, id);
+    if let Ok(value) = HeaderValue::from_str(&receipt.entry().to_string()) {
+        response.headers_mut().insert("plantao-audit-entry", value);
+    }
+    response
+}
+
+/// An answer that carries no data of anybody: health and capabilities.
+pub(super) fn public(answer: Answer, id: &RequestId) -> Response<Body> {
+    finish(answer, id)
+}
+
+/// A refusal. It carries no data, so it needs no receipt; decided ones are audited all the same.
+pub(super) fn refused(refused: &Refused, family: Family, id: &RequestId) -> Response<Body> {
+    let problem = &refused.problem;
+    let status = StatusCode::from_u16(problem.code.status())
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = match family {
+        Family::Plain => "application/problem+json",
+        Family::Fhir => FHIR_JSON,
+    };
+    let answer = Answer::json(status, kind, &refused.body(family, id.as_str()));
+    let mut response = finish(answer, id);
+    let headers = response.headers_mut();
+    if let Some(seconds) = problem.retry_after_seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    match problem.code {
+        ProblemCode::Unauthenticated => {
+            let challenge = HeaderValue::from_static("Bearer realm=\"plantao\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        ProblemCode::StepUpRequired => {
+            // RFC 9470, section 3.
+            let challenge = HeaderValue::from_static(
+                "Bearer realm=\"plantao\", error=\"insufficient_user_authentication\", \
+                 acr_values=\"mfa\", max_age=43200",
+            );
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        _ => {}
+    }
+    response
+}
+
+fn finish(answer: Answer, id: &RequestId) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let hsts = HeaderValue::from_static("max-age=31536000");
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert("x-request-id", value);
+    }
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plantao_schema::problem::Problem;
+
+    #[test]
+    fn a_refusal_under_fhir_is_an_operation_outcome_and_elsewhere_a_problem() {
+        let id = RequestId::parse("r").unwrap();
+        let problem = Refused::from(Problem::new(ProblemCode::Unavailable, "later"));
+        let content = |family| {
+            let response = refused(&problem, family, &id);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+            response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned()
+        };
+        assert!(content(Family::of("/fhir/Patient/1")).starts_with("application/fhir+json"));
+        assert_eq!(content(Family::of("/fhirx")), "application/problem+json");
+    }
+
+    #[test]
+    fn a_step_up_answers_with_the_challenge_of_rfc_9470() {
+        let id = RequestId::parse("r").unwrap();
+        let problem = Refused::from(Problem::new(ProblemCode::StepUpRequired, "more"));
+        let response = refused(&problem, Family::Plain, &id);
+        let challenge = response.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+    }
+}

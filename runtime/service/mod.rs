@@ -1,0 +1,159 @@
+//! One run of the hospital: state directory, handles, tree, doors, and an orderly end.
+//!
+//! Order: what can be refused without side effects is refused first (ports, policy, plugins'
+//! descriptions), then the state directory is locked, then the tree starts. The end is a signal or
+//! a root supervisor that gave up; either way everything is stopped in order before the process
+//! goes, PostgreSQL last.
+
+mod demo;
+mod parts;
+
+pub use demo::{DEMO_PRINCIPALS, DemoPrincipal};
+
+use crate::config::{Config, EXIT_CONFIG, Flags};
+use crate::identity::{IssueError, KeyError, TlsError};
+use crate::net::{self, BindError};
+use crate::state_dir::{StateDir, StateDirError};
+use crate::telemetry::{self, LogError};
+use plantao_actors::clock::WallClock;
+use plantao_actors::plugin::{EngineError, PluginError};
+use plantao_schema::access::RulesError;
+use plantao_supervisors::{ExitReason, StartError, Tree};
+use std::io::Write;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// `EX_SOFTWARE` of sysexits: the tree gave up; a service manager should start it again.
+const EXIT_SOFTWARE: u8 = 70;
+/// `EX_UNAVAILABLE`: something it needs is taken or missing.
+const EXIT_UNAVAILABLE: u8 = 69;
+
+/// Why the service did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// An address is taken or forbidden.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateDirError),
+    /// The policy is wrong.
+    #[error("policy: {0}")]
+    Policy(#[from] RulesError),
+    /// A plugin's description is wrong.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// Plugins cannot run on this machine.
+    #[error("plugins cannot run here: {0}")]
+    Engine(#[from] EngineError),
+    /// The signing key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A demonstration token could not be signed.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// TLS cannot be offered.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Logs cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A child of the tree did not start.
+    #[error("{0}")]
+    Start(#[from] StartError),
+    /// The root supervisor gave up.
+    #[error("the supervision tree gave up: {0}")]
+    GaveUp(ExitReason),
+    /// The operating system refused something basic.
+    #[error("cannot {action}: {kind}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// What it said.
+        kind: std::io::ErrorKind,
+    },
+}
+
+impl ServiceError {
+    /// What the process exits with.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Policy(_) | Self::Plugin(_) | Self::Tls(_) | Self::Log(_) => EXIT_CONFIG,
+            Self::State(StateDirError::OtherVersion { .. }) => EXIT_CONFIG,
+            Self::GaveUp(_) => EXIT_SOFTWARE,
+            _ => EXIT_UNAVAILABLE,
+        }
+    }
+}
+
+/// Runs the service until a signal or the tree ends it. Blocks.
+///
+/// # Errors
+/// [`ServiceError`] when it could not start, or the tree gave up.
+pub fn run(config: Config, flags: Flags) -> Result<(), ServiceError> {
+    telemetry::init(&config.log)?;
+    let failed = |error: std::io::Error| ServiceError::System {
+        action: "start the thread pool",
+        kind: error.kind(),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(serve(config, flags))
+}
+
+async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
+    // Before anything is touched: the two ports are the likeliest refusal there is.
+    drop(net::bind(config.front_door.listen, "front_door.listen").await?);
+    drop(net::bind(config.admin.listen, "admin.listen").await?);
+    let clock = WallClock::system();
+    let state = StateDir::open(&config.state_dir)?;
+    let (parts, cell) = parts::build(&config, flags, &state, &clock)?;
+    if config.demo {
+        demo::issue_tokens(&config, &state, &clock)?;
+    } else {
+        demo::remove_tokens(&state);
+    }
+    let spec = crate::tree::tree(parts)?;
+    tracing::info!(node = state.node_id(), "starting");
+    let tree = tokio::select! {
+        biased;
+        started = Tree::start(crate::tree::ROOT, spec) => started?,
+        // Dropping the start stops what had started; nothing is served yet.
+        () = interrupted() => return Ok(()),
+    };
+    let _first = cell.set(tree.clone());
+    announce(&config, &state);
+    let end = tokio::select! {
+        biased;
+        () = interrupted() => None,
+        reason = tree.exited() => Some(reason),
+    };
+    match end {
+        None => {
+            tracing::info!("draining");
+            tokio::select! {
+                biased;
+                () = tree.shutdown() => {}
+                () = interrupted() => tracing::warn!("second signal: not waiting any longer"),
+            }
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Some(reason) => Err(ServiceError::GaveUp(reason)),
+    }
+}
+
+/// Resolves at SIGINT, SIGTERM or SIGHUP of a closing terminal.
+async fn interrupted() {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    let _which = futures_util::future::select_all(waits).await;
+}
+
+fn announce(config: &Config, state: &StateDir) {
+    tracing::info!(front_door = %config.front_door.listen, admin = %config.admin.listen, "ready");
+    if config.demo {
+        let _closed = std::io::stdout().write_all(demo::banner(config, state).as_bytes());
+    }
+}

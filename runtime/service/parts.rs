@@ -1,0 +1,129 @@
+//! From a configuration to handles: everything the tree is made of, before anything runs.
+
+use super::ServiceError;
+use crate::admin::{self, AdminServices, TreeCell};
+use crate::config::{Config, Flags};
+use crate::front_door::{DoorLimits, DoorParts, Refusals, Services};
+use crate::identity::{SigningKey, TokenVerifier, server_config};
+use crate::state_dir::StateDir;
+use crate::telemetry::Metrics;
+use crate::tree::{Parts, RulesSource};
+use plantao_actors::audit::AuditLog;
+use plantao_actors::clock::WallClock;
+use plantao_actors::database::{Database, DatabaseConfig};
+use plantao_actors::patient::Records;
+use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
+use plantao_actors::policy::Policy;
+use plantao_actors::vault::Vault;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Threads that guests run on: as many as there are cores beside the reactor's would starve it on a
+/// small machine, and a guest never needs more than one.
+const GUEST_WORKERS: usize = 2;
+
+/// Builds every handle, and the cell that the running tree is put into.
+pub(super) fn build(
+    config: &Config,
+    flags: Flags,
+    state: &StateDir,
+    clock: &WallClock,
+) -> Result<(Parts, TreeCell), ServiceError> {
+    let key = SigningKey::open(state)?;
+    let verifier = TokenVerifier::new(&key, &config.identity, config.demo, clock.clone());
+    let tls = Arc::new(server_config(&config.front_door, state.paths(), clock)?);
+    let database_config = database_config(config, state);
+    let database = Database::new();
+    let vault = Vault::new();
+    let policy = Policy::new(config.policy.clone())?;
+    let audit = AuditLog::new(clock.clone());
+    let records = Records::new(database.clone(), vault.clone(), clock.clone());
+    let plugins = plugins(config, clock)?;
+    let plugin_specs =
+        config.plugins.iter().map(|(name, plugin)| plugin.spec(name)).collect();
+    let metrics = Metrics::new();
+    let tenant = config.identity.tenant.clone();
+    let door = &config.front_door;
+    let services = Services {
+        verifier,
+        policy: policy.clone(),
+        audit: audit.clone(),
+        database: database.clone(),
+        records: records.clone(),
+        plugins: plugins.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        refusals: Refusals::new(audit.clone(), clock.clone(), tenant.clone()),
+        in_flight: Arc::new(Semaphore::new(door.max_in_flight)),
+        body_limit_bytes: door.body_limit_bytes,
+        body_timeout: Duration::from_millis(door.body_timeout_ms),
+    };
+    let cell = TreeCell::default();
+    let admin_services = AdminServices {
+        tree: Arc::clone(&cell),
+        policy: policy.clone(),
+        audit: audit.clone(),
+        database: database.clone(),
+        plugins: plugins.clone(),
+        metrics,
+        clock: clock.clone(),
+        tenant,
+        rules: RulesSource(flags),
+    };
+    let door_parts = DoorParts {
+        listen: door.listen,
+        tls,
+        limits: DoorLimits {
+            max_connections: door.max_connections,
+            handshake_timeout: Duration::from_millis(door.handshake_timeout_ms),
+            header_timeout: Duration::from_millis(door.header_timeout_ms),
+            drain_timeout: Duration::from_millis(door.drain_timeout_ms),
+        },
+        services,
+    };
+    let admin = admin::DoorParts { listen: config.admin.listen, services: admin_services.clone() };
+    let admin_socket =
+        admin::SocketParts { path: state.admin_socket(), services: admin_services };
+    let parts = Parts {
+        node: state.node_id().to_owned(),
+        database_config,
+        database,
+        vault,
+        master_key: state.paths().keys().join("master.key"),
+        policy,
+        audit,
+        plugins,
+        plugin_specs,
+        records,
+        door: door_parts,
+        admin,
+        admin_socket,
+    };
+    Ok((parts, cell))
+}
+
+fn database_config(config: &Config, state: &StateDir) -> DatabaseConfig {
+    let database = &config.database;
+    let mut parts = match &database.url {
+        Some(url) => DatabaseConfig::external(url.clone(), database.owner_url.clone()),
+        None => DatabaseConfig::embedded(state.paths().root()),
+    };
+    if let Some(cluster) = &mut parts.embedded {
+        cluster.bin_dir.clone_from(&database.binaries);
+    }
+    parts.pool_size = database.pool_size;
+    parts
+}
+
+fn plugins(config: &Config, clock: &WallClock) -> Result<Plugins, ServiceError> {
+    let guests = GuestRuntime::start(GUEST_WORKERS).map_err(|error| ServiceError::System {
+        action: "start the guests' thread pool",
+        kind: error.kind(),
+    })?;
+    let mut host = PluginHost::new(&config.plugin_host.dir, guests, clock.clone());
+    let instances: usize =
+        config.plugins.iter().map(|(name, plugin)| plugin.spec(name).instances).sum();
+    host.capacity = u32::try_from(instances).unwrap_or(u32::MAX).max(host.capacity);
+    Ok(Plugins::new(host)?)
+}

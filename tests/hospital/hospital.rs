@@ -1,0 +1,290 @@
+//! A running hospital: started on free ports, stopped in order, nothing left behind.
+
+use crate::client::{Client, Reply};
+use plantao::config::{Config, Flags};
+use plantao::identity::{Claims, SigningKey, TokenIssuer};
+use plantao::state_dir::StatePaths;
+use plantao_actors::clock::WallClock;
+use plantao_schema::access::{DevicePosture, Role};
+use plantao_schema::id::{PrincipalId, Tenant};
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The first start makes a cluster; a loaded machine takes its time.
+const START_DEADLINE: Duration = Duration::from_secs(90);
+/// Longer than the drain timeout and PostgreSQL's stop together.
+const STOP_DEADLINE: Duration = Duration::from_secs(45);
+
+/// One hospital and its directory.
+pub struct Hospital {
+    pub door: SocketAddr,
+    pub admin: SocketAddr,
+    pub state: PathBuf,
+    settings: Vec<String>,
+    process: Option<Child>,
+    _directory: TempDir,
+}
+
+/// An address that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The program under test.
+pub fn plantao() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plantao"));
+    command.current_dir(root()).env_remove("PLANTAO_CONFIG").env("NO_COLOR", "1");
+    command
+}
+
+impl Hospital {
+    /// A hospital with the demonstration's principals, up and ready.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings (`key=value`) of its own.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        let mut hospital = Self::prepared(settings);
+        hospital.launch().await;
+        hospital
+    }
+
+    /// A state directory and addresses, with nothing running.
+    pub fn prepared(settings: &[&str]) -> Self {
+        let directory = tempfile::Builder::new().prefix("plantao-").tempdir().unwrap();
+        // The server's own user has to pass through.
+        std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o711)).unwrap();
+        let (door, admin) = (free_address(), free_address());
+        let mut all = vec![
+            format!("front_door.listen={door}"),
+            format!("admin.listen={admin}"),
+            format!("plugin_host.dir={}", root().join("plugins/dist").display()),
+        ];
+        all.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        let state = directory.path().join("state");
+        Self { door, admin, state, settings: all, process: None, _directory: directory }
+    }
+
+    /// A command of the program that speaks to this hospital.
+    pub fn command(&self) -> Command {
+        let mut command = plantao();
+        command.arg("--state-dir").arg(&self.state);
+        for setting in &self.settings {
+            command.arg("--set").arg(setting);
+        }
+        command
+    }
+
+    /// Starts the process and waits until it is ready.
+    pub async fn launch(&mut self) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .unwrap();
+        let process = self
+            .command()
+            .args(["run", "--demo"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        self.until_ready(START_DEADLINE).await;
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.state.with_extension("log")
+    }
+
+    /// What the process has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Waits until `/readyz` says yes.
+    pub async fn until_ready(&mut self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        loop {
+            if let Some(Ok(reply)) = self.admin_get("/readyz?verbose").await.map(Ok::<_, ()>)
+                && reply.status == 200
+            {
+                return;
+            }
+            if let Some(process) = &mut self.process
+                && let Some(status) = process.try_wait().unwrap()
+            {
+                panic!("the hospital ended with {status}:\n{}", self.log());
+            }
+            assert!(Instant::now() < end, "not ready in time:\n{}", self.log());
+            pause().await;
+        }
+    }
+
+    /// Reads from the admin listener; `None` while nobody answers.
+    pub async fn admin_get(&self, path: &str) -> Option<Reply> {
+        Client::plain(self.admin).await.ok()?.get(path).await.ok()
+    }
+
+    /// The live tree.
+    pub async fn tree(&self) -> Value {
+        self.admin_get("/v1/supervision").await.unwrap().json()["tree"].clone()
+    }
+
+    /// A client of the front door that acts as a demonstration principal.
+    pub async fn as_principal(&self, name: &str) -> Client {
+        self.with_token(&self.demo_token(name)).await
+    }
+
+    /// A client of the front door with a token of the caller's.
+    pub async fn with_token(&self, token: &str) -> Client {
+        Client::tls(self.door, &self.paths().ca_certificate(), Some(token)).await.unwrap()
+    }
+
+    /// A client of the front door without a credential.
+    pub async fn anonymous(&self) -> Client {
+        Client::tls(self.door, &self.paths().ca_certificate(), None).await.unwrap()
+    }
+
+    pub fn paths(&self) -> StatePaths {
+        StatePaths::find(&self.state).unwrap()
+    }
+
+    pub fn demo_token(&self, name: &str) -> String {
+        std::fs::read_to_string(self.paths().demo_token(name)).unwrap().trim().to_owned()
+    }
+
+    /// A token signed with this hospital's key, its claims changed at will.
+    pub fn token(&self, role: &str, change: impl FnOnce(&mut Claims)) -> String {
+        let flags = Flags { state_dir: Some(self.state.clone()), ..Flags::default() };
+        let identity = Config::load_from(&flags, Vec::new()).unwrap().identity;
+        let issuer = TokenIssuer::new(SigningKey::load(&self.paths()).unwrap(), &identity);
+        let subject = PrincipalId::parse("test-principal").unwrap();
+        let (tenant, role) = (Tenant::parse("demo").unwrap(), Role::parse(role).unwrap());
+        let now = WallClock::system().now();
+        let mut claims = Claims::new(subject, tenant, role, now, 3_600).with_multi_factor();
+        claims.device = DevicePosture::Managed;
+        change(&mut claims);
+        issuer.issue(&claims).unwrap()
+    }
+
+    /// Runs a command of the program to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::null());
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    pub async fn must(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments).await;
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {}\n{out}{err}", output.status);
+        out
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    /// Kills the runtime as a power cut would.
+    pub async fn kill_nine(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        tokio::task::spawn_blocking(move || process.wait().unwrap()).await.unwrap();
+    }
+
+    /// Stops the runtime as Ctrl-C does and waits for its end.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let Some(mut process) = self.process.take() else { panic!("not running") };
+        signal(process.id(), "INT");
+        let end = Instant::now() + STOP_DEADLINE;
+        loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "does not stop:\n{}", self.log());
+            pause().await;
+        }
+    }
+
+    /// Processes that belong to this hospital's state directory, by their command lines.
+    pub fn processes(&self) -> Vec<u32> {
+        let needle = self.state.to_string_lossy().into_owned();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains(&needle) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+
+    /// The postmaster of the private cluster.
+    pub fn postmaster(&self) -> u32 {
+        let file = self.paths().postgres().join("data/postmaster.pid");
+        let file = if file.exists() { file } else { self.paths().postgres().join("postmaster.pid") };
+        let content = std::fs::read_to_string(&file).unwrap();
+        content.lines().next().unwrap().trim().parse().unwrap()
+    }
+
+    /// Stops and checks that nothing is left.
+    pub async fn finish(mut self) {
+        let status = self.stop().await;
+        assert!(status.success(), "{status}:\n{}", self.log());
+        assert_eq!(self.processes(), Vec::<u32>::new(), "left behind");
+    }
+}
+
+impl Drop for Hospital {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            if std::thread::panicking() {
+                eprintln!("--- log of the hospital ---\n{}", self.log());
+            }
+            signal(process.id(), "INT");
+            let end = Instant::now() + STOP_DEADLINE;
+            while process.try_wait().unwrap().is_none() && Instant::now() < end {
+                std::thread::yield_now();
+            }
+            let _gone = process.kill();
+            let _reaped = process.wait();
+        }
+    }
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, name: &str) {
+    let _gone = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+}
+
+/// What a poll waits between two looks at a process outside this one.
+pub async fn pause() {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The node at a path of the tree.
+pub fn node<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
+    if tree["path"] == path {
+        return Some(tree);
+    }
+    tree["children"].as_array()?.iter().find_map(|child| node(child, path))
+}

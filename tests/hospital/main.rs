@@ -1,0 +1,21 @@
+//! The hospital from outside: the real binary, a real PostgreSQL, real plugins, real TLS.
+//!
+//! Every test runs a hospital of its own on free ports and a state directory of its own, and ends
+//! by checking that it left no process behind. One binary, because linking is what takes long.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop loudly"
+)]
+
+mod admin;
+mod bad_input;
+mod client;
+mod crashes;
+mod hospital;
+mod plugins;
+mod start;
+mod walk;
