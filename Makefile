@@ -1,0 +1,54 @@
+# Two commands are all a newcomer needs: `make run` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help deps plugins build run test lint bench chaos clean
+
+# A rustup toolchain wins over Debian's, which is here only to build the plugins where needed.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+help: ## what there is
+	@printf 'Plantão: a fault-tolerant runtime for hospital software\n\n'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+deps: ## install what running needs (apt; nothing when all is there)
+	@scripts/deps run
+
+plugins: ## build the plugins to plugins/dist (nothing when they are current)
+	@scripts/wasm-build
+
+build: ## build the runtime
+	@cargo build --locked
+
+# exec: the runtime takes Ctrl-C itself, drains, and stops PostgreSQL before it goes.
+run: deps plugins build ## bring the hospital up with demonstration principals; Ctrl-C stops it
+	@exec target/debug/plantao run --demo
+
+test: ## install what the tests need and run all of them
+	@scripts/deps test
+	@scripts/wasm-build
+	@cargo test --workspace --locked
+
+lint: ## formatting and clippy, warnings denied, host and plugins
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@cd plugins && cargo fmt --all --check
+	@cd plugins && cargo clippy --workspace --locked -- -D warnings
+
+bench: ## measure, each figure beside a named peer
+	@scripts/deps bench
+	@scripts/wasm-build
+	@cargo bench --locked
+
+chaos: ## what can be broken, and how
+	@printf 'While `make run` runs, end any actor and watch its supervisor:\n'
+	@printf '  target/debug/plantao tree --watch\n'
+	@printf '  target/debug/plantao kill plantao/records/directory\n'
+	@printf 'Experiments that do so on a schedule are in chaos/:\n'
+	@find chaos -name '*.rs' -o -name '*.toml' -o -name '*.json' | sort | sed 's/^/  /'
+
+clean: ## remove what was built; state directories stay
+	@cargo clean
+	@rm -rf plugins/target plugins/dist
