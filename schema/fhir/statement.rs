@@ -1,0 +1,62 @@
+//! The `CapabilityStatement`: what a FHIR client may ask of this server, and no more than is there.
+
+use super::FhirType;
+use serde_json::{Value, json};
+
+/// When what is stated here last changed.
+const STATED_ON: &str = "2025-11-22";
+
+/// The statement served at `/fhir/metadata`, for this version of the software.
+#[must_use]
+pub fn capability_statement(version: &str) -> Value {
+    let resources: Vec<Value> = FhirType::ALL.iter().map(|kind| resource(*kind)).collect();
+    json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": STATED_ON,
+        "kind": "instance",
+        "software": { "name": "Plantão", "version": version },
+        "implementation": { "description": "Plantão, runtime for hospital software" },
+        "fhirVersion": "4.0.1",
+        "format": ["json"],
+        "rest": [{
+            "mode": "server",
+            "security": {
+                "description": "TLS 1.3; a bearer token; a policy decision for every request",
+            },
+            "resource": resources,
+            "interaction": [{ "code": "transaction" }, { "code": "batch" }],
+        }],
+    })
+}
+
+fn resource(kind: FhirType) -> Value {
+    json!({
+        "type": kind.as_str(),
+        "interaction": [{ "code": "read" }, { "code": "search-type" }],
+        "versioning": "versioned",
+        "readHistory": false,
+        "updateCreate": true,
+        "conditionalCreate": false,
+        "conditionalUpdate": false,
+        "searchParam": [{
+            "name": "identifier",
+            "type": "token",
+            "documentation": "system|value, matched exactly",
+        }],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_names_the_fhir_version_and_every_type() {
+        let statement = capability_statement("0.1.0");
+        assert_eq!(statement["fhirVersion"], "4.0.1");
+        assert_eq!(statement["software"]["version"], "0.1.0");
+        let listed = statement["rest"][0]["resource"].as_array().unwrap();
+        assert_eq!(listed.len(), FhirType::ALL.len());
+    }
+}
