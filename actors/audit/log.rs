@@ -176,6 +176,12 @@ impl AuditLog {
         self.complete(open, outcome).await
     }
 
+    /// Whether a writer is there; it may still be waiting for its database.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.writer.is_up()
+    }
+
     /// How many entries wait to become durable.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -41,8 +41,8 @@ mod store;
 mod unfinished;
 mod writer;
 
-pub use log::{AuditLog, AuditReceipt, OpenEntry};
-pub use reader::{Cursor, Filter};
+pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};
+pub use reader::{Cursor, Filter, PAGE_MAX};
 pub use writer::{QUEUE_LIMIT, audit_child};
 
 use crate::database::DatabaseError;

@@ -6,7 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot start has failed")]
 
 use super::handle::Live;
-use super::pool::{Session, create_database, live_pool, prepare_schema};
+use super::pool::{PoolError, Session, create_database, live_pool, prepare_schema};
 use super::postgres::testing::TestCluster;
 use super::{Database, DatabaseConfig, Login};
 use std::sync::Arc;
@@ -89,7 +89,18 @@ async fn start() -> (TestCluster, DatabaseConfig) {
         database: TEMPLATE.to_owned(),
     };
     let maintenance = config.maintenance().expect("a layout").expect("an embedded cluster");
-    create_database(&maintenance, TEMPLATE).await.expect("the template database");
+    for _ in 0..1_000 {
+        // Listening is not yet answering: a server that starts refuses sessions for a moment.
+        match create_database(&maintenance, TEMPLATE).await {
+            Err(PoolError::Refused { reason, .. }) if reason.is_unavailable() => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            made => {
+                made.expect("the template database");
+                break;
+            }
+        }
+    }
     prepare_schema(&config).await.expect("the schema");
     (cluster, config)
 }

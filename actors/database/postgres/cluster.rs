@@ -132,20 +132,25 @@ fn initialise(
 
 fn own_socket_dir(layout: &Layout) -> Result<(), PostgresError> {
     let dir = &layout.socket_dir;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.exists()) {
+    if let Some(parent) = dir.parent() {
         let made = DirBuilder::new().recursive(true).mode(0o711).create(parent);
         made.map_err(|source| directory(parent, source))?;
         if layout.server.is_some() {
-            open_to_pass(parent)?;
+            let_pass(parent)?;
         }
     }
     own_dir(dir, layout.server)
 }
 
-/// Under a strict umask the server's user could not reach its own directory.
-fn open_to_pass(dir: &Path) -> Result<(), PostgresError> {
-    let set = fs::set_permissions(dir, Permissions::from_mode(0o711));
-    set.map_err(|source| directory(dir, source))
+/// Lets others pass through a directory of ours, without letting them list it: a strict umask, or
+/// another part of the system, may have closed it to the server's user.
+fn let_pass(dir: &Path) -> Result<(), PostgresError> {
+    let found = fs::metadata(dir).map_err(|source| directory(dir, source))?;
+    if found.mode() & 0o001 == 0 {
+        let open = Permissions::from_mode(found.mode() & 0o777 | 0o011);
+        fs::set_permissions(dir, open).map_err(|source| directory(dir, source))?;
+    }
+    Ok(())
 }
 
 /// Makes a directory that only the server's user enters, or checks that it is one: another user of

@@ -25,7 +25,7 @@ pub(super) async fn stop_orphan(data_dir: &Path) -> bool {
     tracing::warn!(pid = pid.as_raw_nonzero().get(), "stopping an orphaned database server");
     for (signal, patience) in STEPS {
         // Gone between look and signal: the next look says so.
-        drop(kill_process(pid, *signal));
+        let _ = kill_process(pid, *signal);
         let deadline = Instant::now() + *patience;
         while Instant::now() < deadline {
             if running(data_dir) != Some(pid) {

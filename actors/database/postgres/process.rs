@@ -48,7 +48,7 @@ impl Process {
         let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pid) = *pid {
             // Gone already: then there is nothing left to signal.
-            drop(kill_process(pid, signal));
+            let _ = kill_process(pid, signal);
         }
     }
 
@@ -93,7 +93,7 @@ fn attend(mut child: Child, slot: &Mutex<Option<Pid>>) -> String {
     });
     if let Some(pid) = pid_of(&child) {
         // Look without reaping first, so that nobody signals the number after it is free again.
-        drop(waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
+        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     }
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
     let told = match child.wait() {
