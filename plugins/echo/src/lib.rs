@@ -1,0 +1,30 @@
+//! Answers with its own input: the witness of what a plugin is shown.
+//!
+//! Owns nothing and asks for no capability, so whatever it answers is what the data guard let
+//! through: with no `phi:raw` grant, that must be redacted text.
+
+use plantao_plugin_sdk::{GuestError, export};
+use serde::Serialize;
+
+/// The input, wrapped so that a caller expecting JSON can read it.
+#[derive(Debug, Serialize)]
+struct Seen {
+    text: String,
+}
+
+fn echo(input: Vec<u8>) -> Result<Vec<u8>, GuestError> {
+    Ok(input)
+}
+
+fn analyze(text: &str) -> Result<Seen, GuestError> {
+    Ok(Seen {
+        text: text.to_owned(),
+    })
+}
+
+mod exports {
+    use super::export;
+
+    export!(echo: bytes(super::echo));
+    export!(analyze: text(super::analyze));
+}
