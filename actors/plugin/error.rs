@@ -1,0 +1,239 @@
+//! What can go wrong with a plugin, said so that the reader knows whose fault it is.
+//!
+//! Owns [`PluginError`] and the closed lists it is made of. Refuses to carry anything a guest or a
+//! caller wrote that has not gone through redaction first: these texts reach answers and logs.
+
+use std::fmt;
+
+/// Why a plugin could not be loaded, or a call into it did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PluginError {
+    /// The caller named a plugin that is not configured. The name is redacted text.
+    #[error("no plugin is called `{plugin}`")]
+    Unknown {
+        /// What was asked for.
+        plugin: String,
+    },
+    /// The permit given was decided for something else than this call.
+    #[error("the permit does not cover a call of plugin `{plugin}`")]
+    Forbidden {
+        /// Which plugin was to be called.
+        plugin: String,
+    },
+    /// The operator's description of the plugin is not acceptable.
+    #[error("plugin `{plugin}`: `{field}` {reason}")]
+    Spec {
+        /// Which plugin is described.
+        plugin: String,
+        /// Which field of its description.
+        field: &'static str,
+        /// What is expected of it.
+        reason: String,
+    },
+    /// The file could not be read.
+    #[error("plugin `{plugin}`: the file of `wasm` cannot be read: {kind}")]
+    File {
+        /// Which plugin.
+        plugin: String,
+        /// What the operating system said.
+        kind: std::io::ErrorKind,
+    },
+    /// The file is something else than a binary WebAssembly module.
+    #[error("plugin `{plugin}`: the file of `wasm` is not a WebAssembly module")]
+    NotWasm {
+        /// Which plugin.
+        plugin: String,
+    },
+    /// The module is malformed, or asks for a feature the host does not give.
+    #[error("plugin `{plugin}`: the module of `wasm` is refused: {reason}")]
+    Module {
+        /// Which plugin.
+        plugin: String,
+        /// What the validator said, cut short.
+        reason: String,
+    },
+    /// The module imports what it was not granted.
+    #[error("plugin `{plugin}`: the module of `wasm` imports `{import}`, which {refusal}")]
+    Import {
+        /// Which plugin.
+        plugin: String,
+        /// The import, as `namespace::name`.
+        import: String,
+        /// Why it is refused.
+        refusal: ImportRefusal,
+    },
+    /// The plugin has no such export, or one of another shape. The name is redacted text.
+    #[error("plugin `{plugin}` has no function `{function}` that can be called")]
+    NoFunction {
+        /// Which plugin.
+        plugin: String,
+        /// What was asked for.
+        function: String,
+    },
+    /// A limit was passed; the guest was stopped there.
+    #[error("plugin `{plugin}` passed its limit of {value} {limit}")]
+    Limit {
+        /// Which plugin.
+        plugin: String,
+        /// Which limit.
+        limit: LimitKind,
+        /// The limit's value, in the unit its name ends in.
+        value: u64,
+    },
+    /// The guest gave the host an offset that belongs to none of its blocks.
+    #[error("plugin `{plugin}` gave `{function}` an offset out of range")]
+    OutOfRange {
+        /// Which plugin.
+        plugin: String,
+        /// Which host function caught it.
+        function: &'static str,
+    },
+    /// The guest stopped on a WebAssembly trap.
+    #[error("plugin `{plugin}` trapped: {trap}")]
+    Trapped {
+        /// Which plugin.
+        plugin: String,
+        /// Wasmtime's name for the trap.
+        trap: String,
+    },
+    /// The function answered with an error code of its own.
+    #[error("plugin `{plugin}` answered code {code}: {message}")]
+    Failed {
+        /// Which plugin.
+        plugin: String,
+        /// The code its function returned.
+        code: i32,
+        /// What it said, redacted and cut short; empty when it said nothing.
+        message: String,
+    },
+    /// The output is not UTF-8.
+    #[error("plugin `{plugin}` answered bytes that are not text, from byte {at} on")]
+    NotText {
+        /// Which plugin.
+        plugin: String,
+        /// Where the first bad byte is.
+        at: usize,
+    },
+    /// Every instance is busy and every place in the queue is taken, or the wait was too long.
+    #[error("plugin `{plugin}` is overloaded: {limit} calls are already admitted")]
+    Overloaded {
+        /// Which plugin.
+        plugin: String,
+        /// How many calls are admitted at once.
+        limit: usize,
+    },
+    /// The plugin crashed so often that it is left alone for a moment.
+    #[error("plugin `{plugin}` rests after {crashes} crashes within a second")]
+    Resting {
+        /// Which plugin.
+        plugin: String,
+        /// How many crashes it takes.
+        crashes: usize,
+    },
+    /// Nothing is there to answer: starting, restarting, stopped, or killed while it worked.
+    #[error("plugin `{plugin}` is unavailable")]
+    Unavailable {
+        /// Which plugin.
+        plugin: String,
+    },
+}
+
+impl PluginError {
+    /// The plugin the error is about, as configured or (for [`Self::Unknown`]) as asked for.
+    #[must_use]
+    pub fn plugin(&self) -> &str {
+        match self {
+            Self::Unknown { plugin }
+            | Self::Forbidden { plugin }
+            | Self::Spec { plugin, .. }
+            | Self::File { plugin, .. }
+            | Self::NotWasm { plugin }
+            | Self::Module { plugin, .. }
+            | Self::Import { plugin, .. }
+            | Self::NoFunction { plugin, .. }
+            | Self::Limit { plugin, .. }
+            | Self::OutOfRange { plugin, .. }
+            | Self::Trapped { plugin, .. }
+            | Self::Failed { plugin, .. }
+            | Self::NotText { plugin, .. }
+            | Self::Overloaded { plugin, .. }
+            | Self::Resting { plugin, .. }
+            | Self::Unavailable { plugin } => plugin,
+        }
+    }
+
+    /// Whether the guest was stopped by force, so that its actor does not outlive the call.
+    #[must_use]
+    pub fn is_crash(&self) -> bool {
+        match self {
+            // Found before there was a guest.
+            Self::Limit {
+                limit: LimitKind::InputBytes | LimitKind::ModuleBytes,
+                ..
+            } => false,
+            Self::Limit { .. } | Self::OutOfRange { .. } | Self::Trapped { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// The limits a guest runs under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKind {
+    /// Linear memory and host blocks of one call together.
+    MemoryBytes,
+    /// Wall time of one call, instantiation included.
+    TimeoutMs,
+    /// Input text of one call.
+    InputBytes,
+    /// Output of one call.
+    OutputBytes,
+    /// Elements of one table.
+    TableElements,
+    /// Names and values of ephemeral variables together.
+    VariableBytes,
+    /// Host blocks alive at once.
+    Blocks,
+    /// Size of the module file.
+    ModuleBytes,
+}
+
+impl fmt::Display for LimitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MemoryBytes => "bytes of memory",
+            Self::TimeoutMs => "milliseconds of time",
+            Self::InputBytes => "bytes of input",
+            Self::OutputBytes => "bytes of output",
+            Self::TableElements => "table elements",
+            Self::VariableBytes => "bytes of variables",
+            Self::Blocks => "memory blocks",
+            Self::ModuleBytes => "bytes of module",
+        })
+    }
+}
+
+/// Why an import is refused at load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportRefusal {
+    /// The operating system's interface: no plugin has one.
+    Wasi,
+    /// Extism's network functions: no plugin has a network.
+    Network,
+    /// The host has no function of that name.
+    Unknown,
+    /// The host has it with other parameters or results, or the import is not a function.
+    Signature,
+}
+
+impl fmt::Display for ImportRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wasi => "is the operating system's interface and is granted to no plugin",
+            Self::Network => "reaches the network and is granted to no plugin",
+            Self::Unknown => "the host does not have",
+            Self::Signature => "the host has with another signature",
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! One call into one fresh instance.
+//!
+//! Owns the life of a store: made, limited, run, read, dropped. Nothing of a call survives it, so
+//! a guest can neither remember one patient while it works on the next nor poison a later call.
+//! Refuses to let a guest run past its deadline: it yields at every tick of the engine's clock,
+//! and the future that holds it is dropped when its time is up, inside `start` functions too.
+
+use std::sync::Arc;
+
+use tokio::time::{Duration, Instant, timeout};
+use wasmtime::{Instance, Store, Trap};
+
+use super::error::{LimitKind, PluginError};
+use super::guard::{GuestInput, RawAllowed};
+use super::log_lines::presentable;
+use super::module::{GuestModule, Shape};
+use super::state::{GuestState, Stop};
+
+/// Ticks of the engine's clock a guest runs before it gives way.
+const TICKS_PER_SHARE: u64 = 1;
+/// What a kit exports when a module has constructors of its own to run first.
+const INITIALIZE: &str = "_initialize";
+
+/// One call, ready to run anywhere.
+pub(super) struct Call {
+    pub(super) module: Arc<GuestModule>,
+    pub(super) function: String,
+    pub(super) text: String,
+    pub(super) raw: Option<RawAllowed>,
+}
+
+/// What a guest answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) redacted: bool,
+    pub(super) elapsed: Duration,
+}
+
+/// Runs a call to its end. Dropping the future ends the guest.
+pub(super) async fn run(call: Call) -> Result<Answer, PluginError> {
+    let Call {
+        module,
+        function,
+        text,
+        raw,
+    } = call;
+    let plugin = Arc::clone(&module.plugin);
+    let limit = module.limits.timeout;
+    let input = GuestInput::prepare(text, raw);
+    let started = Instant::now();
+    let finished = timeout(limit, execute(&module, &function, &input)).await;
+    let text = finished.unwrap_or_else(|_| {
+        let value = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let plugin = plugin.to_string();
+        Err(PluginError::Limit {
+            plugin,
+            limit: LimitKind::TimeoutMs,
+            value,
+        })
+    })?;
+    Ok(Answer {
+        text,
+        redacted: input.is_redacted(),
+        elapsed: started.elapsed(),
+    })
+}
+
+async fn execute(
+    module: &GuestModule,
+    function: &str,
+    input: &GuestInput,
+) -> Result<String, PluginError> {
+    let plugin = &*module.plugin;
+    let shape = module
+        .shape(function)
+        .ok_or_else(|| no_function(plugin, function))?;
+    let mut store = store(module, input).map_err(|stop| stop.into_error(plugin))?;
+    let _ticking = module.engine.running();
+    let code = call(module, &mut store, function, shape)
+        .await
+        .map_err(|e| failed(plugin, &e))?;
+    let state = store.data();
+    if code != 0 {
+        let message = state.error().and_then(presentable).unwrap_or_default();
+        return Err(PluginError::Failed {
+            plugin: plugin.to_owned(),
+            code,
+            message,
+        });
+    }
+    let output = state.output().map_err(|stop| stop.into_error(plugin))?;
+    match str::from_utf8(output) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(e) => Err(PluginError::NotText {
+            plugin: plugin.to_owned(),
+            at: e.valid_up_to(),
+        }),
+    }
+}
+
+/// Limits and deadline are in place before the first page is mapped.
+fn store(module: &GuestModule, input: &GuestInput) -> Result<Store<GuestState>, Stop> {
+    let state = GuestState::new(
+        Arc::clone(&module.plugin),
+        module.limits,
+        Arc::clone(&module.config),
+        input.as_bytes(),
+    )?;
+    let mut store = Store::new(module.engine.wasm(), state);
+    store.limiter(|state| state);
+    store.set_epoch_deadline(TICKS_PER_SHARE);
+    store.epoch_deadline_async_yield_and_update(TICKS_PER_SHARE);
+    Ok(store)
+}
+
+async fn call(
+    module: &GuestModule,
+    store: &mut Store<GuestState>,
+    function: &str,
+    shape: Shape,
+) -> wasmtime::Result<i32> {
+    let instance = module.pre.instantiate_async(&mut *store).await?;
+    if module.shape(INITIALIZE) == Some(Shape::Nothing) {
+        invoke(&instance, store, INITIALIZE, Shape::Nothing).await?;
+    }
+    invoke(&instance, store, function, shape).await
+}
+
+async fn invoke(
+    instance: &Instance,
+    store: &mut Store<GuestState>,
+    function: &str,
+    shape: Shape,
+) -> wasmtime::Result<i32> {
+    match shape {
+        Shape::Code => {
+            let function = instance.get_typed_func::<(), i32>(&mut *store, function)?;
+            function.call_async(&mut *store, ()).await
+        }
+        Shape::Nothing => {
+            let function = instance.get_typed_func::<(), ()>(&mut *store, function)?;
+            function.call_async(&mut *store, ()).await.map(|()| 0)
+        }
+    }
+}
+
+/// The name came from a caller, who may have put anything there.
+pub(super) fn no_function(plugin: &str, function: &str) -> PluginError {
+    let function = presentable(function.as_bytes()).unwrap_or_default();
+    PluginError::NoFunction {
+        plugin: plugin.to_owned(),
+        function,
+    }
+}
+
+/// Sorts what Wasmtime gave back. Its own texts may quote the guest, so only closed lists pass.
+fn failed(plugin: &str, error: &wasmtime::Error) -> PluginError {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return (*stop).into_error(plugin);
+    }
+    let plugin = plugin.to_owned();
+    match error.downcast_ref::<Trap>() {
+        Some(trap) => PluginError::Trapped {
+            plugin,
+            trap: trap.to_string(),
+        },
+        // No slot in the engine's pool, no memory from the kernel: the machine's fault.
+        None => PluginError::Unavailable { plugin },
+    }
+}

@@ -1,0 +1,103 @@
+//! `PluginInstance`: the actor that runs one call at a time of one plugin.
+//!
+//! Owns nothing between calls, so a restart loses nothing but the call that caused it; its restart
+//! class is permanent. Refuses to live on after its guest was stopped by force: it answers the
+//! caller with the typed reason first and then crashes, so that the tree shows what happened and
+//! the next call meets a new incarnation. The guest itself runs on the guests' own threads; while
+//! it does, this actor only waits, and a kill of the actor drops the guest.
+
+use std::sync::Arc;
+
+use plantao_supervisors::{ChildSpec, Envelope, Reply};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::error::PluginError;
+use super::executor::{Answer, Call, run};
+use super::guests::GuestRuntime;
+use super::pool::{Lease, Pool};
+
+/// What an instance is asked.
+pub(super) enum Message {
+    /// Run this call in a fresh instance.
+    Run {
+        /// What to run.
+        call: Call,
+        /// The slot, held until the guest has ended.
+        lease: Lease,
+        /// Where the answer goes.
+        reply: Reply<Result<Answer, PluginError>>,
+    },
+}
+
+/// The child for slot `index` of a pool.
+pub(super) fn child(pool: &Arc<Pool>, guests: &GuestRuntime, index: usize) -> Option<ChildSpec> {
+    let seat = Seat {
+        pool: Arc::clone(pool),
+        guests: guests.clone(),
+        index,
+    };
+    let factory = move || (PluginInstance, seat.clone());
+    Some(ChildSpec::worker(
+        format!("instance-{index}"),
+        pool.handle(index)?,
+        factory,
+    ))
+}
+
+#[derive(Clone)]
+struct Seat {
+    pool: Arc<Pool>,
+    guests: GuestRuntime,
+    index: usize,
+}
+
+struct PluginInstance;
+
+impl Actor for PluginInstance {
+    type Msg = Envelope<Message>;
+    type State = Seat;
+    type Arguments = Seat;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        seat: Seat,
+    ) -> Result<Seat, ActorProcessingErr> {
+        seat.pool.started(seat.index);
+        Ok(seat)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        seat: &mut Seat,
+    ) -> Result<(), ActorProcessingErr> {
+        let (Message::Run { call, lease, reply }, _in_flight) = message.open();
+        if reply.is_abandoned() {
+            return Ok(());
+        }
+        let plugin = Arc::clone(&call.module.plugin);
+        let answer = match seat.guests.spawn(run(call)).finish().await {
+            Some(answer) => answer,
+            // The guest's task panicked, which is our fault and not the guest's.
+            None => Err(PluginError::Unavailable {
+                plugin: plugin.to_string(),
+            }),
+        };
+        let Err(error) = &answer else {
+            reply.send(answer);
+            return Ok(());
+        };
+        if !error.is_crash() {
+            reply.send(answer);
+            return Ok(());
+        }
+        tracing::warn!(plugin = &*plugin, %error, "guest stopped");
+        let crash = error.clone();
+        seat.pool.crashing(seat.index);
+        reply.send(answer);
+        drop(lease);
+        Err(crash.into())
+    }
+}

@@ -1,0 +1,160 @@
+//! `PluginLoader`: the actor that owns one plugin's compiled module.
+//!
+//! Owns the module and publishes it weakly: readers find it without a message, and it is gone for
+//! them when the loader is. A restart compiles the file again; calls in progress finish on the
+//! module they began with. Restart class: permanent. A file that is missing or refused is an
+//! expected failure: the loader stays up, calls answer the reason, and a reload may mend it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwap;
+use plantao_supervisors::{ChildSpec, Envelope, Handle, Reply};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::engine::GuestEngine;
+use super::error::PluginError;
+use super::guests::GuestRuntime;
+use super::module::GuestModule;
+use super::spec::PluginSpec;
+
+/// What a loader is asked.
+pub(super) enum Message {
+    /// Compile the file again and use it, or keep what there is and say why.
+    Reload {
+        /// The new content's hash, or the refusal.
+        reply: Reply<Result<String, PluginError>>,
+    },
+}
+
+/// What readers see of a plugin's module.
+#[derive(Clone)]
+pub(super) enum Published {
+    /// Not loaded yet.
+    Nothing,
+    /// Loaded; dead with its loader.
+    Module(Weak<GuestModule>),
+    /// The file was refused.
+    Refused(PluginError),
+}
+
+/// What loading needs.
+pub(super) struct Source {
+    pub(super) spec: PluginSpec,
+    pub(super) engine: GuestEngine,
+    pub(super) guests: GuestRuntime,
+    pub(super) dir: PathBuf,
+    pub(super) module_bytes: u64,
+    pub(super) published: ArcSwap<Published>,
+}
+
+impl Source {
+    /// The module, or why there is none.
+    pub(super) fn module(&self) -> Result<Arc<GuestModule>, PluginError> {
+        let unavailable = || PluginError::Unavailable {
+            plugin: self.spec.name.clone(),
+        };
+        match &**self.published.load() {
+            Published::Nothing => Err(unavailable()),
+            Published::Module(module) => module.upgrade().ok_or_else(unavailable),
+            Published::Refused(error) => Err(error.clone()),
+        }
+    }
+
+    /// Compiles off the reactor: the compiler takes up to seconds and never yields.
+    async fn load(self: &Arc<Self>) -> Result<Arc<GuestModule>, PluginError> {
+        let source = Arc::clone(self);
+        let work = move || {
+            GuestModule::load(
+                &source.engine,
+                &source.dir,
+                source.module_bytes,
+                &source.spec,
+            )
+        };
+        match self.guests.compute(work).await {
+            Some(loaded) => loaded.map(Arc::new),
+            None => Err(PluginError::Module {
+                plugin: self.spec.name.clone(),
+                reason: "the compiler failed on it".to_owned(),
+            }),
+        }
+    }
+
+    fn publish(&self, module: &Arc<GuestModule>) {
+        tracing::info!(
+            plugin = &*module.plugin,
+            sha256 = module.sha256,
+            "plugin loaded"
+        );
+        self.published
+            .store(Arc::new(Published::Module(Arc::downgrade(module))));
+    }
+}
+
+/// The loader of one plugin, first child of its subtree.
+pub(super) fn child(source: &Arc<Source>, handle: &Handle<Message>) -> ChildSpec {
+    let source = Arc::clone(source);
+    ChildSpec::worker("loader", handle, move || {
+        (PluginLoader, Arc::clone(&source))
+    })
+}
+
+struct PluginLoader;
+
+struct State {
+    source: Arc<Source>,
+    module: Option<Arc<GuestModule>>,
+}
+
+impl Actor for PluginLoader {
+    type Msg = Envelope<Message>;
+    type State = State;
+    type Arguments = Arc<Source>;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        source: Arc<Source>,
+    ) -> Result<State, ActorProcessingErr> {
+        let module = match source.load().await {
+            Ok(module) => {
+                source.publish(&module);
+                Some(module)
+            }
+            Err(error) => {
+                tracing::error!(plugin = source.spec.name, %error, "plugin refused");
+                source.published.store(Arc::new(Published::Refused(error)));
+                None
+            }
+        };
+        Ok(State { source, module })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (Message::Reload { reply }, _in_flight) = message.open();
+        match state.source.load().await {
+            Ok(module) => {
+                state.source.publish(&module);
+                reply.send(Ok(module.sha256.clone()));
+                state.module = Some(module);
+            }
+            Err(error) => {
+                tracing::error!(plugin = state.source.spec.name, %error, "reload refused");
+                // With a module in use the refusal is the caller's to know; without one it is
+                // what every call answers from now on.
+                if state.module.is_none() {
+                    let refused = Published::Refused(error.clone());
+                    state.source.published.store(Arc::new(refused));
+                }
+                reply.send(Err(error));
+            }
+        }
+        Ok(())
+    }
+}

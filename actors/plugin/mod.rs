@@ -1,0 +1,46 @@
+//! Plugins: untrusted WebAssembly guests, each call in a sandbox of its own.
+//!
+//! Owns a Wasmtime host that speaks Extism's ABI (so that its plugin kits and binaries work as
+//! they are) and the supervised instances around it. Refuses ambient authority: no files, no
+//! network, no operating system; a guest has the text it is given, scratch variables and a log.
+//!
+//! Per plugin there is one subtree, `rest_for_one`:
+//!
+//! ```text
+//! <plugin>
+//! ├── loader          owns the compiled module; a refused file leaves it up, with the reason
+//! └── instances       one_for_one
+//!     ├── instance-0  runs one call at a time, each in a fresh WebAssembly instance
+//!     └── …
+//! ```
+//!
+//! A guest that hangs, traps or passes a limit costs its own call and its own actor. Guests run
+//! on threads of their own, yield every few milliseconds, and end when their time is up. What a
+//! guest is shown goes through the data guard: redacted, unless the plugin holds `phi:raw`.
+
+mod abi;
+mod arena;
+mod brake;
+mod engine;
+mod error;
+mod executor;
+mod guard;
+mod guests;
+mod instance_actor;
+mod limits;
+mod loader;
+mod log_lines;
+mod module;
+mod plugins;
+mod pool;
+mod spec;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use engine::EngineError;
+pub use error::{ImportRefusal, LimitKind, PluginError};
+pub use guests::GuestRuntime;
+pub use limits::Limits;
+pub use plugins::{PluginHost, PluginOutput, PluginState, PluginStatus, Plugins};
+pub use spec::{Grant, PluginSpec};

@@ -1,0 +1,371 @@
+//! `Plugins`: what the rest of the hospital holds to run plugins.
+//!
+//! Owns the table of configured plugins and the one engine they share. Refuses a call without a
+//! permit that covers it, and gives a guest nothing but what the data guard lets through. PHI:
+//! purpose and legal basis are in the permit; texts are held for the call only, in memory; access
+//! is the one guest; nothing is written; the caller audits, with the plugin's name and hash.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use plantao_schema::access::ResourceKind;
+use plantao_supervisors::{
+    CallError, ChildSpec, Handle, Intensity, Limits as InFlight, Strategy, SupervisorSpec,
+};
+use serde::Serialize;
+
+use super::brake::{CRASHES_MAX, PERIOD};
+use super::engine::{EngineError, GuestEngine};
+use super::error::{LimitKind, PluginError};
+use super::executor::{Call, no_function};
+use super::guard::RawAllowed;
+use super::guests::GuestRuntime;
+use super::instance_actor::{self, Message};
+use super::loader::{self, Published, Source};
+use super::log_lines::presentable;
+use super::pool::{NoSlot, Pool};
+use super::spec::{Grant, PluginSpec};
+use super::state::Stop;
+use crate::clock::WallClock;
+use crate::policy::Permit;
+
+/// Beyond the guest's own limit: for redaction, dispatch and a busy machine.
+const CALL_GRACE: Duration = Duration::from_secs(2);
+/// Reading and compiling the largest module accepted, on a busy machine.
+const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
+/// Reloads of one plugin come from one operator.
+const RELOADS_IN_FLIGHT: usize = 4;
+/// Loaders fail only by being killed or by a fault of ours.
+const SUBTREE_RESTARTS: u32 = 5;
+const SUBTREE_PERIOD: Duration = Duration::from_secs(10);
+
+/// What the host of all plugins needs.
+#[derive(Clone, Debug)]
+pub struct PluginHost {
+    /// Where modules are looked up.
+    pub dir: PathBuf,
+    /// Where guests run.
+    pub guests: GuestRuntime,
+    /// What tells whether a permit has expired.
+    pub clock: WallClock,
+    /// Instances over all plugins: what address space is reserved for.
+    pub capacity: u32,
+    /// Largest module file: 2 MiB, since compile time grows with it.
+    pub module_bytes: u64,
+}
+
+impl PluginHost {
+    /// A host with room for 64 instances and modules of 2 MiB.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>, guests: GuestRuntime, clock: WallClock) -> Self {
+        Self {
+            dir: dir.into(),
+            guests,
+            clock,
+            capacity: 64,
+            module_bytes: 2 * 1024 * 1024,
+        }
+    }
+}
+
+/// What a plugin answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginOutput {
+    /// The answer: at most the limit's bytes of UTF-8.
+    pub text: String,
+    /// Who answered.
+    pub plugin: String,
+    /// The hash of the module that ran, for the audit trail.
+    pub sha256: String,
+    /// How long the guest took, instantiation included, waiting excluded.
+    pub elapsed: Duration,
+    /// Whether the guest was shown redacted text.
+    pub redacted: bool,
+}
+
+/// How a plugin is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginState {
+    /// Its module is loaded.
+    Ready,
+    /// Its file was refused; the reason is beside it.
+    Refused,
+    /// Its loader is not up.
+    Down,
+}
+
+/// One line of [`Plugins::list`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PluginStatus {
+    /// Its name.
+    pub name: String,
+    /// How it is.
+    pub state: PluginState,
+    /// Why its file was refused.
+    pub reason: Option<String>,
+    /// The hash of the module in use.
+    pub sha256: Option<String>,
+    /// What it may do beyond computing on redacted text.
+    pub grants: Vec<Grant>,
+    /// Instances it should have.
+    pub instances: usize,
+    /// Instances that are up.
+    pub instances_up: usize,
+}
+
+/// The way to every plugin. Clones are the same table.
+#[derive(Clone)]
+pub struct Plugins {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: PluginHost,
+    engine: GuestEngine,
+    plugins: RwLock<BTreeMap<String, Arc<Plugin>>>,
+}
+
+struct Plugin {
+    source: Arc<Source>,
+    loader: Handle<loader::Message>,
+    pool: Arc<Pool>,
+}
+
+impl Plugins {
+    /// A host with no plugins yet.
+    ///
+    /// # Errors
+    /// [`EngineError`] when this machine cannot run guests.
+    pub fn new(host: PluginHost) -> Result<Self, EngineError> {
+        let engine = GuestEngine::new(host.capacity)?;
+        let inner = Inner {
+            host,
+            engine,
+            plugins: RwLock::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Adds a plugin and gives its subtree: a loader, then the instances under a supervisor of
+    /// their own. The instances are a fixed number of slots, each with a handle made before the
+    /// tree, so that a call finds a free one without asking anybody.
+    ///
+    /// # Errors
+    /// [`PluginError::Spec`] naming the field that is not acceptable.
+    pub fn child(&self, spec: PluginSpec) -> Result<ChildSpec, PluginError> {
+        spec.check()?;
+        let (instances, queue) = (spec.instances, spec.queue);
+        let plugin = self.add(spec, Arc::new(Pool::new(instances, queue)))?;
+        let guests = &self.inner.host.guests;
+        let slots = (0..instances)
+            .filter_map(|index| instance_actor::child(&plugin.pool, guests, index))
+            .fold(
+                SupervisorSpec::new(Strategy::OneForOne, crashes(instances)),
+                |s, c| s.child(c),
+            );
+        let intensity = Intensity::new(SUBTREE_RESTARTS, SUBTREE_PERIOD);
+        let subtree = SupervisorSpec::new(Strategy::RestForOne, intensity)
+            .child(loader::child(&plugin.source, &plugin.loader).start_timeout(RELOAD_DEADLINE))
+            .child(ChildSpec::supervisor("instances", slots));
+        Ok(ChildSpec::supervisor(
+            plugin.source.spec.name.clone(),
+            subtree,
+        ))
+    }
+
+    fn add(&self, spec: PluginSpec, pool: Arc<Pool>) -> Result<Arc<Plugin>, PluginError> {
+        let mut plugins = self
+            .inner
+            .plugins
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if plugins.contains_key(&spec.name) {
+            return Err(spec.refuse("name", "is taken by another plugin"));
+        }
+        let taken: usize = plugins.values().map(|plugin| plugin.pool.instances()).sum();
+        let capacity = usize::try_from(self.inner.host.capacity).unwrap_or(usize::MAX);
+        if taken.saturating_add(spec.instances) > capacity {
+            return Err(spec.refuse("instances", "is more than the host's capacity leaves"));
+        }
+        let name = spec.name.clone();
+        let source = Arc::new(Source {
+            spec,
+            engine: self.inner.engine.clone(),
+            guests: self.inner.host.guests.clone(),
+            dir: self.inner.host.dir.clone(),
+            module_bytes: self.inner.host.module_bytes,
+            published: ArcSwap::from_pointee(Published::Nothing),
+        });
+        let loader = Handle::new(InFlight::in_flight(RELOADS_IN_FLIGHT));
+        let plugin = Arc::new(Plugin {
+            source,
+            loader,
+            pool,
+        });
+        plugins.insert(name, Arc::clone(&plugin));
+        Ok(plugin)
+    }
+
+    /// Runs one function of one plugin on a text. Without `phi:raw` the guest is shown the text
+    /// redacted. Nothing is retried: whether that is safe is the caller's to know.
+    ///
+    /// # Errors
+    /// [`PluginError`]; after one that [`PluginError::is_crash`] the instance is replaced.
+    pub async fn call(
+        &self,
+        permit: Permit,
+        plugin: &str,
+        function: &str,
+        text: &str,
+    ) -> Result<PluginOutput, PluginError> {
+        let plugin = self.find(plugin)?;
+        let name = plugin.source.spec.name.as_str();
+        if !covers(&permit, name) || permit.expires_at() < self.inner.host.clock.now() {
+            return Err(PluginError::Forbidden {
+                plugin: name.to_owned(),
+            });
+        }
+        plugin.call(function, text).await
+    }
+
+    /// Compiles the plugin's file again. Calls in progress finish on the old module.
+    ///
+    /// # Errors
+    /// Why the new file is refused; the old module then stays in use.
+    pub async fn reload(&self, plugin: &str) -> Result<String, PluginError> {
+        let plugin = self.find(plugin)?;
+        let answer = plugin
+            .loader
+            .call(RELOAD_DEADLINE, |reply| loader::Message::Reload { reply })
+            .await;
+        answer.map_err(|error| plugin.unanswered(&error, RELOADS_IN_FLIGHT))?
+    }
+
+    /// Every configured plugin, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<PluginStatus> {
+        let plugins = self
+            .inner
+            .plugins
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        plugins.values().map(|plugin| plugin.status()).collect()
+    }
+
+    fn find(&self, plugin: &str) -> Result<Arc<Plugin>, PluginError> {
+        let plugins = self
+            .inner
+            .plugins
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        plugins
+            .get(plugin)
+            .cloned()
+            .ok_or_else(|| PluginError::Unknown {
+                plugin: presentable(plugin.as_bytes()).unwrap_or_default(),
+            })
+    }
+}
+
+impl Plugin {
+    async fn call(&self, function: &str, text: &str) -> Result<PluginOutput, PluginError> {
+        let spec = &self.source.spec;
+        let module = self.source.module()?;
+        if module.shape(function).is_none() {
+            return Err(no_function(&spec.name, function));
+        }
+        // Again where the guest starts, since redaction may lengthen; here before it is copied.
+        if text.len() > spec.limits.input_bytes {
+            let stop = Stop::limit(LimitKind::InputBytes, spec.limits.input_bytes);
+            return Err(stop.into_error(&spec.name));
+        }
+        let lease = self.pool.lease(spec.limits.timeout).await;
+        let lease = lease.map_err(|reason| self.no_slot(reason))?;
+        let Some(instance) = lease.handle() else {
+            return Err(self.no_slot(NoSlot::Down));
+        };
+        let sha256 = module.sha256.clone();
+        let call = Call {
+            module,
+            function: function.to_owned(),
+            text: text.to_owned(),
+            raw: RawAllowed::of(&spec.grants),
+        };
+        let deadline = spec.limits.timeout.saturating_add(CALL_GRACE);
+        let answer = instance
+            .call(deadline, |reply| Message::Run { call, lease, reply })
+            .await
+            .map_err(|error| self.unanswered(&error, self.pool.places()))??;
+        Ok(PluginOutput {
+            text: answer.text,
+            plugin: spec.name.clone(),
+            sha256,
+            elapsed: answer.elapsed,
+            redacted: answer.redacted,
+        })
+    }
+
+    fn no_slot(&self, reason: NoSlot) -> PluginError {
+        let plugin = self.source.spec.name.clone();
+        match reason {
+            NoSlot::Full => PluginError::Overloaded {
+                plugin,
+                limit: self.pool.places(),
+            },
+            NoSlot::Resting => PluginError::Resting {
+                plugin,
+                crashes: CRASHES_MAX,
+            },
+            NoSlot::Down => PluginError::Unavailable { plugin },
+        }
+    }
+
+    fn unanswered(&self, error: &CallError, limit: usize) -> PluginError {
+        let plugin = self.source.spec.name.clone();
+        match error {
+            CallError::Overloaded { .. } => PluginError::Overloaded { plugin, limit },
+            CallError::Unavailable | CallError::Timeout { .. } => {
+                PluginError::Unavailable { plugin }
+            }
+        }
+    }
+
+    fn status(&self) -> PluginStatus {
+        let spec = &self.source.spec;
+        let (state, sha256, reason) = match self.source.module() {
+            Ok(module) => (PluginState::Ready, Some(module.sha256.clone()), None),
+            Err(PluginError::Unavailable { .. }) => (PluginState::Down, None, None),
+            Err(error) => (PluginState::Refused, None, Some(error.to_string())),
+        };
+        PluginStatus {
+            name: spec.name.clone(),
+            state,
+            reason,
+            sha256,
+            grants: spec.grants.iter().copied().collect(),
+            instances: self.pool.instances(),
+            instances_up: self.pool.instances_up(),
+        }
+    }
+}
+
+/// Crashes are the guests' doing and never a reason to give up: the brake stops calls first.
+fn crashes(instances: usize) -> Intensity {
+    let most = CRASHES_MAX.saturating_add(instances).saturating_mul(4);
+    Intensity::new(u32::try_from(most).unwrap_or(u32::MAX), PERIOD)
+}
+
+/// A plugin works on content handed in, or is itself what was asked for.
+fn covers(permit: &Permit, plugin: &str) -> bool {
+    match permit.resource_kind() {
+        ResourceKind::Content => true,
+        ResourceKind::Plugin => permit.resource_id().is_none_or(|id| id.as_str() == plugin),
+        _ => false,
+    }
+}

@@ -1,0 +1,8 @@
+//! Guests that misbehave in every way known, and what each may cost.
+
+mod abi;
+mod guests;
+mod loading;
+mod sandbox;
+mod supervised;
+mod ward;

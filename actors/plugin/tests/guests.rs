@@ -1,0 +1,121 @@
+//! Guests written out as text, and the way to run one without a tree around it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::executor::{Answer, Call, run};
+use crate::plugin::guard::RawAllowed;
+use crate::plugin::guests::GuestRuntime;
+use crate::plugin::module::GuestModule;
+use crate::plugin::{Grant, Limits, PluginError, PluginSpec};
+
+/// A text with a valid CPF.
+pub(super) const WITH_CPF: &str = "Paciente João, CPF 529.982.247-25, em acompanhamento.";
+/// The CPF in it.
+pub(super) const CPF: &str = "529.982.247-25";
+
+/// Answers the byte at 60000 as a digit and adds one to it there: 1 in fresh memory.
+pub(super) const COUNTER: &str = r#"
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u8" (func $store (param i64 i32)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (memory (export "memory") 1)
+  (func (export "run") (result i32) (local $block i64)
+    (i32.store8 (i32.const 60000) (i32.add (i32.load8_u (i32.const 60000)) (i32.const 1)))
+    (local.set $block (call $alloc (i64.const 1)))
+    (call $store (local.get $block)
+      (i32.add (i32.load8_u (i32.const 60000)) (i32.const 48)))
+    (call $output (local.get $block) (i64.const 1))
+    (i32.const 0))"#;
+
+/// Never comes back.
+pub(super) const LOOP: &str =
+    r#"(func (export "run") (result i32) (loop $l (br $l)) (i32.const 0))"#;
+
+/// Stops on a trap.
+pub(super) const TRAP: &str = r#"(func (export "run") (result i32) unreachable)"#;
+
+/// One module of these fields, in binary.
+pub(super) fn wasm(fields: &str) -> Vec<u8> {
+    wat::parse_str(format!("(module {fields})")).unwrap()
+}
+
+/// Limits a test need not wait for.
+pub(super) fn quick() -> Limits {
+    Limits {
+        timeout: Duration::from_millis(300),
+        ..Limits::default()
+    }
+}
+
+/// A description of a guest under these limits.
+pub(super) fn spec(limits: Limits) -> PluginSpec {
+    PluginSpec {
+        limits,
+        ..PluginSpec::new("guest", "guest.wasm")
+    }
+}
+
+/// Guests and their engine, without a tree.
+pub(super) struct Bench {
+    pub(super) engine: GuestEngine,
+    guests: GuestRuntime,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let engine = GuestEngine::new(8).unwrap();
+        Self {
+            engine,
+            guests: GuestRuntime::start(2).unwrap(),
+        }
+    }
+
+    pub(super) fn load(&self, bytes: &[u8]) -> Result<GuestModule, PluginError> {
+        GuestModule::compile(&self.engine, &spec(quick()), bytes)
+    }
+
+    pub(super) fn module(&self, spec: &PluginSpec, bytes: &[u8]) -> Arc<GuestModule> {
+        Arc::new(GuestModule::compile(&self.engine, spec, bytes).unwrap())
+    }
+
+    pub(super) async fn call(
+        &self,
+        module: &Arc<GuestModule>,
+        function: &str,
+        text: &str,
+        grants: &[Grant],
+    ) -> Result<Answer, PluginError> {
+        let call = Call {
+            module: Arc::clone(module),
+            function: function.to_owned(),
+            text: text.to_owned(),
+            raw: RawAllowed::of(&grants.iter().copied().collect()),
+        };
+        self.guests
+            .spawn(run(call))
+            .finish()
+            .await
+            .expect("the guest's task panicked")
+    }
+
+    /// Compiles the fields and calls `run` with `abcde`.
+    pub(super) async fn run(&self, fields: &str) -> Result<Answer, PluginError> {
+        let module = self.module(&spec(quick()), &wasm(fields));
+        self.call(&module, "run", "abcde", &[]).await
+    }
+}
+
+/// Where the real plugins are.
+pub(super) fn dist() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist")
+}
+
+/// The bytes of a real plugin.
+pub(super) fn real(name: &str) -> Vec<u8> {
+    let path = dist().join(name);
+    std::fs::read(&path)
+        .unwrap_or_else(|e| panic!("`{}`: {e}; run `make plugins` first", path.display()))
+}
