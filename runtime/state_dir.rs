@@ -17,12 +17,14 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+mod paths;
 #[cfg(test)]
 mod tests;
+
+pub use self::paths::StatePaths;
 
 /// The layout this runtime reads and writes.
 pub const VERSION: &str = "1";
@@ -105,96 +107,6 @@ pub enum StateDirError {
     },
 }
 
-/// Where things are. Knowing is not owning: the CLI reads through this without the lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatePaths {
-    root: PathBuf,
-}
-
-impl StatePaths {
-    /// The paths of a directory that a runtime has used before.
-    pub fn find(path: &Path) -> Result<Self, StateDirError> {
-        let root = match path.canonicalize() {
-            Ok(root) => root,
-            Err(_) => return Err(StateDirError::Absent { path: path.into() }),
-        };
-        match version(&root)? {
-            Some(found) if found == VERSION => Ok(Self { root }),
-            Some(found) => Err(StateDirError::OtherVersion {
-                path: path.into(),
-                found,
-            }),
-            None => Err(StateDirError::Absent { path: path.into() }),
-        }
-    }
-
-    /// The directory itself, absolute.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Keys; nothing here is readable by anybody else.
-    pub fn keys(&self) -> PathBuf {
-        self.root.join("keys")
-    }
-
-    /// The key that signs bearer tokens.
-    pub fn issuer_key(&self) -> PathBuf {
-        self.keys().join("issuer.pem")
-    }
-
-    /// The development certificate and its CA.
-    pub fn tls(&self) -> PathBuf {
-        self.root.join("tls")
-    }
-
-    /// The CA that the CLI trusts.
-    pub fn ca_certificate(&self) -> PathBuf {
-        self.tls().join("ca.pem")
-    }
-
-    /// Tokens of the demonstration principals.
-    pub fn demo(&self) -> PathBuf {
-        self.root.join("demo")
-    }
-
-    /// One demonstration principal's token.
-    pub fn demo_token(&self, name: &str) -> PathBuf {
-        self.demo().join(format!("{name}.jwt"))
-    }
-
-    /// The private PostgreSQL cluster. Made by whoever runs it, because of its owner.
-    pub fn postgres(&self) -> PathBuf {
-        self.root.join("postgres")
-    }
-
-    /// A short folder for sockets (their paths end at 107 bytes), one for each state directory:
-    /// `/run/plantao/HASH` as root, else under `XDG_RUNTIME_DIR`, else under `/tmp`.
-    pub fn runtime_dir(&self) -> PathBuf {
-        let digest =
-            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.root.as_os_str().as_bytes());
-        let hash: String = digest
-            .as_ref()
-            .iter()
-            .take(6)
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        let uid = rustix::process::geteuid();
-        if uid.is_root() {
-            return Path::new("/run/plantao").join(hash);
-        }
-        match std::env::var_os("XDG_RUNTIME_DIR") {
-            Some(dir) if !dir.is_empty() => Path::new(&dir).join(format!("plantao-{hash}")),
-            _ => PathBuf::from(format!("/tmp/plantao-{}-{hash}", uid.as_raw())),
-        }
-    }
-
-    /// The Unix socket that takes mutations of the live tree.
-    pub fn admin_socket(&self) -> PathBuf {
-        self.runtime_dir().join("admin.sock")
-    }
-}
-
 /// The state directory in use: one process holds it, until this value is dropped.
 #[derive(Debug)]
 pub struct StateDir {
@@ -227,16 +139,16 @@ impl StateDir {
         }
         let lock = lock(&root)?;
         set_mode(&root, mode)?;
-        let paths = StatePaths { root };
+        let paths = StatePaths::at(root);
         for dir in [paths.keys(), paths.tls(), paths.demo()] {
             make_dir(&dir, PRIVATE_DIR)?;
             set_mode(&dir, PRIVATE_DIR)?;
         }
         make_runtime_dir(&paths.runtime_dir())?;
-        let node_id = node_id(&paths.root)?;
+        let node_id = node_id(paths.root())?;
         // Last: a directory with a version is whole.
         write_once(
-            &paths.root.join("VERSION"),
+            &paths.root().join("VERSION"),
             format!("{VERSION}\n").as_bytes(),
         )?;
         Ok(Self {
@@ -367,6 +279,13 @@ fn node_id(root: &Path) -> Result<String, StateDirError> {
 
 /// `/tmp` is everybody's: the folder must be ours, a folder, and closed.
 fn make_runtime_dir(path: &Path) -> Result<(), StateDirError> {
+    if rustix::process::geteuid().is_root()
+        && let Some(shared) = path.parent()
+    {
+        // PostgreSQL's user passes through it to the folder of its own socket beside ours.
+        make_dir(shared, PASSABLE_DIR)?;
+        set_mode(shared, PASSABLE_DIR)?;
+    }
     make_dir(path, PRIVATE_DIR)?;
     let found = std::fs::symlink_metadata(path).map_err(|error| io("read", path, &error))?;
     if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {

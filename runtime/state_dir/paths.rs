@@ -1,0 +1,101 @@
+//! Where things are in a state directory, and where its sockets are.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::{StateDirError, VERSION, version};
+
+/// Where things are. Knowing is not owning: the CLI reads through this without the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatePaths {
+    root: PathBuf,
+}
+
+impl StatePaths {
+    /// The paths under a root that is known to be absolute and ours.
+    pub(super) fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The paths of a directory that a runtime has used before.
+    pub fn find(path: &Path) -> Result<Self, StateDirError> {
+        let root = match path.canonicalize() {
+            Ok(root) => root,
+            Err(_) => return Err(StateDirError::Absent { path: path.into() }),
+        };
+        match version(&root)? {
+            Some(found) if found == VERSION => Ok(Self { root }),
+            Some(found) => Err(StateDirError::OtherVersion {
+                path: path.into(),
+                found,
+            }),
+            None => Err(StateDirError::Absent { path: path.into() }),
+        }
+    }
+
+    /// The directory itself, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Keys; nothing here is readable by anybody else.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// The key that signs bearer tokens.
+    pub fn issuer_key(&self) -> PathBuf {
+        self.keys().join("issuer.pem")
+    }
+
+    /// The development certificate and its CA.
+    pub fn tls(&self) -> PathBuf {
+        self.root.join("tls")
+    }
+
+    /// The CA that the CLI trusts.
+    pub fn ca_certificate(&self) -> PathBuf {
+        self.tls().join("ca.pem")
+    }
+
+    /// Tokens of the demonstration principals.
+    pub fn demo(&self) -> PathBuf {
+        self.root.join("demo")
+    }
+
+    /// One demonstration principal's token.
+    pub fn demo_token(&self, name: &str) -> PathBuf {
+        self.demo().join(format!("{name}.jwt"))
+    }
+
+    /// The private PostgreSQL cluster. Made by whoever runs it, because of its owner.
+    pub fn postgres(&self) -> PathBuf {
+        self.root.join("postgres")
+    }
+
+    /// A short folder for sockets (their paths end at 107 bytes), one for each state directory:
+    /// `/run/plantao/HASH-admin` as root, else under `XDG_RUNTIME_DIR`, else under `/tmp`.
+    pub fn runtime_dir(&self) -> PathBuf {
+        let digest =
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.root.as_os_str().as_bytes());
+        let hash: String = digest
+            .as_ref()
+            .iter()
+            .take(6)
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let uid = rustix::process::geteuid();
+        if uid.is_root() {
+            return Path::new("/run/plantao").join(format!("{hash}-admin"));
+        }
+        match std::env::var_os("XDG_RUNTIME_DIR") {
+            Some(dir) if !dir.is_empty() => Path::new(&dir).join(format!("plantao-{hash}-admin")),
+            _ => PathBuf::from(format!("/tmp/plantao-{}-{hash}-admin", uid.as_raw())),
+        }
+    }
+
+    /// The Unix socket that takes mutations of the live tree.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.runtime_dir().join("admin.sock")
+    }
+}
