@@ -1,0 +1,92 @@
+//! What a permit covers: the last check before a record is touched.
+//!
+//! The front door asked for a decision about one access; this compares that access with the one that
+//! is about to happen. A difference is a fault of the program and is refused.
+
+use super::RecordError;
+use crate::policy::Permit;
+use plantao_schema::access::{Action, ResourceKind};
+use plantao_schema::fhir::{FhirType, Transaction};
+use plantao_schema::id::ResourceId;
+use plantao_schema::time::Timestamp;
+
+/// Reading one record.
+pub(super) fn read(
+    permit: &Permit,
+    kind: FhirType,
+    id: &ResourceId,
+    now: Timestamp,
+) -> Result<(), RecordError> {
+    in_time(permit, now)?;
+    let covers = permit.action() == Action::Read
+        && permit.resource_kind() == resource_kind(kind)
+        && permit.resource_id() == Some(id);
+    let own = kind != FhirType::Patient
+        || permit
+            .patient()
+            .is_none_or(|patient| patient.as_str() == id.as_str());
+    if covers && own {
+        Ok(())
+    } else {
+        Err(RecordError::PermitMismatch)
+    }
+}
+
+/// Looking records of a type up.
+pub(super) fn search(permit: &Permit, kind: FhirType, now: Timestamp) -> Result<(), RecordError> {
+    in_time(permit, now)?;
+    let covers = permit.action() == Action::Search && permit.resource_kind() == resource_kind(kind);
+    if covers {
+        Ok(())
+    } else {
+        Err(RecordError::PermitMismatch)
+    }
+}
+
+/// Writing a bundle: one that was permitted as a bundle, or as the one record it holds. A permit
+/// that names a patient covers no other patient's file.
+pub(super) fn write(
+    permit: &Permit,
+    bundle: &Transaction,
+    now: Timestamp,
+) -> Result<(), RecordError> {
+    in_time(permit, now)?;
+    let mut resources = bundle.resources();
+    let whole = permit.resource_kind() == ResourceKind::Bundle;
+    let single = match (resources.next(), resources.next()) {
+        (Some(one), None) => {
+            permit.resource_kind() == resource_kind(one.kind)
+                && permit.resource_id().is_none_or(|id| *id == one.id)
+        }
+        _ => false,
+    };
+    let theirs = bundle.resources().filter_map(|one| one.patient.as_ref());
+    let own = permit
+        .patient()
+        .is_none_or(|patient| theirs.into_iter().all(|one| one == patient));
+    let covers = permit.action() == Action::Write && (whole || single) && own;
+    if covers {
+        Ok(())
+    } else {
+        Err(RecordError::PermitMismatch)
+    }
+}
+
+/// The policy's name for a type.
+#[must_use]
+pub const fn resource_kind(kind: FhirType) -> ResourceKind {
+    match kind {
+        FhirType::Patient => ResourceKind::Patient,
+        FhirType::Practitioner => ResourceKind::Practitioner,
+        FhirType::Organization => ResourceKind::Organization,
+        FhirType::Observation => ResourceKind::Observation,
+    }
+}
+
+fn in_time(permit: &Permit, now: Timestamp) -> Result<(), RecordError> {
+    if now < permit.expires_at() {
+        Ok(())
+    } else {
+        Err(RecordError::PermitExpired)
+    }
+}

@@ -1,0 +1,197 @@
+//! The record store on PostgreSQL: reading, and the way from a sealed row to an opened record.
+//!
+//! Bodies are sealed whole under the key of their patient, or of the directory; what is clear is
+//! type, pseudonymous ids, version and time. The place a body is sealed to names its version, so that
+//! an older body put back in the place of a newer one does not open.
+
+use super::keyring::{Keyring, refused};
+use super::loan::Borrowed;
+use super::store::{Loaded, Stored};
+use super::{RecordError, RecordStore};
+use crate::audit::OpenEntry;
+use crate::database::{Database, Row, Scope};
+use crate::vault::{Aad, KeySubject, Vault};
+use plantao_schema::fhir::{self, EntryOutcome, FhirType};
+use plantao_schema::id::{PatientId, ResourceId};
+use plantao_schema::time::Timestamp;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Most records that one look-up by identifier gives back.
+const MAX_FOUND: i64 = 50;
+
+const LOAD: &str = "SELECT id, version, patient, key_subject, key_version, updated_at, \
+     CASE WHEN version = $4 THEN NULL ELSE sealed END \
+     FROM fhir_resource WHERE tenant = $1 AND kind = $2 AND id = $3";
+
+const OWNER: &str = "SELECT patient FROM fhir_resource WHERE tenant = $1 AND kind = $2 AND id = $3";
+
+const FIND: &str = "SELECT r.id, r.version, r.patient, r.key_subject, r.key_version, \
+     r.updated_at, r.sealed \
+     FROM fhir_identifier i JOIN fhir_resource r USING (tenant, kind, id) \
+     WHERE i.tenant = $1 AND i.kind = $2 AND i.blind = $3 ORDER BY r.id LIMIT $4";
+
+/// Records in PostgreSQL.
+pub struct PostgresRecords {
+    pub(super) database: Database,
+    pub(super) keys: Keyring,
+}
+
+impl PostgresRecords {
+    /// A store over these handles.
+    #[must_use]
+    pub fn new(database: Database, vault: Vault) -> Self {
+        Self {
+            keys: Keyring::new(database.clone(), vault),
+            database,
+        }
+    }
+
+    async fn open(&self, scope: &Scope, kind: FhirType, row: &Row) -> Result<Stored, RecordError> {
+        let patient = patient(row, 2)?;
+        let subject = subject(patient.as_ref());
+        let key_version = row.try_get::<_, i32>(4).map_err(unreadable)?;
+        let label: &str = row.try_get(3).map_err(unreadable)?;
+        if label != subject.label() {
+            return Err(refused(crate::vault::VaultError::Sealed));
+        }
+        let id = ResourceId::parse(row.try_get(0).map_err(unreadable)?)
+            .map_err(|_| RecordError::Internal)?;
+        let version = version(row, 1)?;
+        let key = self.keys.to_open(scope, &subject, key_version).await?;
+        let place = place_of(kind, &id, version);
+        let aad = aad(scope, &place, key_version);
+        let sealed: &[u8] = row.try_get(6).map_err(unreadable)?;
+        let body = key.open(&aad, sealed).map_err(refused)?;
+        let updated_at = timestamp(row.try_get(5).map_err(unreadable)?);
+        Ok(Stored {
+            id,
+            version,
+            updated_at,
+            patient,
+            body,
+        })
+    }
+}
+
+impl RecordStore for PostgresRecords {
+    async fn load(
+        &self,
+        scope: &Scope,
+        kind: FhirType,
+        id: &ResourceId,
+        known: Option<u64>,
+    ) -> Result<Option<Loaded>, RecordError> {
+        let known = known.and_then(|known| i64::try_from(known).ok());
+        let (tenant, kind_name, id) = (scope.tenant.as_str(), kind.as_str(), id.as_str());
+        let rows = self
+            .database
+            .read(scope, LOAD, &[&tenant, &kind_name, &id, &known])
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let newest: i64 = row.try_get(1).map_err(unreadable)?;
+        if Some(newest) == known {
+            return Ok(Some(Loaded::Unchanged));
+        }
+        self.open(scope, kind, row)
+            .await
+            .map(Loaded::Newest)
+            .map(Some)
+    }
+
+    async fn owner(
+        &self,
+        scope: &Scope,
+        kind: FhirType,
+        id: &ResourceId,
+    ) -> Result<Option<Option<PatientId>>, RecordError> {
+        let params: [&(dyn crate::database::ToSql + Sync); 3] =
+            [&scope.tenant.as_str(), &kind.as_str(), &id.as_str()];
+        let rows = self.database.read(scope, OWNER, &params).await?;
+        rows.first().map(|row| patient(row, 0)).transpose()
+    }
+
+    async fn find(
+        &self,
+        scope: &Scope,
+        kind: FhirType,
+        system: &str,
+        value: &str,
+    ) -> Result<Vec<Stored>, RecordError> {
+        let index = self.keys.index(scope).await?;
+        let blind = index.index(system, &fhir::canonical_value(system, value));
+        let (tenant, kind_name, blind) = (scope.tenant.as_str(), kind.as_str(), &blind[..]);
+        let params: [&(dyn crate::database::ToSql + Sync); 4] =
+            [&tenant, &kind_name, &blind, &MAX_FOUND];
+        let rows = self.database.read(scope, FIND, &params).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push(self.open(scope, kind, row).await?);
+        }
+        Ok(found)
+    }
+
+    async fn store(
+        &self,
+        scope: &Scope,
+        bundle: &fhir::Transaction,
+        at: Timestamp,
+        open: &Borrowed<OpenEntry>,
+    ) -> Result<Vec<EntryOutcome>, RecordError> {
+        super::transaction::store(self, scope, bundle, at, open).await
+    }
+}
+
+/// Whose key seals a record.
+pub(super) fn subject(patient: Option<&PatientId>) -> KeySubject {
+    patient
+        .cloned()
+        .map_or(KeySubject::Directory, KeySubject::Patient)
+}
+
+/// The row a body is sealed to; a history row keeps the place it was sealed to.
+pub(super) fn place_of(kind: FhirType, id: &ResourceId, version: u64) -> String {
+    format!("{kind}/{id}/{version}")
+}
+
+/// The place a body is sealed to.
+pub(super) fn aad<'a>(scope: &'a Scope, row: &'a str, key_version: i32) -> Aad<'a> {
+    Aad {
+        tenant: &scope.tenant,
+        table: "fhir_resource",
+        column: "sealed",
+        row,
+        key_version,
+    }
+}
+
+/// A version column.
+pub(super) fn version(row: &Row, column: usize) -> Result<u64, RecordError> {
+    let version: i64 = row.try_get(column).map_err(unreadable)?;
+    u64::try_from(version).map_err(|_| RecordError::Internal)
+}
+
+/// A patient column.
+pub(super) fn patient(row: &Row, column: usize) -> Result<Option<PatientId>, RecordError> {
+    let id: Option<&str> = row.try_get(column).map_err(unreadable)?;
+    id.map(PatientId::parse)
+        .transpose()
+        .map_err(|_| RecordError::Internal)
+}
+
+/// A column that is not what the schema says.
+pub(super) fn unreadable(_: tokio_postgres::Error) -> RecordError {
+    RecordError::Internal
+}
+
+/// PostgreSQL's time as ours; times before 1970 are not stored.
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Our time as PostgreSQL's.
+pub(super) fn system_time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default())
+}

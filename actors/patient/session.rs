@@ -1,0 +1,167 @@
+//! `PatientSession`: one patient's file while somebody works with it.
+//!
+//! Owns the opened records of one patient, in memory, and that patient's writes, which it makes one
+//! after the other. Starts with the first access and stops by itself when nobody has used it for
+//! [`IDLE_STOP`]. Lost on restart: the memory, and nothing else; each read looks at the version
+//! in the database, so a session that forgot, or one on another node, never answers with old data.
+//! Restart class: transient under a dynamic supervisor, so that an idle stop is final and a crash is
+//! not; one patient's crash touches no other patient.
+//!
+//! PHI: opened bodies. Purpose: care (LGPD Art. 11 II f); retention: until the idle stop; access: the
+//! permit each request consumed; encryption: none in memory, wiped when dropped; audit: by the
+//! caller, for each request.
+
+use super::cache::Cache;
+use super::store::{Found, Loaded};
+use super::write::Write;
+use super::{RecordError, RecordStore};
+use crate::database::Scope;
+use plantao_schema::fhir::FhirType;
+use plantao_schema::id::{PatientId, ResourceId};
+use plantao_supervisors::{Envelope, Handle, Reply};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How long a session outlives its last use: a consultation pauses, a shift does not.
+pub const IDLE_STOP: Duration = Duration::from_mins(15);
+
+/// How often a session asks itself whether it is idle.
+const IDLE_CHECK: Duration = Duration::from_mins(1);
+
+/// What a session is asked.
+pub(super) enum Message {
+    /// One record of the patient.
+    Read(
+        Scope,
+        FhirType,
+        ResourceId,
+        Reply<Result<Found, RecordError>>,
+    ),
+    /// A bundle that concerns this patient alone.
+    Write(Box<Write>),
+    /// Somebody else changed records of the patient.
+    RecordsChanged,
+    /// Time has passed.
+    ClockTicked,
+}
+
+/// The actor.
+pub(super) struct PatientSession<S> {
+    store: Arc<S>,
+    patient: PatientId,
+    own: Handle<Message>,
+}
+
+/// What it owns.
+pub(super) struct State {
+    cache: Cache,
+    last_used: Instant,
+    ticker: JoinHandle<()>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.ticker.abort();
+    }
+}
+
+impl<S> PatientSession<S> {
+    /// A session for one patient, reached through `own`.
+    pub(super) const fn new(store: Arc<S>, patient: PatientId, own: Handle<Message>) -> Self {
+        Self {
+            store,
+            patient,
+            own,
+        }
+    }
+}
+
+impl<S: RecordStore> Actor for PatientSession<S> {
+    type Msg = Envelope<Message>;
+    type State = State;
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        (): (),
+    ) -> Result<State, ActorProcessingErr> {
+        let own = self.own.clone();
+        let ticker = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(IDLE_CHECK).await;
+                // Not taken when the session is busy, and then it is not idle.
+                let _ = own.cast(Message::ClockTicked);
+            }
+        });
+        Ok(State {
+            cache: Cache::default(),
+            last_used: Instant::now(),
+            ticker,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (message, _in_flight) = envelope.open();
+        match message {
+            Message::Read(scope, kind, id, reply) => {
+                state.last_used = Instant::now();
+                if !reply.is_abandoned() {
+                    reply.send(self.read(&mut state.cache, &scope, kind, &id).await);
+                }
+            }
+            Message::Write(write) => {
+                state.last_used = Instant::now();
+                state.cache.clear();
+                write.perform(&*self.store).await;
+            }
+            Message::RecordsChanged => state.cache.clear(),
+            Message::ClockTicked if state.last_used.elapsed() >= IDLE_STOP => myself.stop(None),
+            Message::ClockTicked => {}
+        }
+        Ok(())
+    }
+}
+
+impl<S: RecordStore> PatientSession<S> {
+    async fn read(
+        &self,
+        cache: &mut Cache,
+        scope: &Scope,
+        kind: FhirType,
+        id: &ResourceId,
+    ) -> Result<Found, RecordError> {
+        let known = cache.recall(kind, id).map(|stored| stored.version);
+        let found = match self.store.load(scope, kind, id, known).await? {
+            None => {
+                cache.forget(kind, id);
+                return Err(RecordError::NotFound);
+            }
+            Some(Loaded::Unchanged) => cache
+                .recall(kind, id)
+                .ok_or(RecordError::Internal)?
+                .found(kind)?,
+            Some(Loaded::Newest(stored)) => {
+                let found = stored.found(kind)?;
+                if stored.patient.as_ref() == Some(&self.patient) {
+                    cache.remember(kind, stored);
+                }
+                found
+            }
+        };
+        // Another patient's record is not in this file, whatever its id.
+        if found.patient.as_ref() == Some(&self.patient) {
+            Ok(found)
+        } else {
+            Err(RecordError::NotFound)
+        }
+    }
+}

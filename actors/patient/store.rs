@@ -1,0 +1,117 @@
+//! The seam between the record actors and what keeps the records.
+//!
+//! One trait, so that the simulator can stand in a twin for PostgreSQL; behaviour is tested on
+//! PostgreSQL. A store checks no permit: it is handed a [`Scope`] by those who did.
+
+use super::RecordError;
+use super::loan::Borrowed;
+use crate::audit::OpenEntry;
+use crate::database::Scope;
+use plantao_schema::fhir::{self, EntryOutcome, FhirType};
+use plantao_schema::id::{PatientId, ResourceId};
+use plantao_schema::time::Timestamp;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+/// One stored record, opened.
+pub struct Stored {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its version, from 1.
+    pub version: u64,
+    /// When that version was stored.
+    pub updated_at: Timestamp,
+    /// Whose file it is in.
+    pub patient: Option<PatientId>,
+    /// The body as JSON, wiped from memory when dropped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// What a look at one record found.
+pub enum Loaded {
+    /// The version the caller knows is the newest.
+    Unchanged,
+    /// The newest version.
+    Newest(Stored),
+}
+
+/// A record as it is given out.
+#[derive(Clone, PartialEq)]
+pub struct Found {
+    /// Its type.
+    pub kind: FhirType,
+    /// Its id.
+    pub id: ResourceId,
+    /// Its version, from 1.
+    pub version: u64,
+    /// When that version was stored.
+    pub updated_at: Timestamp,
+    /// Whose file it is in.
+    pub patient: Option<PatientId>,
+    /// The body, with the version in its `meta`. PHI.
+    pub body: Value,
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Found({}/{} version {})",
+            self.kind, self.id, self.version
+        )
+    }
+}
+
+impl Stored {
+    /// The record as it is given out.
+    pub(super) fn found(&self, kind: FhirType) -> Result<Found, RecordError> {
+        let body: Map<String, Value> =
+            serde_json::from_slice(&self.body).map_err(|_| RecordError::Corrupt)?;
+        Ok(Found {
+            kind,
+            id: self.id.clone(),
+            version: self.version,
+            updated_at: self.updated_at,
+            patient: self.patient.clone(),
+            body: fhir::with_version(body, self.version, self.updated_at),
+        })
+    }
+}
+
+/// What keeps the records. Every call ends within the store's own deadlines.
+pub trait RecordStore: Send + Sync + 'static {
+    /// The newest version of a record, unless it is the one `known`.
+    fn load(
+        &self,
+        scope: &Scope,
+        kind: FhirType,
+        id: &ResourceId,
+        known: Option<u64>,
+    ) -> impl Future<Output = Result<Option<Loaded>, RecordError>> + Send;
+
+    /// Whose file a record is in; the outer `None` when there is no such record.
+    fn owner(
+        &self,
+        scope: &Scope,
+        kind: FhirType,
+        id: &ResourceId,
+    ) -> impl Future<Output = Result<Option<Option<PatientId>>, RecordError>> + Send;
+
+    /// The records of a type that carry an identifier.
+    fn find(
+        &self,
+        scope: &Scope,
+        kind: FhirType,
+        system: &str,
+        value: &str,
+    ) -> impl Future<Output = Result<Vec<Stored>, RecordError>> + Send;
+
+    /// Stores everything or nothing, and completes the audit entry with it.
+    fn store(
+        &self,
+        scope: &Scope,
+        bundle: &fhir::Transaction,
+        at: Timestamp,
+        open: &Borrowed<OpenEntry>,
+    ) -> impl Future<Output = Result<Vec<EntryOutcome>, RecordError>> + Send;
+}

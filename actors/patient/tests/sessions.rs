@@ -1,0 +1,252 @@
+//! The life of a session: started on demand, lost without loss, gone when idle.
+
+use super::*;
+use crate::database::Scope;
+use crate::patient::loan::Borrowed;
+use crate::patient::{IDLE_STOP, Loaded, RecordStore, Stored};
+use plantao_schema::fhir::EntryOutcome;
+use plantao_supervisors::{NodeState, Snapshot};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
+use zeroize::Zeroizing;
+
+/// A tree with nothing but sessions.
+async fn node<S: RecordStore>(records: &Records<S>) -> Tree {
+    let often = Intensity::new(1, Duration::from_secs(5));
+    let sessions = records.sessions_child(often, 8);
+    let spec = SupervisorSpec::new(Strategy::OneForOne, often).child(sessions);
+    Tree::start("node", spec).await.unwrap()
+}
+
+fn sessions(tree: &Tree) -> Vec<Snapshot> {
+    let snapshot = tree.snapshot();
+    let node = snapshot
+        .children
+        .into_iter()
+        .find(|child| child.id == "sessions")
+        .unwrap();
+    node.children
+}
+
+#[tokio::test]
+async fn a_session_that_is_killed_costs_its_memory_and_nothing_else() {
+    let hospital = hospital().await;
+    hospital.store(demonstration()).await.unwrap();
+    assert!(
+        sessions(&hospital.tree).is_empty(),
+        "a bundle of several files needs no session"
+    );
+    hospital.read(FhirType::Patient, MARIA).await.unwrap();
+    let live = sessions(&hospital.tree);
+    assert_eq!(live.len(), 1);
+    assert!(!live[0].path.contains("maria"), "{}", live[0].path);
+    for _ in 0..3 {
+        hospital.tree.kill(&live[0].path).unwrap();
+        let found = hospital.read(FhirType::Patient, MARIA).await.unwrap();
+        assert_eq!(found.version, 1);
+    }
+    hospital.tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_id_that_nobody_has_starts_no_session() {
+    let hospital = hospital().await;
+    for id in ["a", "b", "c"] {
+        assert_eq!(
+            hospital.read(FhirType::Patient, id).await,
+            Err(RecordError::NotFound)
+        );
+    }
+    assert!(sessions(&hospital.tree).is_empty());
+    hospital.tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn when_no_session_may_be_added_records_are_still_read_and_written() {
+    let hospital = hospital().await;
+    for number in 0..10 {
+        let id = format!("p-{number}");
+        hospital
+            .store(put(patient(&id, "12345678909")))
+            .await
+            .unwrap();
+        let found = hospital.read(FhirType::Patient, &id).await.unwrap();
+        assert_eq!(found.id.as_str(), id);
+    }
+    assert_eq!(sessions(&hospital.tree).len(), 8);
+    hospital.tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_change_from_elsewhere_is_seen_by_a_session_that_remembers() {
+    let hospital = hospital().await;
+    hospital
+        .store(put(patient(MARIA, "12345678909")))
+        .await
+        .unwrap();
+    hospital.read(FhirType::Patient, MARIA).await.unwrap();
+    let (database, clock) = (hospital.database.database(), hospital.clock.clone());
+    let elsewhere = Records::new(database, hospital.vault.clone(), clock);
+    let other_node = node(&elsewhere).await;
+    let permit = hospital
+        .permit(Action::Write, ResourceKind::Bundle, None, None)
+        .await;
+    let mut changed = patient(MARIA, "12345678909");
+    changed["gender"] = json!("female");
+    let written = elsewhere
+        .transact(permit, hospital.opened().await, parsed(put(changed)))
+        .await;
+    let (_, open) = written.ok().unwrap();
+    hospital
+        .audit
+        .complete(open, Outcome::Success)
+        .await
+        .unwrap();
+    other_node.shutdown().await;
+    let found = hospital.read(FhirType::Patient, MARIA).await.unwrap();
+    assert_eq!(
+        (found.version, &found.body["gender"]),
+        (2, &json!("female"))
+    );
+    hospital.tree.shutdown().await;
+}
+
+/// A store that has one patient, counts what it hands out, and never ends a write.
+#[derive(Clone, Default)]
+struct OnePatient {
+    loads: Arc<AtomicUsize>,
+    writing: Arc<Notify>,
+    commits: bool,
+}
+
+impl RecordStore for OnePatient {
+    async fn load(
+        &self,
+        _: &Scope,
+        _: FhirType,
+        id: &ResourceId,
+        known: Option<u64>,
+    ) -> Result<Option<Loaded>, RecordError> {
+        if known == Some(1) {
+            return Ok(Some(Loaded::Unchanged));
+        }
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Loaded::Newest(Stored {
+            id: id.clone(),
+            version: 1,
+            updated_at: Timestamp::from_micros(0),
+            patient: PatientId::parse(MARIA).ok(),
+            body: Zeroizing::new(b"{}".to_vec()),
+        })))
+    }
+
+    async fn owner(
+        &self,
+        _: &Scope,
+        _: FhirType,
+        _: &ResourceId,
+    ) -> Result<Option<Option<PatientId>>, RecordError> {
+        Ok(Some(PatientId::parse(MARIA).ok()))
+    }
+
+    async fn find(
+        &self,
+        _: &Scope,
+        _: FhirType,
+        _: &str,
+        _: &str,
+    ) -> Result<Vec<Stored>, RecordError> {
+        Ok(Vec::new())
+    }
+
+    async fn store(
+        &self,
+        _: &Scope,
+        _: &Transaction,
+        _: Timestamp,
+        open: &Borrowed<OpenEntry>,
+    ) -> Result<Vec<EntryOutcome>, RecordError> {
+        if self.commits {
+            open.committing();
+        }
+        self.writing.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_session_stops_by_itself_and_the_next_read_starts_another() {
+    let store = OnePatient::default();
+    let loads = Arc::clone(&store.loads);
+    let clock = WallClock::manual(Timestamp::from_micros(1_763_800_000_000_000));
+    let records = Records::with_store(store, clock.clone());
+    let tree = node(&records).await;
+    let read = async || {
+        let mut access = testing::access(Action::Read, ResourceKind::Patient, clock.now());
+        access.resource = Some(ResourceId::parse(MARIA).unwrap());
+        let permit = testing::permit(access).await;
+        records
+            .read(permit, FhirType::Patient, ResourceId::parse(MARIA).unwrap())
+            .await
+            .unwrap()
+    };
+    read().await;
+    read().await;
+    assert_eq!(
+        loads.load(Ordering::SeqCst),
+        1,
+        "the second read came from memory"
+    );
+    tokio::time::sleep(IDLE_STOP / 2).await;
+    assert_eq!(sessions(&tree).len(), 1);
+    tokio::time::sleep(IDLE_STOP).await;
+    let live = sessions(&tree);
+    assert!(
+        live.iter().all(|one| one.state != NodeState::Running),
+        "{live:?}"
+    );
+    read().await;
+    assert_eq!(
+        loads.load(Ordering::SeqCst),
+        2,
+        "a new session remembers nothing"
+    );
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_that_dies_in_a_write_gives_the_audit_entry_back() {
+    let hospital = hospital().await;
+    for (commits, expected) in [
+        (false, RecordError::Unavailable),
+        (true, RecordError::InDoubt),
+    ] {
+        let store = OnePatient {
+            commits,
+            ..OnePatient::default()
+        };
+        let records = Records::with_store(store.clone(), hospital.clock.clone());
+        let tree = node(&records).await;
+        let permit = hospital
+            .permit(Action::Write, ResourceKind::Bundle, None, None)
+            .await;
+        let open = hospital.opened().await;
+        let id = open.id();
+        let bundle = parsed(put(temperature("t", MARIA, 36.0)));
+        let kill = async {
+            store.writing.notified().await;
+            tree.kill(&sessions(&tree)[0].path).unwrap();
+        };
+        let (written, ()) = tokio::join!(records.transact(permit, open, bundle), kill);
+        let (error, open) = written.err().unwrap();
+        assert_eq!((error, open.id()), (expected, id));
+        hospital
+            .audit
+            .abandon(open, Outcome::Unknown)
+            .await
+            .unwrap();
+        tree.shutdown().await;
+    }
+    hospital.tree.shutdown().await;
+}
