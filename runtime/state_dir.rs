@@ -48,7 +48,7 @@ const PRIVATE_FILE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
     /// There is nothing here: the runtime has never run with this directory.
-    #[error("no state directory at `{}`; `plantao run` makes it", path.display())]
+    #[error("no state directory at `{}`; `make run` or `plantao run` makes it", path.display())]
     Absent {
         /// The directory.
         path: PathBuf,

@@ -29,7 +29,7 @@ pub(super) fn refusal(decision: &Decision, step_up: bool) -> Problem {
             "this access is not trusted enough"
         }
     };
-    Problem::new(ProblemCode::Denied, detail).field(decision.reason.as_str())
+    Problem::new(ProblemCode::Denied, detail)
 }
 
 /// The trail could not take an entry: nothing may leave.

@@ -37,13 +37,13 @@ pub enum ServiceError {
     #[error(transparent)]
     State(#[from] StateDirError),
     /// The policy is wrong.
-    #[error("policy: {0}")]
+    #[error("the policy of the configuration is wrong")]
     Policy(#[from] RulesError),
     /// A plugin's description is wrong.
     #[error(transparent)]
     Plugin(#[from] PluginError),
     /// Plugins cannot run on this machine.
-    #[error("plugins cannot run here: {0}")]
+    #[error("plugins cannot run here")]
     Engine(#[from] EngineError),
     /// The signing key cannot be used.
     #[error(transparent)]
@@ -58,7 +58,7 @@ pub enum ServiceError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// A child of the tree did not start.
-    #[error("{0}")]
+    #[error(transparent)]
     Start(#[from] StartError),
     /// The root supervisor gave up.
     #[error("the supervision tree gave up: {0}")]

@@ -38,7 +38,8 @@ pub fn init(log: &Log) -> Result<(), LogError> {
         builder
             .json()
             .flatten_event(true)
-            .with_current_span(true)
+            .with_current_span(false)
+            .with_span_list(false)
             .try_init()
     } else {
         builder.compact().try_init()

@@ -42,7 +42,8 @@ async fn every_bad_body_is_refused_by_field_and_the_tree_does_not_notice() {
     let date = json!({ "resourceType": "Patient", "birthDate": "1961-02-30" }).to_string();
     assert_eq!(fhir(&client, kind, date).await, (422, "Patient.birthDate".into()));
     assert_eq!(fhir(&client, kind, vec![b' '; 65_537]).await.0, 413);
-    let reply = client.put_json("/fhir/Patient/a", &json!({ "resourceType": "Patient", "id": "b" }));
+    let other = json!({ "resourceType": "Patient", "id": "b" });
+    let reply = client.put_json("/fhir/Patient/a", &other);
     assert_eq!(names(&reply.await.unwrap()), (422, "Patient.id".into()));
     let stranger = json!({ "resourceType": "Observation", "id": "o", "status": "final",
         "code": { "text": "x" }, "subject": { "reference": "Patient/nobody" } });

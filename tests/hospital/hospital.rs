@@ -5,6 +5,7 @@ use plantao::config::{Config, Flags};
 use plantao::identity::{Claims, SigningKey, TokenIssuer};
 use plantao::state_dir::StatePaths;
 use plantao_actors::clock::WallClock;
+use plantao_actors::database::{DatabaseConfig, Login};
 use plantao_schema::access::{DevicePosture, Role};
 use plantao_schema::id::{PrincipalId, Tenant};
 use serde_json::Value;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// The first start makes a cluster; a loaded machine takes its time.
 const START_DEADLINE: Duration = Duration::from_secs(90);
@@ -240,6 +242,23 @@ impl Hospital {
         let file = if file.exists() { file } else { self.paths().postgres().join("postmaster.pid") };
         let content = std::fs::read_to_string(&file).unwrap();
         content.lines().next().unwrap().trim().parse().unwrap()
+    }
+
+    /// Runs statements as the cluster's superuser, who stands for an attacker with root; gives how
+    /// many rows the last one changed.
+    pub async fn as_superuser(&self, statements: &str) -> u64 {
+        let config = DatabaseConfig::embedded(&self.state).connection(Login::Owner).unwrap();
+        let (client, connection) = config.connect(NoTls).await.unwrap();
+        let driver = tokio::spawn(connection);
+        let mut changed = 0;
+        for message in client.simple_query(statements).await.unwrap() {
+            if let SimpleQueryMessage::CommandComplete(rows) = message {
+                changed = rows;
+            }
+        }
+        drop(client);
+        driver.await.unwrap().unwrap();
+        changed
     }
 
     /// Stops and checks that nothing is left.

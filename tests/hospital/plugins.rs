@@ -80,7 +80,7 @@ async fn an_endless_loop_times_out_while_its_neighbours_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_no_plugin_is_reported_and_the_others_run() {
-    let wasm = format!("plugins.broken.wasm={}", root().join("README.md").display());
+    let wasm = format!("plugins.broken.wasm={}", root().join("Cargo.toml").display());
     let hospital = Hospital::start_with(&[&wasm]).await;
     let ready = hospital.admin_get("/readyz?verbose").await.unwrap();
     assert_eq!(ready.status, 200);
