@@ -1,12 +1,12 @@
 //! `Directory`: records that belong to no single patient.
 //!
 //! Practitioners, organisations, look-ups by identifier, and bundles that touch more than one
-//! patient's file. Several workers stand side by side, so that a large bundle in one of them delays
-//! nobody's read. A worker owns nothing but the work it is doing: lost on restart is the one request
-//! it had, whose sender gets a typed error. Restart class: permanent, each for itself.
+//! patient's file. Several workers stand side by side, so that a large bundle in one of them
+//! delays nobody's read. A worker owns nothing but the work it is doing: lost on restart is the
+//! one request it had, whose sender gets a typed error. Restart class: permanent, each for itself.
 //!
-//! PHI: opened bodies for the time of one answer; nothing is remembered. Purpose, legal basis, access
-//! and audit as in [`super::session`].
+//! PHI: opened bodies for the time of one answer; nothing is remembered. Purpose, legal basis,
+//! access and audit as in [`super::session`].
 
 use super::store::{Found, Loaded};
 use super::write::Write;

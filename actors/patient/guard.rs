@@ -1,7 +1,7 @@
 //! What a permit covers: the last check before a record is touched.
 //!
-//! The front door asked for a decision about one access; this compares that access with the one that
-//! is about to happen. A difference is a fault of the program and is refused.
+//! The front door asked for a decision about one access; this compares that access with the one
+//! that is about to happen. A difference is a fault of the program and is refused.
 
 use super::RecordError;
 use crate::policy::Permit;

@@ -1,7 +1,7 @@
 //! The data keys in use, kept for minutes so that each record does not cost a look-up of its key.
 //!
-//! A key leaves after [`LIFETIME`]: when a patient's key is destroyed, what it sealed stays readable
-//! in this process no longer than that.
+//! A key leaves after [`LIFETIME`]: when a patient's key is destroyed, what it sealed stays
+//! readable in this process no longer than that.
 
 use super::RecordError;
 use crate::database::{Database, Scope};

@@ -2,8 +2,8 @@
 //!
 //! An opened audit entry must outlive the actor that works under it: when the actor dies, whoever
 //! sent the message still has to say what became of the change. So the entry stays with the sender
-//! and the actor borrows it; a borrower that is dropped, by a kill or a panic, gives it back. The loan
-//! also remembers whether a commit was sent, which decides between "failed" and "in doubt".
+//! and the actor borrows it; a borrower that is dropped, by a kill or a panic, gives it back. The
+//! loan also remembers whether a commit was sent, which decides between "failed" and "in doubt".
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,14 +1,14 @@
 //! `PatientSession`: one patient's file while somebody works with it.
 //!
-//! Owns the opened records of one patient, in memory, and that patient's writes, which it makes one
-//! after the other. Starts with the first access and stops by itself when nobody has used it for
-//! [`IDLE_STOP`]. Lost on restart: the memory, and nothing else; each read looks at the version
-//! in the database, so a session that forgot, or one on another node, never answers with old data.
-//! Restart class: transient under a dynamic supervisor, so that an idle stop is final and a crash is
-//! not; one patient's crash touches no other patient.
+//! Owns the opened records of one patient, in memory, and that patient's writes, which it makes
+//! one after the other. Starts with the first access and stops by itself when nobody has used it
+//! for [`IDLE_STOP`]. Lost on restart: the memory, and nothing else; each read looks at the
+//! version in the database, so a session that forgot, or one on another node, never answers with
+//! old data. Restart class: transient under a dynamic supervisor, so that an idle stop is final
+//! and a crash is not; one patient's crash touches no other patient.
 //!
-//! PHI: opened bodies. Purpose: care (LGPD Art. 11 II f); retention: until the idle stop; access: the
-//! permit each request consumed; encryption: none in memory, wiped when dropped; audit: by the
+//! PHI: opened bodies. Purpose: care (LGPD Art. 11 II f); retention: until the idle stop; access:
+//! the permit each request consumed; encryption: none in memory, wiped when dropped; audit: by the
 //! caller, for each request.
 
 use super::cache::Cache;

@@ -1,8 +1,8 @@
 //! The sessions of this node: which patient's session is reached through which handle.
 //!
-//! A session is started by the first who needs it; everyone else waits for the same start. The name
-//! of a session in the tree is drawn from a salt that lives as long as this process: the tree is shown
-//! to operators, and even a pseudonym of a patient is not for them.
+//! A session is started by the first who needs it; everyone else waits for the same start. The
+//! name of a session in the tree is drawn from a salt that lives as long as this process: the tree
+//! is shown to operators, and even a pseudonym of a patient is not for them.
 
 use super::session::{Message, PatientSession};
 use super::{RecordError, RecordStore};

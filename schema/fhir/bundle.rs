@@ -1,10 +1,11 @@
 //! A bundle becomes a transaction: every entry checked, every id decided, every reference resolved.
 //!
-//! Taken are `transaction` and `batch` with POST (a new id) and PUT (the id of the address). A batch
-//! is stored like a transaction, whole or not at all: stricter than R4 asks and never surprising.
-//! Refused by name: other bundle types, other methods, conditional requests. Entries of types that
-//! R4 has and this server does not are counted and left out, and references to them stay as they
-//! came; a type R4 does not have is an error, because it is a misspelling of something.
+//! Taken are `transaction` and `batch` with POST (a new id) and PUT (the id of the address). A
+//! batch is stored like a transaction, whole or not at all: stricter than R4 asks and never
+//! surprising. Refused by name: other bundle types, other methods, conditional requests. Entries
+//! of types that R4 has and this server does not are counted and left out, and references to them
+//! stay as they came; a type R4 does not have is an error, because it is a misspelling of
+//! something.
 
 use super::entry::{full_url, request, resource_type};
 use super::reference::Reference;

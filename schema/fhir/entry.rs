@@ -1,7 +1,7 @@
 //! One entry of a bundle before its resource: what it is called, which type it has, what it asks.
 //!
-//! Refused are conditional requests, searches and deletions: an option that is not honoured would be
-//! worse ignored than refused.
+//! Refused are conditional requests, searches and deletions: an option that is not honoured would
+//! be worse ignored than refused.
 
 use super::reference::Reference;
 use super::{FhirType, FhirTypeError, Issue, IssueCode, parse_type};

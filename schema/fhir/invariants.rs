@@ -1,7 +1,7 @@
 //! The rules of R4 that span several elements, each under its name in the specification.
 //!
-//! Taken are those of the four resource types and of the datatypes real records use. Rules that need
-//! another resource (a reference that must exist) belong to the store.
+//! Taken are those of the four resource types and of the datatypes real records use. Rules that
+//! need another resource (a reference that must exist) belong to the store.
 
 use super::validate::{Path, Report, document_number};
 use super::{FhirType, IssueCode};

@@ -1,7 +1,7 @@
 //! What is wrong with a body, in FHIR's own terms, and the `OperationOutcome` that says so.
 //!
-//! An issue carries a rule and a place and refuses to carry a value: names that come from the caller
-//! are repeated only when they are made of letters alone.
+//! An issue carries a rule and a place and refuses to carry a value: names that come from the
+//! caller are repeated only when they are made of letters alone.
 
 use super::FhirTypeError;
 use crate::problem::{Problem, ProblemCode};

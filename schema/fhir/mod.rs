@@ -1,13 +1,14 @@
 //! FHIR R4 (4.0.1): the resource types taken here, checked at the edge into values.
 //!
-//! Purpose: a `Resource` is a body that has passed every check, so that whoever stores or serves it
-//! need not look again. It refuses what R4 refuses (cardinality, types, required codes, reference
-//! targets, calendar dates, empty objects), Brazilian document numbers whose check digits are wrong,
-//! and anything beyond the limits below. A refusal names the element and the rule, never the
-//! value: bodies are PHI and refusals are not. Bodies are kept as they came; nothing is dropped.
+//! Purpose: a `Resource` is a body that has passed every check, so that whoever stores or serves
+//! it need not look again. It refuses what R4 refuses (cardinality, types, required codes,
+//! reference targets, calendar dates, empty objects), Brazilian document numbers whose check
+//! digits are wrong, and anything beyond the limits below. A refusal names the element and the
+//! rule, never the value: bodies are PHI and refusals are not. Bodies are kept as they came;
+//! nothing is dropped.
 //!
-//! This module holds PHI only in passing (legal basis, retention, access and encryption are those of
-//! the store that calls it) and writes none of it anywhere.
+//! This module holds PHI only in passing (legal basis, retention, access and encryption are those
+//! of the store that calls it) and writes none of it anywhere.
 
 mod bundle;
 mod definitions;

@@ -33,7 +33,12 @@ pub fn capability_statement(version: &str) -> Value {
 fn resource(kind: FhirType) -> Value {
     json!({
         "type": kind.as_str(),
-        "interaction": [{ "code": "read" }, { "code": "search-type" }],
+        "interaction": [
+            { "code": "read" },
+            { "code": "search-type" },
+            { "code": "create" },
+            { "code": "update" },
+        ],
         "versioning": "versioned",
         "readHistory": false,
         "updateCreate": true,
