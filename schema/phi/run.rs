@@ -1,7 +1,7 @@
 //! Runs of words that could be a person's name.
 //!
-//! Owns the grammar of Brazilian names: capitals, connectors, initials, hyphens and apostrophes, and
-//! the lower-case name after a form's label. Refuses to say that a run is a name: that takes
+//! Owns the grammar of Brazilian names: capitals, connectors, initials, hyphens and apostrophes,
+//! and the lower-case name after a form's label. Refuses to say that a run is a name: that takes
 //! evidence from beside it.
 
 use super::token::{Case, Gap, Kind, Tokens};

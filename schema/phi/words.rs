@@ -74,10 +74,12 @@ pub(super) const fn pack(word: Folded, letter: u8) -> Folded {
 pub(super) fn traits(word: Folded) -> Traits {
     let mut slot = slot_of(word);
     loop {
-        match TABLE.get(slot) {
+        // Slots hold a place in the list plus one; most words are in no slot at all.
+        let place = INDEX.get(slot).copied().unwrap_or_default();
+        match ENTRIES.get(usize::from(place).wrapping_sub(1)) {
             Some((key, traits)) if *key == word => return *traits,
-            Some((0, _)) | None => return Traits::NONE,
             Some(_) => slot = (slot + 1) % SLOTS,
+            None => return Traits::NONE,
         }
     }
 }
@@ -95,7 +97,19 @@ pub(super) fn month(word: Folded) -> Option<u32> {
 /// Twice the vocabulary and more, so that a miss costs about one probe.
 const SLOTS: usize = 2048;
 
-static TABLE: [(Folded, Traits); SLOTS] = table();
+/// Room for the vocabulary; one word too many does not compile.
+const ENTRIES_MAX: usize = 1000;
+
+const TABLE: Table = table();
+static INDEX: [u16; SLOTS] = TABLE.index;
+static ENTRIES: [(Folded, Traits); ENTRIES_MAX] = TABLE.entries;
+
+/// The words in one list and their places in slots apart: a guest begins with cold memory, and a
+/// word that means nothing should touch little of it.
+struct Table {
+    index: [u16; SLOTS],
+    entries: [(Folded, Traits); ENTRIES_MAX],
+}
 
 const fn slot_of(word: Folded) -> usize {
     let half = (word as u64) ^ (word >> 64) as u64;
@@ -120,8 +134,12 @@ const fn packed(word: &[u8]) -> Folded {
     clippy::indexing_slicing,
     reason = "runs at build time, where it is a compile error"
 )]
-const fn table() -> [(Folded, Traits); SLOTS] {
-    let mut slots = [(0, Traits::NONE); SLOTS];
+const fn table() -> Table {
+    let mut table = Table {
+        index: [0; SLOTS],
+        entries: [(0, Traits::NONE); ENTRIES_MAX],
+    };
+    let mut used = 0;
     let mut group = 0;
     while group < WORDS.len() {
         let (traits, words) = WORDS[group];
@@ -133,17 +151,25 @@ const fn table() -> [(Folded, Traits); SLOTS] {
                 word = pack(word, bytes[at]);
             } else if word != 0 {
                 let mut slot = slot_of(word);
-                while slots[slot].0 != 0 && slots[slot].0 != word {
+                while table.index[slot] != 0
+                    && table.entries[table.index[slot] as usize - 1].0 != word
+                {
                     slot = (slot + 1) % SLOTS;
                 }
-                slots[slot] = (word, slots[slot].1.with(traits));
+                if table.index[slot] == 0 {
+                    table.entries[used].0 = word;
+                    used += 1;
+                    table.index[slot] = used as u16;
+                }
+                let entry = &mut table.entries[table.index[slot] as usize - 1];
+                entry.1 = entry.1.with(traits);
                 word = 0;
             }
             at += 1;
         }
         group += 1;
     }
-    slots
+    table
 }
 
 const MONTHS: [[&str; 2]; 12] = [
@@ -252,8 +278,8 @@ const WORDS: &[(Traits, &str)] = &[
         cardiaco oncologico pediatrico cirurgico ambulatorial internado vitimas informacoes
         telefone celular observacao observacoes segunda terca quarta quinta sexta sabado domingo
         federal estadual municipal publico publica deus lgpd anvisa cfm ans oms pubmed scielo
-        encaminhei atendi avaliei examinei conversei solicitei
-        orientei medicamos internamos relata refere nega apresenta procurou compareceu recebeu faz fez tem tinha deve pode",
+        encaminhei atendi avaliei examinei conversei solicitei orientei medicamos internamos relata
+        refere nega apresenta procurou compareceu recebeu faz fez tem tinha deve pode",
     ),
 ];
 
