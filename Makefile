@@ -45,7 +45,7 @@ bench: ## measure, each figure beside a named peer
 chaos: ## what can be broken, and how
 	@printf 'While `make run` runs, end any actor and watch its supervisor:\n'
 	@printf '  target/debug/plantao tree --watch\n'
-	@printf '  target/debug/plantao kill plantao/records/directory\n'
+	@printf '  target/debug/plantao kill plantao/trust/policy\n'
 	@printf 'Experiments that do so on a schedule are in chaos/:\n'
 	@find chaos -name '*.rs' -o -name '*.toml' -o -name '*.json' | sort | sed 's/^/  /'
 

@@ -2,6 +2,12 @@
 //!
 //! Asked of cargo itself, so that a dependency added in any Cargo.toml is seen here first.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that cannot read its subject fails"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

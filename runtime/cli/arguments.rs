@@ -11,7 +11,7 @@ Examples:
   plantao fhir load bundle.json               store a FHIR R4 bundle
   plantao fhir get Patient maria-exemplo      read one record
   plantao tree                                the live supervision tree
-  plantao kill plantao/records/directory      end one actor and watch it come back
+  plantao kill plantao/trust/policy            end one actor and watch it come back
   plantao audit tail                          who did what
   plantao audit verify                        prove that nobody edited the trail
 
@@ -176,7 +176,7 @@ pub(super) struct Tree {
 
 #[derive(Debug, Args)]
 pub(super) struct Kill {
-    /// The actor's path, parents and all, as the tree draws them: plantao/records/directory
+    /// The actor's path, parents and all, as the tree draws them: plantao/trust/policy
     pub(super) path: String,
 }
 

@@ -12,6 +12,7 @@ use super::arguments::{Content, ContentCommand};
 use super::client::Ask;
 use super::context::Context;
 use super::error::CliError;
+use super::outcome::at;
 
 const MARKDOWN: &str = "text/markdown; charset=utf-8";
 
@@ -44,22 +45,30 @@ fn read_text(file: &Path) -> Result<String, CliError> {
 }
 
 fn report(answer: &Value, text: &str, out: &mut impl Write) -> Result<(), CliError> {
-    // The plugin's answer may stand alone or under the item's own envelope.
-    let analysis = ["analysis", "result"]
-        .iter()
-        .find_map(|key| answer.get(key))
-        .unwrap_or(answer);
-    let risk = analysis.get("risk").unwrap_or(analysis);
-    let score = risk
-        .get("score")
-        .or_else(|| analysis.get("score"))
-        .unwrap_or(&Value::Null);
-    writeln!(out, "LGPD risk {score} of 100")?;
-    if let Some(explanation) = explanation(risk).or_else(|| explanation(analysis)) {
-        writeln!(out, "  {explanation}")?;
+    let list = |pointer: &str| answer.pointer(pointer).and_then(Value::as_array);
+    let score = answer
+        .pointer("/analysis/risk/score")
+        .and_then(Value::as_u64);
+    let level = at(answer, "/analysis/risk/level").unwrap_or("unknown");
+    writeln!(
+        out,
+        "LGPD risk {} of 100, {level}",
+        score.unwrap_or_default()
+    )?;
+    for part in list("/analysis/risk/explanation").into_iter().flatten() {
+        let points = part
+            .get("points")
+            .and_then(Value::as_i64)
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "  {points:>+4}  {}",
+            at(part, "/why").unwrap_or_default()
+        )?;
     }
-    let findings = analysis.get("findings").and_then(Value::as_array);
-    let findings = findings.map(Vec::as_slice).unwrap_or_default();
+    let findings = list("/analysis/findings")
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     writeln!(
         out,
         "{} finding{}",
@@ -69,49 +78,32 @@ fn report(answer: &Value, text: &str, out: &mut impl Write) -> Result<(), CliErr
     for finding in findings {
         writeln!(out, "  {}", one_line(finding, text))?;
     }
-    if let Some(id) = answer.get("id").and_then(Value::as_str) {
-        writeln!(out, "content {id}")?;
+    for basis in list("/analysis/risk/legal_basis").into_iter().flatten() {
+        writeln!(out, "{}", basis.as_str().unwrap_or_default())?;
     }
     Ok(())
 }
 
-fn explanation(value: &Value) -> Option<String> {
-    match value.get("explanation")? {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(lines) => {
-            let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
-            Some(lines.join("; "))
-        }
-        other => Some(other.to_string()),
-    }
-}
-
-/// Line, kind and place of one finding, and whatever else the plugin says of it.
+/// Where, what, and how sure.
 fn one_line(finding: &Value, text: &str) -> String {
-    let kind = finding
-        .get("kind")
-        .and_then(Value::as_str)
-        .unwrap_or("unnamed");
-    let place = |key: &str| finding.get(key).and_then(Value::as_u64);
-    let (start, end) = (place("start"), place("end"));
-    let line = start
-        .and_then(|start| text.as_bytes().get(..usize::try_from(start).ok()?))
-        .map(|before| before.iter().filter(|byte| **byte == b'\n').count() + 1);
-    let mut said = match line {
-        Some(line) => format!("line {line:<4} {kind:<16}"),
-        None => format!("{kind:<16}"),
-    };
-    if let (Some(start), Some(end)) = (start, end) {
-        said.push_str(&format!(" bytes {start}..{end}"));
-    }
-    let rest = finding.as_object().into_iter().flatten();
-    for (key, value) in rest.filter(|(key, _)| !["kind", "start", "end"].contains(&key.as_str())) {
-        let value = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        said.push_str(&format!("  {key} {value}"));
-    }
-    said
+    let category = at(finding, "/category").unwrap_or("unnamed");
+    let rule = at(finding, "/rule").unwrap_or("no rule");
+    let number = |key: &str| finding.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let (start, end) = (number("start"), number("end"));
+    let before = usize::try_from(start)
+        .ok()
+        .and_then(|start| text.as_bytes().get(..start));
+    let line = before.map_or_else(
+        || "line ?".to_owned(),
+        |before| {
+            format!(
+                "line {}",
+                before.iter().filter(|byte| **byte == b'\n').count() + 1
+            )
+        },
+    );
+    let sure = number("confidence");
+    format!("{line:<9} bytes {start:>5}..{end:<5}  {category:<16} {sure:>3} %  {rule}")
 }
 
 #[cfg(test)]
@@ -123,21 +115,26 @@ mod tests {
     fn findings_are_told_by_line_and_place() {
         let text = "# Título\n\nO paciente de CPF 529.982.247-25.\n";
         let start = text.find("529").unwrap();
-        let answer = json!({
-            "score": 40, "explanation": "one document number",
-            "findings": [{ "kind": "cpf", "start": start, "end": start + 14, "valid": true }],
-        });
+        let answer = json!({ "analysis": {
+            "risk": { "score": 40, "level": "medium", "legal_basis": ["LGPD Art. 5, I"],
+                "explanation": [{ "points": 39, "why": "the CPF identifies one person" }] },
+            "findings": [{ "category": "cpf", "start": start, "end": start + 14,
+                "confidence": 99, "rule": "cpf_grouped" }],
+        }});
         let mut out = Vec::new();
         report(&answer, text, &mut out).unwrap();
         let said = String::from_utf8(out).unwrap();
-        assert!(said.contains("LGPD risk 40 of 100"), "{said}");
+        assert!(
+            said.contains("LGPD risk 40 of 100, medium\n   +39  the CPF"),
+            "{said}"
+        );
         assert!(said.contains("line 3") && said.contains("cpf"), "{said}");
         assert!(!said.contains("529.982"), "{said}");
     }
 
     #[test]
     fn a_place_outside_the_text_is_not_a_crash() {
-        let finding = json!({ "kind": "cpf", "start": 900, "end": 914 });
-        assert!(one_line(&finding, "short").contains("bytes 900..914"));
+        let finding = json!({ "category": "cpf", "start": 900, "end": 914 });
+        assert!(one_line(&finding, "short").contains("line ?"));
     }
 }

@@ -108,6 +108,7 @@ impl CliError {
             Self::Usage { .. } => USAGE,
             Self::Input { .. } => NO_INPUT,
             Self::Unavailable { .. } | Self::Busy { .. } => UNAVAILABLE,
+            Self::State(StateDirError::Absent { .. }) => UNAVAILABLE,
             Self::Config(_) | Self::State(_) => EXIT_CONFIG,
             Self::Service { code, .. } => *code,
             _ => REFUSED,

@@ -28,7 +28,7 @@ struct Node {
     restarts: u64,
     restarts_in_window: Option<u32>,
     restarts_allowed: Option<u32>,
-    last_exit: Option<serde_json::Value>,
+    last_exit: Option<Exit>,
     uptime_ms: Option<u64>,
     mailbox_depth: Option<usize>,
     #[serde(default)]
@@ -134,19 +134,17 @@ fn strategy(node: &Node) -> String {
     }
 }
 
-/// `"killed"` or `{"error": "text"}`, as one word and its text.
-fn exit(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(reason) => reason.clone(),
-        serde_json::Value::Object(members) => members
-            .iter()
-            .map(|(reason, text)| match text.as_str() {
-                Some(text) => format!("{reason}: {text}"),
-                None => reason.clone(),
-            })
-            .collect::<Vec<_>>()
-            .join(", "),
-        _ => String::new(),
+/// How an incarnation ended, as the contract tells it.
+#[derive(Deserialize)]
+struct Exit {
+    kind: String,
+    detail: Option<String>,
+}
+
+fn exit(exit: &Exit) -> String {
+    match &exit.detail {
+        Some(detail) => format!("{}: {detail}", exit.kind),
+        None => exit.kind.clone(),
     }
 }
 
@@ -179,7 +177,7 @@ mod tests {
         let worker = |id: &str, restarts: u64| {
             json!({ "path": id, "id": id, "kind": "worker", "restart": "permanent",
                 "state": "running", "restarts": restarts, "uptime_ms": 61_000,
-                "last_exit": "killed", "mailbox_depth": 0, "children": [] })
+                "last_exit": { "kind": "killed" }, "mailbox_depth": 0, "children": [] })
         };
         let said = drawn(json!({ "version": 1, "tree": {
             "path": "plantao", "id": "plantao", "kind": "supervisor", "strategy": "one_for_one",
@@ -226,7 +224,11 @@ mod tests {
 
     #[test]
     fn exits_are_told_in_words() {
-        assert_eq!(exit(&json!("killed")), "killed");
-        assert_eq!(exit(&json!({ "error": "no pool" })), "error: no pool");
+        let told = |value| exit(&serde_json::from_value::<Exit>(value).unwrap());
+        assert_eq!(told(json!({ "kind": "killed" })), "killed");
+        assert_eq!(
+            told(json!({ "kind": "error", "detail": "no pool" })),
+            "error: no pool"
+        );
     }
 }
