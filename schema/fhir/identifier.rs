@@ -4,8 +4,8 @@
 //! same patient.
 
 use super::Resource;
-use serde_json::{Map, Value};
 use crate::phi::{cns_is_valid, cpf_is_valid};
+use serde_json::{Map, Value};
 
 /// The system of a CPF in Brazil's national health data network (RNDS).
 pub const CPF_SYSTEM: &str = "https://saude.gov.br/fhir/sid/cpf";

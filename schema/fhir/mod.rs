@@ -42,8 +42,8 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Most entries in one bundle: they become one database transaction.
 pub const MAX_ENTRIES: usize = 5_000;
 
-/// Deepest nesting of arrays and objects. The deepest legal R4 example has 14 levels; recursion over
-/// a body is bounded by this.
+/// Deepest nesting of arrays and objects. Real records have some fifteen levels; recursion over a
+/// body is bounded by this.
 pub const MAX_DEPTH: usize = 48;
 
 /// Most issues reported about one body: a caller who sends rubbish is not sent more back.
