@@ -57,7 +57,8 @@ pub(crate) struct Born {
     pub(crate) actor: ActorCell,
     pub(crate) leash: Leash,
     pub(crate) task: Owned<()>,
-    /// Makes the incarnation reachable for callers.
+    /// Called once the incarnation is known to its supervisor: makes it reachable for callers, or
+    /// lets a supervisor start its own children.
     pub(crate) seat: Box<dyn FnOnce() + Send>,
     /// A supervisor is up only once its children are.
     pub(crate) boot: Option<oneshot::Receiver<()>>,
@@ -197,7 +198,7 @@ where
     let (actor, task) = guarded::spawn(actor, arguments, birth.life, birth.parent).await?;
     Ok(Born {
         actor: actor.get_cell(),
-        leash: Leash::Worker(actor.get_cell()),
+        leash: Leash::worker(actor.get_cell()),
         task: Owned(task),
         seat: Box::new(move || place.take(path, actor)),
         boot: None,
@@ -217,9 +218,12 @@ pub(crate) async fn supervisor(spec: Arc<SupervisorSpec>, birth: Birth) -> Resul
     let (actor, task) = guarded::spawn(Supervisor, arguments, birth.life, birth.parent).await?;
     Ok(Born {
         actor: actor.get_cell(),
-        leash: Leash::supervisor(actor, SupervisorMessage::Stop),
+        leash: Leash::supervisor(actor.clone(), SupervisorMessage::Stop),
         task: Owned(task),
-        seat: Box::new(|| {}),
+        seat: Box::new(move || {
+            // It fails only when the supervisor died already, which is reported by itself.
+            let _ = actor.send_message(SupervisorMessage::Boot);
+        }),
         boot: Some(boot),
     })
 }

@@ -16,27 +16,8 @@ use crate::core::Event;
 use crate::exit::ExitReason;
 use crate::incarnation::{Incarnation, Life, Owned};
 use crate::node::Node;
+use crate::notice::{News, Notice, Post, Report, await_boot};
 use crate::spec::Plan;
-
-/// What a task reports about one incarnation of one child.
-pub(crate) struct Notice<K> {
-    key: K,
-    incarnation: u64,
-    news: News,
-}
-
-enum News {
-    Launched(Launch),
-    /// A supervisor's own children are up.
-    Booted,
-    /// They are not, and the time is over.
-    BootExpired(Duration),
-    /// It should have ended and has not; the failure, if it was coming up.
-    Overdue(Option<StartFailure>),
-    Ended,
-}
-
-type Post<K> = Arc<dyn Fn(Notice<K>) + Send + Sync>;
 
 /// All children of one supervisor incarnation.
 pub(crate) struct Brood<K> {
@@ -190,9 +171,17 @@ impl<K: Ord + Clone + Send + Sync + 'static> Brood<K> {
         if slot.up && !slot.ordered {
             slot.node.exited(reason);
         }
+        self.reap(&key);
+    }
+
+    /// Sees a live child, which has ended or was made to, to its end.
+    fn reap(&mut self, key: &K) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         match std::mem::replace(&mut slot.activity, Activity::Ending) {
             Activity::Live(incarnation) => {
-                let report = Report::new(&self.post, &key, slot.incarnation);
+                let report = Report::new(&self.post, key, slot.incarnation);
                 tokio::spawn(async move {
                     incarnation.reap(|| report.send(News::Overdue(None))).await;
                     report.send(News::Ended);
@@ -232,6 +221,10 @@ impl<K: Ord + Clone + Send + Sync + 'static> Brood<K> {
                 self.failure = failure.or(self.failure.take());
                 Some(Event::Overdue(key))
             }
+            News::Killed => {
+                self.reap(&key);
+                None
+            }
             News::Ended => Some(self.ended(key)),
         }
     }
@@ -247,7 +240,12 @@ impl<K: Ord + Clone + Send + Sync + 'static> Brood<K> {
         let actor = incarnation.actor().get_id();
         self.actors.insert(actor, key.clone());
         slot.actor = Some(actor);
-        slot.node.leash(incarnation.leash());
+        let killed = Report::new(&self.post, &key, slot.incarnation);
+        slot.node.leash(
+            incarnation
+                .leash()
+                .watched(move || killed.send(News::Killed)),
+        );
         slot.activity = Activity::Live(incarnation);
         let stray = self.strays.remove(&actor);
         let mut event = None;
@@ -258,6 +256,7 @@ impl<K: Ord + Clone + Send + Sync + 'static> Brood<K> {
                 .then(|| ExitReason::StartFailed("too late".to_owned()));
             self.stop(&key);
         } else if let Some(boot) = boot {
+            seat();
             let limit = slot.plan.start_timeout;
             let report = Report::new(&self.post, &key, slot.incarnation);
             tokio::spawn(await_boot(boot, limit, report));
@@ -346,53 +345,5 @@ impl Slot {
             let _ = self.failure.set(failure);
             incarnation.leash().kill();
         }
-    }
-}
-
-/// Where the tasks around one incarnation report to.
-struct Report<K> {
-    post: Post<K>,
-    key: K,
-    incarnation: u64,
-}
-
-impl<K: Clone> Report<K> {
-    fn new(post: &Post<K>, key: &K, incarnation: u64) -> Self {
-        Self {
-            post: Arc::clone(post),
-            key: key.clone(),
-            incarnation,
-        }
-    }
-
-    fn send(&self, news: News) {
-        let Self {
-            post,
-            key,
-            incarnation,
-        } = self;
-        post(Notice {
-            key: key.clone(),
-            incarnation: *incarnation,
-            news,
-        });
-    }
-}
-
-async fn await_boot<K: Clone>(
-    mut boot: oneshot::Receiver<()>,
-    limit: Option<Duration>,
-    report: Report<K>,
-) {
-    let outcome = match limit {
-        Some(limit) => match tokio::time::timeout(limit, &mut boot).await {
-            Ok(outcome) => outcome,
-            Err(_) => return report.send(News::BootExpired(limit)),
-        },
-        None => boot.await,
-    };
-    // An error means that it left before it was up: its end is reported by itself.
-    if outcome.is_ok() {
-        report.send(News::Booted);
     }
 }

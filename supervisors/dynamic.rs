@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
-use crate::brood::{Brood, Notice};
+use crate::brood::Brood;
 use crate::core::{Action, Dynamic, Event, Refusal, Removal};
 use crate::exit::ExitReason;
 use crate::handle::Seat;
 use crate::incarnation::Life;
 use crate::lifecycle::LifecycleEvent;
 use crate::node::Node;
+use crate::notice::Notice;
 use crate::spec::{ChildSpec, DynamicSpec, id_defect};
 use crate::supervisor::{exit_of, leave};
 use crate::sync::lock;

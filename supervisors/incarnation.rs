@@ -63,13 +63,24 @@ impl End {
 /// Reaches a live actor from anywhere, to make it end.
 #[derive(Clone)]
 pub(crate) enum Leash {
-    /// An actor like any other.
-    Worker(ActorCell),
+    /// An actor like any other; its supervisor is told of a kill, because a task that reaches no
+    /// await point does not notice it.
+    Worker {
+        actor: ActorCell,
+        killed: Option<Arc<dyn Fn() + Send + Sync>>,
+    },
     /// A supervisor leaves by its own rules, after its children, giving this reason.
     Supervisor(Arc<dyn Fn(ExitReason) + Send + Sync>),
 }
 
 impl Leash {
+    pub(crate) fn worker(actor: ActorCell) -> Self {
+        Self::Worker {
+            actor,
+            killed: None,
+        }
+    }
+
     /// A supervisor takes the order as a message.
     pub(crate) fn supervisor<M: Send + 'static>(
         actor: ActorRef<M>,
@@ -81,16 +92,32 @@ impl Leash {
         }))
     }
 
+    /// The same, for hands other than the supervisor's.
+    pub(crate) fn watched(self, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        match self {
+            Self::Worker { actor, .. } => Self::Worker {
+                actor,
+                killed: Some(Arc::new(tell)),
+            },
+            supervisor @ Self::Supervisor(_) => supervisor,
+        }
+    }
+
     pub(crate) fn stop(&self) {
         match self {
-            Self::Worker(actor) => actor.stop(Some(SHUTDOWN.to_owned())),
+            Self::Worker { actor, .. } => actor.stop(Some(SHUTDOWN.to_owned())),
             Self::Supervisor(order) => order(ExitReason::Shutdown),
         }
     }
 
     pub(crate) fn kill(&self) {
         match self {
-            Self::Worker(actor) => actor.kill(),
+            Self::Worker { actor, killed } => {
+                actor.kill();
+                if let Some(tell) = killed {
+                    tell();
+                }
+            }
             Self::Supervisor(order) => order(ExitReason::Killed),
         }
     }

@@ -12,6 +12,7 @@ mod incarnation;
 mod lifecycle;
 mod message;
 mod node;
+mod notice;
 mod snapshot;
 mod spec;
 mod supervisor;

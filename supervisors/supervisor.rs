@@ -10,12 +10,13 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 
 use crate::birth::StartFailure;
-use crate::brood::{Brood, Notice};
+use crate::brood::Brood;
 use crate::core::{Action, Event, Fixed};
 use crate::exit::{ExitReason, KILLED, SHUTDOWN};
 use crate::incarnation::Life;
 use crate::lifecycle::LifecycleEvent;
 use crate::node::Node;
+use crate::notice::Notice;
 use crate::spec::SupervisorSpec;
 
 pub(crate) struct Supervisor;
@@ -31,6 +32,7 @@ pub(crate) struct SupervisorArguments {
 }
 
 pub(crate) enum SupervisorMessage {
+    /// Sent when whoever supervises this supervisor is ready to see it end.
     Boot,
     Notice(Notice<usize>),
     Retry(usize),
@@ -74,7 +76,6 @@ impl Actor for Supervisor {
         }
         let restarts = spec.children.iter().map(|child| child.plan.restart);
         let rules = Fixed::new(spec.strategy, restarts);
-        myself.send_message(SupervisorMessage::Boot)?;
         Ok(State {
             node,
             rules,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, watch};
 
-use crate::birth::{Birth, Born, StartFailure};
+use crate::birth::{self, Birth, Born, StartFailure};
 use crate::exit::ExitReason;
 use crate::incarnation::{Incarnation, Leash, Life};
 use crate::lifecycle::Lifecycle;
@@ -91,20 +91,21 @@ impl Tree {
             parent: None,
             failure: Arc::clone(&failure),
         };
-        let failed = |StartFailure { path, detail }| StartError::Child {
-            path,
-            reason: ExitReason::StartFailed(detail),
+        let failed = |StartFailure { path, detail }| {
+            let reason = ExitReason::StartFailed(detail);
+            StartError::Child { path, reason }
         };
+        let born = birth::supervisor(Arc::new(spec), birth).await;
+        let born = born.map_err(|detail| failed(StartFailure::new(&node, detail)))?;
         let Born {
             actor,
             leash,
             task,
+            seat,
             boot,
-            ..
-        } = crate::birth::supervisor(Arc::new(spec), birth)
-            .await
-            .map_err(|detail| failed(StartFailure::new(&node, detail)))?;
+        } = born;
         let mut incarnation = Incarnation::new(actor, leash.clone(), task, end);
+        seat();
         if let Some(boot) = boot
             && boot.await.is_err()
         {
