@@ -60,5 +60,8 @@ pub(super) fn receipts(
 /// The entries that are not on disk yet, each key once.
 pub(super) fn missing<'a>(entries: &'a [Entry], stored: &[Chained]) -> Vec<&'a Entry> {
     let mut known: HashSet<Uuid> = stored.iter().map(|row| row.entry.id).collect();
-    entries.iter().filter(|entry| known.insert(entry.id)).collect()
+    entries
+        .iter()
+        .filter(|entry| known.insert(entry.id))
+        .collect()
 }

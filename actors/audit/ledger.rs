@@ -16,6 +16,7 @@ use plantao_schema::audit::{Chained, Entry, Outcome};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Statement;
 
 /// How long a batch is tried again. A server that was killed is back within a fifth of this; callers
 /// give up a little later than it.
@@ -30,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A session that holds the node's lock.
 struct Connection {
     session: Session,
-    may_copy: bool,
+    copy: Option<Statement>,
 }
 
 pub(super) struct Ledger {
@@ -79,8 +80,13 @@ impl Ledger {
         }
         let mut entries = Vec::with_capacity(batch.len());
         let mut callers = Vec::with_capacity(batch.len());
-        for Waiting { entry, reply, in_flight } in batch {
-            entries.push(entry);
+        for Waiting {
+            entry,
+            reply,
+            in_flight,
+        } in batch
+        {
+            entries.push(*entry);
             callers.push((reply, in_flight));
         }
         let mut pause = FIRST_PAUSE;
@@ -97,7 +103,10 @@ impl Ledger {
             written = self.write(&entries, true).await;
         }
         let receipts = written.unwrap_or_else(|_| {
-            entries.iter().map(|_| Err(AuditError::Unavailable)).collect()
+            entries
+                .iter()
+                .map(|_| Err(AuditError::Unavailable))
+                .collect()
         });
         for ((reply, in_flight), receipt) in callers.into_iter().zip(receipts) {
             reply.send(receipt);
@@ -107,7 +116,10 @@ impl Ledger {
 
     /// Completes what was opened and is in nobody's hands.
     pub(super) async fn settle(&mut self) {
-        if self.settle_after.is_some_and(|after| Instant::now() < after) {
+        if self
+            .settle_after
+            .is_some_and(|after| Instant::now() < after)
+        {
             return;
         }
         // A look that fails must not cost every batch that follows it another one.
@@ -144,8 +156,11 @@ impl Ledger {
         if entries.is_empty() {
             return Ok(Receipts::new());
         }
-        let mut written =
-            if careful { self.reconcile(entries).await } else { self.append(entries).await };
+        let mut written = if careful {
+            self.reconcile(entries).await
+        } else {
+            self.append(entries).await
+        };
         if !careful && matches!(written, Err(DatabaseError::Conflict { .. })) {
             // An entry that was sent before: the connection and the heads are as they were.
             written = self.reconcile(entries).await;
@@ -173,22 +188,21 @@ impl Ledger {
         Ok(receipts(entries, &stored))
     }
 
-    async fn add(
-        &mut self,
-        entries: Vec<&Entry>,
-        how: How,
-    ) -> Result<Vec<Chained>, DatabaseError> {
+    async fn add(&mut self, entries: Vec<&Entry>, how: How) -> Result<Vec<Chained>, DatabaseError> {
         let node = self.duties.node.clone();
         let chains: BTreeSet<String> = entries.iter().map(|entry| chain_of(&node, entry)).collect();
         self.connection().await?;
-        let Some(connection) = &mut self.connection else { return Err(DatabaseError::Unavailable) };
+        let Some(connection) = &mut self.connection else {
+            return Err(DatabaseError::Unavailable);
+        };
         let client = &mut connection.session.client;
         within(store::load_heads(client, &mut self.heads, chains)).await?;
         let batch = Batch::chain(&node, &self.heads, entries);
-        if connection.may_copy && how == How::Copy {
-            within(store::copy(client, &batch.rows)).await?;
-        } else {
-            within(store::insert(client, &batch.rows)).await?;
+        match &connection.copy {
+            Some(copy) if how == How::Copy => {
+                within(store::copy(client, copy, &batch.rows)).await?;
+            }
+            _ => within(store::insert(client, &batch.rows)).await?,
         }
         self.heads = batch.heads;
         Ok(batch.rows)
@@ -196,18 +210,25 @@ impl Ledger {
 
     /// The connection, made if there is none.
     async fn connection(&mut self) -> Result<&mut Connection, DatabaseError> {
-        if self.connection.as_ref().is_some_and(|held| held.session.client.is_closed()) {
+        if self
+            .connection
+            .as_ref()
+            .is_some_and(|held| held.session.client.is_closed())
+        {
             self.connection = None;
         }
         if self.connection.is_none() {
             self.heads.clear();
             let config = self.duties.config.connection(Login::Audit);
             let config = config.map_err(|_| DatabaseError::Unavailable)?;
-            let session = Session::open(&config).await.map_err(|_| DatabaseError::Unavailable)?;
+            let session = Session::open(&config)
+                .await
+                .map_err(|_| DatabaseError::Unavailable)?;
             within(store::lock_node(&session.client, &self.duties.node)).await?;
-            let may_copy = within(store::may_copy(&session.client)).await?;
-            tracing::info!(node = self.duties.node, may_copy, "audit writer connected");
-            self.connection = Some(Connection { session, may_copy });
+            let copy = within(store::prepare_copy(&session.client)).await?;
+            let by_copy = copy.is_some();
+            tracing::info!(node = self.duties.node, by_copy, "audit writer connected");
+            self.connection = Some(Connection { session, copy });
         }
         self.connection.as_mut().ok_or(DatabaseError::Unavailable)
     }
@@ -224,10 +245,17 @@ impl Ledger {
 }
 
 fn report(entries: &[Entry]) {
-    let unknown = entries.iter().filter(|entry| entry.outcome == Outcome::Unknown).count();
+    let unknown = entries
+        .iter()
+        .filter(|entry| entry.outcome == Outcome::Unknown)
+        .count();
     let recorded = entries.len().saturating_sub(unknown);
     if !entries.is_empty() {
-        tracing::warn!(recorded, unknown, "completed audit entries that were left open");
+        tracing::warn!(
+            recorded,
+            unknown,
+            "completed audit entries that were left open"
+        );
     }
 }
 
@@ -236,6 +264,8 @@ async fn within<T>(
 ) -> Result<T, DatabaseError> {
     match timeout(STATEMENT_DEADLINE, work).await {
         Ok(result) => result,
-        Err(_) => Err(DatabaseError::Timeout { after: STATEMENT_DEADLINE }),
+        Err(_) => Err(DatabaseError::Timeout {
+            after: STATEMENT_DEADLINE,
+        }),
     }
 }

@@ -40,7 +40,12 @@ pub struct AuditReceipt {
 impl AuditReceipt {
     pub(super) fn of(item: &Chained) -> Self {
         let (entry, chain) = (item.entry.id, item.chain.clone());
-        Self { entry, chain, seq: item.seq, hash: item.hash }
+        Self {
+            entry,
+            chain,
+            seq: item.seq,
+            hash: item.hash,
+        }
     }
 
     /// The key of the entry that it proves.
@@ -114,7 +119,9 @@ impl OpenEntry {
     ) -> Result<(), DatabaseError> {
         let (tenant, at) = (self.entry.tenant.as_str(), self.clock.now().micros());
         let outcome = outcome.as_str();
-        transaction.execute(COMPLETE_IN, &[&tenant, &self.entry.id, &outcome, &at]).await?;
+        transaction
+            .execute(COMPLETE_IN, &[&tenant, &self.entry.id, &outcome, &at])
+            .await?;
         Ok(())
     }
 }
@@ -124,7 +131,11 @@ impl AuditLog {
     #[must_use]
     pub fn new(clock: WallClock) -> Self {
         let writer = Handle::new(Limits::in_flight(QUEUE_LIMIT));
-        Self { writer, held: Held::default(), clock }
+        Self {
+            writer,
+            held: Held::default(),
+            clock,
+        }
     }
 
     /// Appends an entry that is whole: a read, a refusal, a notice.
@@ -133,7 +144,10 @@ impl AuditLog {
     /// [`AuditError`]; then there is no proof that the entry is on disk, and no answer may go out.
     pub async fn append(&self, entry: Entry) -> Result<AuditReceipt, AuditError> {
         storable(&entry)?;
-        self.writer.call(APPEND_DEADLINE, |reply| Message::Append { entry, reply }).await?
+        let entry = Box::new(entry);
+        self.writer
+            .call(APPEND_DEADLINE, |reply| Message::Append { entry, reply })
+            .await?
     }
 
     /// Announces a change before it is made.
@@ -141,11 +155,19 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`]; then the change must not be made.
     pub async fn open(&self, entry: Entry) -> Result<OpenEntry, AuditError> {
-        let entry = Entry { phase: Phase::Opened, outcome: Outcome::Pending, ..entry };
+        let entry = Entry {
+            phase: Phase::Opened,
+            outcome: Outcome::Pending,
+            ..entry
+        };
         // Held before it can be seen on disk: a search in between must not take it for abandoned.
         let hold = self.hold(entry.id);
         self.append(entry.clone()).await?;
-        Ok(OpenEntry { entry, clock: self.clock.clone(), hold })
+        Ok(OpenEntry {
+            entry,
+            clock: self.clock.clone(),
+            hold,
+        })
     }
 
     /// Completes an entry once its change is committed.
@@ -157,7 +179,11 @@ impl AuditLog {
         open: OpenEntry,
         outcome: Outcome,
     ) -> Result<AuditReceipt, AuditError> {
-        let OpenEntry { entry, clock, mut hold } = open;
+        let OpenEntry {
+            entry,
+            clock,
+            mut hold,
+        } = open;
         let at = clock.now();
         let receipt = self.append(completion(&entry, outcome, at)).await?;
         hold.settled = true;
@@ -190,7 +216,12 @@ impl AuditLog {
 
     fn hold(&self, id: Uuid) -> Hold {
         self.held.take(id);
-        Hold { id, held: self.held.clone(), writer: self.writer.clone(), settled: false }
+        Hold {
+            id,
+            held: self.held.clone(),
+            writer: self.writer.clone(),
+            settled: false,
+        }
     }
 }
 
@@ -201,7 +232,14 @@ pub(super) fn completion(
     at: plantao_schema::time::Timestamp,
 ) -> Entry {
     let (id, opens) = (Uuid::now_v7(), Some(opened.id));
-    Entry { id, at, phase: Phase::Completed, opens, outcome, ..opened.clone() }
+    Entry {
+        id,
+        at,
+        phase: Phase::Completed,
+        opens,
+        outcome,
+        ..opened.clone()
+    }
 }
 
 /// Longest text of an indexed field: an index row holds 2,704 bytes.
@@ -218,7 +256,10 @@ fn storable(entry: &Entry) -> Result<(), AuditError> {
         ("role", &entry.role),
         ("action", &entry.action),
         ("resource_kind", &entry.resource_kind),
-        ("resource_id", entry.resource_id.as_deref().unwrap_or_default()),
+        (
+            "resource_id",
+            entry.resource_id.as_deref().unwrap_or_default(),
+        ),
         ("patient", entry.patient.as_deref().unwrap_or_default()),
         ("purpose", &entry.purpose),
         ("verdict", &entry.verdict),
@@ -227,8 +268,11 @@ fn storable(entry: &Entry) -> Result<(), AuditError> {
         ("plugin", entry.plugin.as_deref().unwrap_or_default()),
     ];
     for (field, text) in fields {
-        let max_bytes =
-            if field == "explanation" { EXPLANATION_MAX_BYTES } else { TEXT_MAX_BYTES };
+        let max_bytes = if field == "explanation" {
+            EXPLANATION_MAX_BYTES
+        } else {
+            TEXT_MAX_BYTES
+        };
         if text.len() > max_bytes || text.contains('\0') {
             return Err(AuditError::Invalid { field, max_bytes });
         }

@@ -85,7 +85,10 @@ impl AuditError {
     /// Whether trying again later, unchanged, is the right answer.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable | Self::Overloaded { .. } | Self::Timeout { .. })
+        matches!(
+            self,
+            Self::Unavailable | Self::Overloaded { .. } | Self::Timeout { .. }
+        )
     }
 }
 

@@ -3,8 +3,8 @@
 //! Refuses nothing by itself: the scope decides whose entries exist, and the permit that made the
 //! scope was decided elsewhere.
 
-use super::store::{COLUMNS, chained};
 use super::AuditLog;
+use super::store::{COLUMNS, chained};
 use crate::database::{Database, DatabaseError, Scope, ToSql};
 use plantao_schema::audit::Chained;
 use plantao_schema::time::Timestamp;
@@ -25,7 +25,10 @@ impl Cursor {
     /// The place of an entry.
     #[must_use]
     pub fn of(item: &Chained) -> Self {
-        Self { chain: item.chain.clone(), seq: item.seq }
+        Self {
+            chain: item.chain.clone(),
+            seq: item.seq,
+        }
     }
 }
 
@@ -76,7 +79,9 @@ impl AuditLog {
         filter: &Filter,
     ) -> Result<Vec<Chained>, DatabaseError> {
         let query = Query::new(scope, filter);
-        query.run(database, scope, "at_us DESC, chain DESC, seq DESC", limit).await
+        query
+            .run(database, scope, "at_us DESC, chain DESC, seq DESC", limit)
+            .await
     }
 }
 
@@ -89,7 +94,10 @@ struct Query {
 
 impl Query {
     fn new(scope: &Scope, filter: &Filter) -> Self {
-        let mut query = Self { conditions: String::new(), params: Vec::new() };
+        let mut query = Self {
+            conditions: String::new(),
+            params: Vec::new(),
+        };
         query.require("tenant =", Some(scope.tenant.to_string()));
         query.require("principal =", filter.principal.clone());
         query.require("resource_kind =", filter.resource_kind.clone());
@@ -103,8 +111,13 @@ impl Query {
     fn require<T: ToSql + Sync + Send + 'static>(&mut self, condition: &str, value: Option<T>) {
         let Some(value) = value else { return };
         self.params.push(Box::new(value));
-        let joint = if self.conditions.is_empty() { "WHERE" } else { "AND" };
-        self.conditions.push_str(&format!(" {joint} {condition} ${}", self.params.len()));
+        let joint = if self.conditions.is_empty() {
+            "WHERE"
+        } else {
+            "AND"
+        };
+        self.conditions
+            .push_str(&format!(" {joint} {condition} ${}", self.params.len()));
     }
 
     fn after(&mut self, cursor: &Cursor) {
@@ -112,7 +125,8 @@ impl Query {
         self.params.push(Box::new(cursor.seq));
         let last = self.params.len();
         let chain = last.saturating_sub(1);
-        self.conditions.push_str(&format!(" AND (chain, seq) > (${chain}, ${last})"));
+        self.conditions
+            .push_str(&format!(" AND (chain, seq) > (${chain}, ${last})"));
     }
 
     async fn run(
@@ -128,8 +142,11 @@ impl Query {
             self.conditions,
             self.params.len()
         );
-        let params: Vec<&(dyn ToSql + Sync)> =
-            self.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
+        let params: Vec<&(dyn ToSql + Sync)> = self
+            .params
+            .iter()
+            .map(|param| &**param as &(dyn ToSql + Sync))
+            .collect();
         let rows = database.read(scope, &sql, &params).await?;
         rows.iter().map(chained).collect()
     }

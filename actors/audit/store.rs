@@ -2,13 +2,15 @@
 
 use super::batch::Heads;
 use crate::database::{DatabaseError, STATEMENT_DEADLINE};
+use futures_util::future;
 use plantao_schema::audit::{ChainHead, Chained, Entry, Hash, Outcome, Phase, Severity};
 use plantao_schema::id::Tenant;
 use plantao_schema::time::Timestamp;
+use std::collections::btree_map;
 use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 /// Every column, in the order in which rows are written and read.
@@ -56,22 +58,36 @@ pub(super) fn sorted(error: &tokio_postgres::Error) -> DatabaseError {
 pub(super) async fn lock_node(client: &Client, node: &str) -> Result<(), DatabaseError> {
     let key = format!("plantao-audit/{node}");
     let lock = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
-    client.execute(lock, &[&key]).await.map(drop).map_err(|error| sorted(&error))
+    client
+        .execute(lock, &[&key])
+        .await
+        .map(drop)
+        .map_err(|error| sorted(&error))
 }
 
 /// Whether COPY is open to this role: it is refused where row-level security applies.
-pub(super) async fn may_copy(client: &Client) -> Result<bool, DatabaseError> {
-    let secured = client.query_one("SELECT row_security_active('audit_entry')", &[]).await;
-    secured.map(|row| !row.get::<_, bool>(0)).map_err(|error| sorted(&error))
+async fn may_copy(client: &Client) -> Result<bool, DatabaseError> {
+    let secured = client
+        .query_one("SELECT row_security_active('audit_entry')", &[])
+        .await;
+    secured
+        .map(|row| !row.get::<_, bool>(0))
+        .map_err(|error| sorted(&error))
 }
 
 /// The last entry of a chain.
 pub(super) async fn head(client: &Client, chain: &str) -> Result<ChainHead, DatabaseError> {
     let last = "SELECT seq, hash FROM audit_entry WHERE chain = $1 ORDER BY seq DESC LIMIT 1";
-    let row = client.query_opt(last, &[&chain]).await.map_err(|error| sorted(&error))?;
+    let row = client
+        .query_opt(last, &[&chain])
+        .await
+        .map_err(|error| sorted(&error))?;
     match row {
         None => Ok(ChainHead::EMPTY),
-        Some(row) => Ok(ChainHead { seq: row.get(0), hash: digest(&row, 1)? }),
+        Some(row) => Ok(ChainHead {
+            seq: row.get(0),
+            hash: digest(&row, 1)?,
+        }),
     }
 }
 
@@ -82,18 +98,50 @@ pub(super) async fn load_heads(
     chains: impl IntoIterator<Item = String>,
 ) -> Result<(), DatabaseError> {
     for chain in chains {
-        if !heads.contains_key(&chain) {
-            let head = head(client, &chain).await?;
-            heads.insert(chain, head);
+        if let btree_map::Entry::Vacant(unknown) = heads.entry(chain) {
+            let head = head(client, unknown.key()).await?;
+            unknown.insert(head);
         }
     }
     Ok(())
 }
 
-/// Writes rows in one statement that is its own transaction: all of them are durable, or none.
-pub(super) async fn copy(client: &Client, rows: &[Chained]) -> Result<(), DatabaseError> {
-    let statement = format!("COPY audit_entry ({COLUMNS}) FROM STDIN (FORMAT binary)");
-    let sink = client.copy_in(&statement).await.map_err(|error| sorted(&error))?;
+/// The COPY, prepared once for each session; none where row-level security refuses it.
+pub(super) async fn prepare_copy(client: &Client) -> Result<Option<Statement>, DatabaseError> {
+    if !may_copy(client).await? {
+        return Ok(None);
+    }
+    let copy = format!("COPY audit_entry ({COLUMNS}) FROM STDIN (FORMAT binary)");
+    client
+        .prepare(&copy)
+        .await
+        .map(Some)
+        .map_err(|error| sorted(&error))
+}
+
+/// Writes rows in one transaction: all of them are durable once this returns, or none.
+///
+/// The transaction is explicit for a reason. Left to itself, COPY commits when the server reads the
+/// end of the batch, *after* it has queued the word that the copy is complete; a session that is
+/// terminated between the two sends that word and rolls back. Only COMMIT's answer is proof.
+pub(super) async fn copy(
+    client: &Client,
+    copy: &Statement,
+    rows: &[Chained],
+) -> Result<(), DatabaseError> {
+    let copied = stream(client, copy, rows).await;
+    let end = if copied.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = client
+        .batch_execute(end)
+        .await
+        .map_err(|error| sorted(&error));
+    copied.and(ended)
+}
+
+async fn stream(client: &Client, copy: &Statement, rows: &[Chained]) -> Result<(), DatabaseError> {
+    // Sent together, in this order.
+    let (begun, sink) = future::join(client.batch_execute("BEGIN"), client.copy_in(copy)).await;
+    let sink = begun.and(sink).map_err(|error| sorted(&error))?;
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &TYPES));
     for row in rows {
         let entry = &row.entry;
@@ -127,7 +175,11 @@ pub(super) async fn copy(client: &Client, rows: &[Chained]) -> Result<(), Databa
             .await;
         written.map_err(|error| sorted(&error))?;
     }
-    writer.finish().await.map(drop).map_err(|error| sorted(&error))
+    writer
+        .finish()
+        .await
+        .map(drop)
+        .map_err(|error| sorted(&error))
 }
 
 /// Writes rows in one transaction, or none of them when any of their keys is taken.
@@ -138,23 +190,27 @@ pub(super) async fn insert(client: &mut Client, rows: &[Chained]) -> Result<(), 
         "INSERT INTO audit_entry ({COLUMNS}) SELECT * FROM {UNNEST} ON CONFLICT DO NOTHING"
     );
     let columns = columns(rows);
-    let params: Vec<&(dyn ToSql + Sync)> =
-        columns.iter().map(|column| &**column as &(dyn ToSql + Sync)).collect();
-    let inserted = transaction.execute(&statement, &params).await.map_err(failed)?;
+    let params: Vec<&(dyn ToSql + Sync)> = columns
+        .iter()
+        .map(|column| &**column as &(dyn ToSql + Sync))
+        .collect();
+    let inserted = transaction
+        .execute(&statement, &params)
+        .await
+        .map_err(failed)?;
     if usize::try_from(inserted) != Ok(rows.len()) {
         transaction.rollback().await.map_err(failed)?;
-        return Err(DatabaseError::Conflict { constraint: "audit_entry".to_owned() });
+        return Err(DatabaseError::Conflict {
+            constraint: "audit_entry".to_owned(),
+        });
     }
     transaction.commit().await.map_err(failed)
 }
 
-fn column<'a, T: ToSql + Sync + 'a>(
+fn column<'a, T: ToSql + Sync + Send + 'a>(
     rows: &'a [Chained],
     of: impl Fn(&'a Chained) -> T,
-) -> Box<dyn ToSql + Sync + Send + 'a>
-where
-    T: Send,
-{
+) -> Box<dyn ToSql + Sync + Send + 'a> {
     Box::new(rows.iter().map(of).collect::<Vec<T>>())
 }
 
@@ -190,7 +246,10 @@ fn columns(rows: &[Chained]) -> Vec<Box<dyn ToSql + Sync + Send + '_>> {
 /// What is on disk under these keys.
 pub(super) async fn find(client: &Client, keys: &[Uuid]) -> Result<Vec<Chained>, DatabaseError> {
     let statement = format!("SELECT {COLUMNS} FROM audit_entry WHERE entry_id = ANY($1)");
-    let rows = client.query(&statement, &[&keys]).await.map_err(|error| sorted(&error))?;
+    let rows = client
+        .query(&statement, &[&keys])
+        .await
+        .map_err(|error| sorted(&error))?;
     rows.iter().map(chained).collect()
 }
 
@@ -202,7 +261,10 @@ pub(super) async fn unfinished(
     held: &[Uuid],
     limit: i64,
 ) -> Result<Vec<(Entry, Option<String>)>, DatabaseError> {
-    let named: Vec<String> = COLUMNS.split(", ").map(|name| format!("o.{name}")).collect();
+    let named: Vec<String> = COLUMNS
+        .split(", ")
+        .map(|name| format!("o.{name}"))
+        .collect();
     // '0' is the character after '/': the range holds every chain of the node, and no other's.
     let statement = format!(
         "SELECT {}, c.outcome FROM audit_entry o \
@@ -216,7 +278,9 @@ pub(super) async fn unfinished(
     let (from, to) = (format!("{node}/"), format!("{node}0"));
     let rows = client.query(&statement, &[&from, &to, &held, &limit]).await;
     let rows = rows.map_err(|error| sorted(&error))?;
-    rows.iter().map(|row| Ok((chained(row)?.entry, value(row, TYPES.len())?))).collect()
+    rows.iter()
+        .map(|row| Ok((chained(row)?.entry, value(row, TYPES.len())?)))
+        .collect()
 }
 
 /// A row of [`COLUMNS`].
@@ -246,7 +310,13 @@ pub(super) fn chained(row: &Row) -> Result<Chained, DatabaseError> {
         plugin: value(row, 20)?,
     };
     let (previous, hash) = (digest(row, 21)?, digest(row, 22)?);
-    Ok(Chained { chain: value(row, 0)?, seq: value(row, 1)?, previous, hash, entry })
+    Ok(Chained {
+        chain: value(row, 0)?,
+        seq: value(row, 1)?,
+        previous,
+        hash,
+        entry,
+    })
 }
 
 fn value<'a, T: tokio_postgres::types::FromSql<'a>>(
@@ -257,5 +327,7 @@ fn value<'a, T: tokio_postgres::types::FromSql<'a>>(
 }
 
 fn digest(row: &Row, index: usize) -> Result<Hash, DatabaseError> {
-    value::<&[u8]>(row, index)?.try_into().map_err(|_| DatabaseError::Mismatch)
+    value::<&[u8]>(row, index)?
+        .try_into()
+        .map_err(|_| DatabaseError::Mismatch)
 }

@@ -30,9 +30,11 @@ impl Held {
 pub(super) fn settlement(opened: &Entry, recorded: Option<&str>, clock: &WallClock) -> Entry {
     let outcome = recorded.and_then(Outcome::from_name);
     let (outcome, severity, explanation) = match outcome {
-        Some(outcome) => {
-            (outcome, opened.severity, "completed from the transaction's own record")
-        }
+        Some(outcome) => (
+            outcome,
+            opened.severity,
+            "completed from the transaction's own record",
+        ),
         None => (
             Outcome::Unknown,
             Severity::Warning,
@@ -40,5 +42,9 @@ pub(super) fn settlement(opened: &Entry, recorded: Option<&str>, clock: &WallClo
         ),
     };
     let explanation = explanation.to_owned();
-    Entry { severity, explanation, ..completion(opened, outcome, clock.now()) }
+    Entry {
+        severity,
+        explanation,
+        ..completion(opened, outcome, clock.now())
+    }
 }

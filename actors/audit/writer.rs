@@ -53,7 +53,10 @@ pub fn audit_child(log: &AuditLog, config: DatabaseConfig, node: impl Into<Strin
 
 /// What the writer is asked.
 pub(super) enum Message {
-    Append { entry: Entry, reply: Reply<Result<AuditReceipt, AuditError>> },
+    Append {
+        entry: Box<Entry>,
+        reply: Reply<Result<AuditReceipt, AuditError>>,
+    },
     Settle,
 }
 
@@ -67,7 +70,7 @@ pub(super) struct Duties {
 
 /// An entry, the caller who waits for it, and the permit that bounds how many do.
 pub(super) struct Waiting {
-    pub(super) entry: Entry,
+    pub(super) entry: Box<Entry>,
     pub(super) reply: Reply<Result<AuditReceipt, AuditError>>,
     pub(super) in_flight: Option<InFlight>,
 }
@@ -108,7 +111,10 @@ impl Actor for AuditWriter {
             let _end = end;
             write(items, Ledger::new(duties)).await;
         });
-        Ok(Writing { queue: Some(queue), task })
+        Ok(Writing {
+            queue: Some(queue),
+            task,
+        })
     }
 
     async fn handle(
@@ -119,13 +125,22 @@ impl Actor for AuditWriter {
     ) -> Result<(), ActorProcessingErr> {
         let (message, in_flight) = message.open();
         let item = match message {
-            Message::Append { entry, reply } => {
-                Item::Entry(Waiting { entry, reply, in_flight: Some(in_flight) })
-            }
+            Message::Append { entry, reply } => Item::Entry(Waiting {
+                entry,
+                reply,
+                in_flight: Some(in_flight),
+            }),
             Message::Settle => Item::Settle,
         };
-        let sent = state.queue.as_ref().is_some_and(|queue| queue.send(item).is_ok());
-        if sent { Ok(()) } else { Err("the writing task has ended".into()) }
+        let sent = state
+            .queue
+            .as_ref()
+            .is_some_and(|queue| queue.send(item).is_ok());
+        if sent {
+            Ok(())
+        } else {
+            Err("the writing task has ended".into())
+        }
     }
 
     /// What was accepted is committed before a stop, within the time that a shutdown gives.

@@ -89,8 +89,11 @@ impl DatabaseConfig {
     /// A private cluster under a state directory.
     #[must_use]
     pub fn embedded(state_dir: impl Into<PathBuf>) -> Self {
-        let embedded =
-            EmbeddedConfig { state_dir: state_dir.into(), bin_dir: None, settings: Vec::new() };
+        let embedded = EmbeddedConfig {
+            state_dir: state_dir.into(),
+            bin_dir: None,
+            settings: Vec::new(),
+        };
         Self {
             embedded: Some(embedded),
             url: None,
@@ -121,9 +124,16 @@ impl DatabaseConfig {
             (Some(url), _) => self.external_connection(url, login)?,
             (None, Some(embedded)) => {
                 let layout = Layout::of(embedded)?;
-                let user = if login == Login::Owner { SUPERUSER } else { login.role() };
+                let user = if login == Login::Owner {
+                    SUPERUSER
+                } else {
+                    login.role()
+                };
                 let mut config = Config::new();
-                config.host_path(&layout.socket_dir).user(user).dbname(&self.database);
+                config
+                    .host_path(&layout.socket_dir)
+                    .user(user)
+                    .dbname(&self.database);
                 config
             }
             (None, None) => return Err(DatabaseConfigError::Missing),
@@ -161,7 +171,9 @@ impl DatabaseConfig {
             (Login::Owner | Login::Audit, Some(owner)) => ("database.owner_url", owner),
             _ => ("database.url", url),
         };
-        url.expose_secret().parse().map_err(|_| DatabaseConfigError::Url { key })
+        url.expose_secret()
+            .parse()
+            .map_err(|_| DatabaseConfigError::Url { key })
     }
 
     /// How the embedded cluster's own database is reached, in which others are made.
@@ -171,7 +183,10 @@ impl DatabaseConfig {
         };
         let mut config = Config::new();
         let socket_dir = Layout::of(embedded)?.socket_dir;
-        config.host_path(socket_dir).user(SUPERUSER).dbname("postgres");
+        config
+            .host_path(socket_dir)
+            .user(SUPERUSER)
+            .dbname("postgres");
         config.connect_timeout(CONNECT_DEADLINE);
         Ok(Some(config))
     }
@@ -192,15 +207,26 @@ mod tests {
         assert!(app.get_options().unwrap().contains("-c role=plantao_app"));
         assert_eq!(app.get_user(), Some("one"));
         let audit = config.connection(Login::Audit).unwrap();
-        assert!(audit.get_options().unwrap().contains("-c role=plantao_audit"));
+        assert!(
+            audit
+                .get_options()
+                .unwrap()
+                .contains("-c role=plantao_audit")
+        );
         assert!(!format!("{config:?}").contains("secret"));
     }
 
     #[test]
     fn a_url_that_is_not_one_is_named_by_its_key_only() {
         let config = DatabaseConfig::external(SecretString::from("http://hunter2"), None);
-        let error = config.connection(Login::Application).unwrap_err().to_string();
-        assert!(error.contains("database.url") && !error.contains("hunter2"), "{error}");
+        let error = config
+            .connection(Login::Application)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("database.url") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -83,7 +83,9 @@ impl DatabaseError {
             }
             // Class 08 is the connection's own.
             _ if class == "08" => Self::Unavailable,
-            _ => Self::Rejected { sqlstate: code.code().to_owned() },
+            _ => Self::Rejected {
+                sqlstate: code.code().to_owned(),
+            },
         }
     }
 
@@ -114,7 +116,9 @@ mod tests {
 
     #[test]
     fn a_server_that_stops_starts_or_breaks_is_unavailable() {
-        for code in ["57P01", "57P02", "57P03", "08006", "53300", "53100", "57014"] {
+        for code in [
+            "57P01", "57P02", "57P03", "08006", "53300", "53100", "57014",
+        ] {
             assert!(of(code).is_unavailable(), "{code}: {:?}", of(code));
         }
     }
@@ -124,6 +128,11 @@ mod tests {
         for code in ["42501", "42P01", "23505", "25006", "22021"] {
             assert!(!of(code).is_unavailable(), "{code}: {:?}", of(code));
         }
-        assert_eq!(of("40001"), DatabaseError::Conflict { constraint: "40001".into() });
+        assert_eq!(
+            of("40001"),
+            DatabaseError::Conflict {
+                constraint: "40001".into()
+            }
+        );
     }
 }

@@ -60,7 +60,10 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`], within [`STATEMENT_DEADLINE`].
     pub async fn begin(&self, scope: &Scope) -> Result<Transaction, DatabaseError> {
-        within(STATEMENT_DEADLINE, async { self.lease().await?.begin(scope).await }).await
+        within(STATEMENT_DEADLINE, async {
+            self.lease().await?.begin(scope).await
+        })
+        .await
     }
 
     /// Whether a statement can be answered now.
@@ -68,7 +71,10 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] saying why not.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        within(STATEMENT_DEADLINE, async { self.lease().await?.ping().await }).await
+        within(STATEMENT_DEADLINE, async {
+            self.lease().await?.ping().await
+        })
+        .await
     }
 
     /// How many connections are open and how many of them are idle; zeros without a pool.
@@ -84,12 +90,18 @@ impl Database {
     }
 
     fn live(&self) -> Option<Arc<Live>> {
-        self.slot.read().unwrap_or_else(PoisonError::into_inner).upgrade()
+        self.slot
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .upgrade()
     }
 
     async fn lease(&self) -> Result<Lease, DatabaseError> {
         // The pool is cloned out so that a waiting caller does not keep a dead owner's pool alive.
-        let pool = self.live().map(|live| live.pool.clone()).ok_or(DatabaseError::Unavailable)?;
+        let pool = self
+            .live()
+            .map(|live| live.pool.clone())
+            .ok_or(DatabaseError::Unavailable)?;
         match pool.get().await {
             Ok(client) => Ok(Lease::new(client)),
             Err(error) => Err(DatabaseError::from_pool(&error, STATEMENT_DEADLINE)),

@@ -9,8 +9,10 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 /// The files of `schema/migrations`, in order. Each is final once released.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("V1__foundation", include_str!("../../schema/migrations/V1__foundation.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[(
+    "V1__foundation",
+    include_str!("../../schema/migrations/V1__foundation.sql"),
+)];
 
 /// Run before the migrations, each time: every statement may find its work done.
 const ROLES: &str = include_str!("../../schema/migrations/roles.sql");
@@ -65,17 +67,26 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
     let work = async {
         let sorted = |error| DatabaseError::from_driver(&error, MIGRATION_DEADLINE);
         // Released with the session, whichever way it ends.
-        client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(sorted)?;
+        client
+            .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
+            .await
+            .map_err(sorted)?;
         let roles = client.batch_execute(ROLES).await.map_err(sorted);
         roles.map_err(MigrationError::Roles)?;
-        let became = client.batch_execute("SET ROLE plantao_owner").await.map_err(sorted);
+        let became = client
+            .batch_execute("SET ROLE plantao_owner")
+            .await
+            .map_err(sorted);
         became.map_err(MigrationError::Roles)?;
         refuse_newer(client).await?;
         apply(client).await
     };
     match tokio::time::timeout(MIGRATION_DEADLINE, work).await {
         Ok(result) => result,
-        Err(_) => Err(DatabaseError::Timeout { after: MIGRATION_DEADLINE }.into()),
+        Err(_) => Err(DatabaseError::Timeout {
+            after: MIGRATION_DEADLINE,
+        }
+        .into()),
     }
 }
 
@@ -89,13 +100,21 @@ async fn refuse_newer(client: &Client) -> Result<(), MigrationError> {
     let newest = "SELECT coalesce(max(version), 0) FROM plantao.refinery_schema_history";
     let found: i32 = client.query_one(newest, &[]).await.map_err(sorted)?.get(0);
     let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
-    if found > known { Err(MigrationError::Newer { found, known }) } else { Ok(()) }
+    if found > known {
+        Err(MigrationError::Newer { found, known })
+    } else {
+        Ok(())
+    }
 }
 
 async fn apply(client: &mut Client) -> Result<(), MigrationError> {
-    let migrations: Result<Vec<_>, _> =
-        MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
-    let failed = |error: refinery::Error| MigrationError::Failed { reason: describe(&error) };
+    let migrations: Result<Vec<_>, _> = MIGRATIONS
+        .iter()
+        .map(|(name, sql)| Migration::unapplied(name, sql))
+        .collect();
+    let failed = |error: refinery::Error| MigrationError::Failed {
+        reason: describe(&error),
+    };
     let runner = Runner::new(&migrations.map_err(failed)?);
     let report = runner.run_async(client).await.map_err(failed)?;
     for migration in report.applied_migrations() {

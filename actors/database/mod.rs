@@ -22,9 +22,7 @@ mod scope;
 pub mod testing;
 mod transaction;
 
-pub use config::{
-    DEFAULT_POOL_SIZE, DatabaseConfig, DatabaseConfigError, EmbeddedConfig, Login,
-};
+pub use config::{DEFAULT_POOL_SIZE, DatabaseConfig, DatabaseConfigError, EmbeddedConfig, Login};
 pub use error::DatabaseError;
 pub use handle::Database;
 pub use migrations::MigrationError;

@@ -10,8 +10,8 @@
 
 use super::handle::Live;
 use super::migrations::{MigrationError, migrate};
-use super::{Database, DatabaseConfig, DatabaseConfigError, DatabaseError, Login};
 use super::{CONNECT_DEADLINE, POOL_WAIT_DEADLINE, STATEMENT_DEADLINE};
+use super::{Database, DatabaseConfig, DatabaseConfigError, DatabaseError, Login};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -71,10 +71,16 @@ impl Actor for DatabasePool {
             Ok(live) => {
                 let live = live?;
                 database.publish(&live);
-                Ok(PoolOwner { _live: Some(live), connecting: None })
+                Ok(PoolOwner {
+                    _live: Some(live),
+                    connecting: None,
+                })
             }
             Err(_) => {
-                tracing::warn!(waited_s = START_WAIT.as_secs(), "database not reachable yet");
+                tracing::warn!(
+                    waited_s = START_WAIT.as_secs(),
+                    "database not reachable yet"
+                );
                 let task = tokio::spawn(async move {
                     match connect(&config).await {
                         Ok(live) => {
@@ -89,7 +95,10 @@ impl Actor for DatabasePool {
                         }
                     }
                 });
-                Ok(PoolOwner { _live: None, connecting: Some(task) })
+                Ok(PoolOwner {
+                    _live: None,
+                    connecting: Some(task),
+                })
             }
         }
     }
@@ -142,10 +151,23 @@ pub(super) async fn create_database(cluster: &Config, name: &str) -> Result<(), 
     let session = Session::open(cluster).await?;
     let sorted = |error| PoolError::Migration(failed_statement(&error).into());
     let known = "SELECT 1 FROM pg_database WHERE datname = $1";
-    if session.client.query_opt(known, &[&name]).await.map_err(sorted)?.is_none() {
+    if session
+        .client
+        .query_opt(known, &[&name])
+        .await
+        .map_err(sorted)?
+        .is_none()
+    {
         // The name is this program's own; identifiers cannot be parameters.
-        let create = format!("CREATE DATABASE \"{}\" TEMPLATE template0", name.replace('"', ""));
-        session.client.batch_execute(&create).await.map_err(sorted)?;
+        let create = format!(
+            "CREATE DATABASE \"{}\" TEMPLATE template0",
+            name.replace('"', "")
+        );
+        session
+            .client
+            .batch_execute(&create)
+            .await
+            .map_err(sorted)?;
     }
     Ok(())
 }
@@ -162,7 +184,9 @@ pub(super) fn live_pool(config: &DatabaseConfig) -> Result<Arc<Live>, PoolError>
     let manager = Manager::from_config(
         application,
         NoTls,
-        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        },
     );
     let pool = Pool::builder(manager)
         .max_size(config.pool_size)
@@ -194,9 +218,14 @@ impl Session {
             reason,
         };
         let connected = tokio::time::timeout(CONNECT_DEADLINE, config.connect(NoTls)).await;
-        let timed_out = |_| refused(DatabaseError::Timeout { after: CONNECT_DEADLINE });
-        let (client, connection) =
-            connected.map_err(timed_out)?.map_err(|e| refused(failed_statement(&e)))?;
+        let timed_out = |_| {
+            refused(DatabaseError::Timeout {
+                after: CONNECT_DEADLINE,
+            })
+        };
+        let (client, connection) = connected
+            .map_err(timed_out)?
+            .map_err(|e| refused(failed_statement(&e)))?;
         let driver = tokio::spawn(async move {
             // How it ends is told by the statements that were waiting on it.
             drop(connection.await);

@@ -29,6 +29,10 @@ impl Scope {
     /// The system acting for itself inside one tenant: key creation, audit reading by an operator.
     #[must_use]
     pub fn system(tenant: Tenant) -> Self {
-        Self { tenant, principal: "system".to_owned(), purpose: Purpose::Operations }
+        Self {
+            tenant,
+            principal: "system".to_owned(),
+            purpose: Purpose::Operations,
+        }
     }
 }

@@ -3,12 +3,17 @@
 //! The cluster has durability against power loss switched off and everything else as in production,
 //! roles and row-level security included. It ends with the test binary (the kernel sends the
 //! server its shutdown), and the next binary sweeps the directory that the last one left.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot start has failed")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot start has failed"
+)]
 
 use super::handle::Live;
 use super::pool::{PoolError, Session, create_database, live_pool, prepare_schema};
-use super::postgres::testing::TestCluster;
-use super::{Database, DatabaseConfig, Login};
+use super::postgres::Layout;
+use super::postgres::testing::{TestCluster, config_under, own_dir, running};
+use super::{Database, DatabaseConfig, EmbeddedConfig, Login};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -44,12 +49,19 @@ impl TestDatabase {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (_, shared) = CLUSTER.get_or_init(start).await;
         let database = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let config = DatabaseConfig { database: database.clone(), ..shared.clone() };
+        let config = DatabaseConfig {
+            database: database.clone(),
+            ..shared.clone()
+        };
         clone_template(shared, &database).await;
         let live = live_pool(&config).expect("a pool");
         let handle = Database::new();
         handle.publish(&live);
-        Self { config, database: handle, live: Some(live) }
+        Self {
+            config,
+            database: handle,
+            live: Some(live),
+        }
     }
 
     /// The handle that actors take.
@@ -79,6 +91,18 @@ impl TestDatabase {
     }
 }
 
+/// The configuration of a cluster of its own, for a test that kills or stops the server.
+#[must_use]
+pub fn private_cluster(name: &str) -> EmbeddedConfig {
+    config_under(&own_dir(name))
+}
+
+/// The running server of a private cluster.
+#[must_use]
+pub fn server_pid(config: &EmbeddedConfig) -> Option<rustix::process::Pid> {
+    running(&Layout::of(config).ok()?.data_dir)
+}
+
 async fn start() -> (TestCluster, DatabaseConfig) {
     let cluster = TestCluster::start().await;
     let config = DatabaseConfig {
@@ -88,7 +112,10 @@ async fn start() -> (TestCluster, DatabaseConfig) {
         pool_size: 8,
         database: TEMPLATE.to_owned(),
     };
-    let maintenance = config.maintenance().expect("a layout").expect("an embedded cluster");
+    let maintenance = config
+        .maintenance()
+        .expect("a layout")
+        .expect("an embedded cluster");
     for _ in 0..1_000 {
         // Listening is not yet answering: a server that starts refuses sessions for a moment.
         match create_database(&maintenance, TEMPLATE).await {
@@ -106,13 +133,22 @@ async fn start() -> (TestCluster, DatabaseConfig) {
 }
 
 async fn clone_template(shared: &DatabaseConfig, name: &str) {
-    let maintenance = shared.maintenance().expect("a layout").expect("an embedded cluster");
+    let maintenance = shared
+        .maintenance()
+        .expect("a layout")
+        .expect("an embedded cluster");
     let session = Session::open(&maintenance).await.expect("a session");
     let create = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}");
     for _ in 0..200 {
-        let Err(error) = session.client.batch_execute(&create).await else { return };
+        let Err(error) = session.client.batch_execute(&create).await else {
+            return;
+        };
         // The session that migrated it is still ending, or another test is copying it.
-        assert_eq!(error.code().map(|code| code.code()), Some("55006"), "{error}");
+        assert_eq!(
+            error.code().map(|code| code.code()),
+            Some("55006"),
+            "{error}"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the template database stayed in use");

@@ -51,8 +51,16 @@ async fn a_session_that_names_no_tenant_sees_nothing() {
 async fn a_tenant_cannot_write_for_another() {
     let test = TestDatabase::create().await;
     let transaction = test.database().begin(&scope("north")).await.unwrap();
-    let refused = transaction.execute(PUT, &[&"south", &"a"]).await.unwrap_err();
-    assert_eq!(refused, DatabaseError::Rejected { sqlstate: "42501".into() });
+    let refused = transaction
+        .execute(PUT, &[&"south", &"a"])
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused,
+        DatabaseError::Rejected {
+            sqlstate: "42501".into()
+        }
+    );
 }
 
 #[tokio::test]
@@ -63,7 +71,10 @@ async fn a_pooled_connection_carries_no_tenant_to_the_next_caller() {
     let rows = database.read(&scope("north"), named, &[]).await.unwrap();
     assert_eq!(rows[0].get::<_, String>(0), "north");
     assert_eq!(database.connections().0, 1);
-    let other = Scope { principal: "p".into(), ..scope("south") };
+    let other = Scope {
+        principal: "p".into(),
+        ..scope("south")
+    };
     let rows = database.read(&other, named, &[]).await.unwrap();
     assert_eq!(rows[0].get::<_, String>(0), "south");
     assert_eq!(database.connections(), (1, 1));
@@ -106,8 +117,16 @@ async fn nobody_changes_the_audit_trail_not_even_a_superuser() {
             assert_eq!(refused.code().unwrap().code(), "42501", "{change}");
         }
     }
-    owner.batch_execute("SET session_replication_role = replica").await.unwrap();
-    assert!(owner.batch_execute("DELETE FROM audit_entry").await.is_err());
+    owner
+        .batch_execute("SET session_replication_role = replica")
+        .await
+        .unwrap();
+    assert!(
+        owner
+            .batch_execute("DELETE FROM audit_entry")
+            .await
+            .is_err()
+    );
     assert!(application.batch_execute(add).await.is_err());
 }
 
@@ -122,7 +141,10 @@ async fn a_change_of_a_record_keeps_what_was_there() {
     transaction.commit().await.unwrap();
     let history = "SELECT version, sealed FROM fhir_resource_history";
     let rows = database.read(&scope("north"), history, &[]).await.unwrap();
-    assert_eq!((rows[0].get::<_, i64>(0), rows[0].get::<_, Vec<u8>>(1)), (1, vec![0]));
+    assert_eq!(
+        (rows[0].get::<_, i64>(0), rows[0].get::<_, Vec<u8>>(1)),
+        (1, vec![0])
+    );
 }
 
 #[tokio::test]
@@ -143,8 +165,16 @@ async fn a_failed_statement_cannot_be_committed() {
     put(&database, "north", "a").await.unwrap();
     let transaction = database.begin(&scope("north")).await.unwrap();
     transaction.execute(PUT, &[&"north", &"b"]).await.unwrap();
-    let twice = transaction.execute(PUT, &[&"north", &"a"]).await.unwrap_err();
-    assert_eq!(twice, DatabaseError::Conflict { constraint: "fhir_resource_pkey".into() });
+    let twice = transaction
+        .execute(PUT, &[&"north", &"a"])
+        .await
+        .unwrap_err();
+    assert_eq!(
+        twice,
+        DatabaseError::Conflict {
+            constraint: "fhir_resource_pkey".into()
+        }
+    );
     assert_eq!(transaction.commit().await, Err(DatabaseError::Aborted));
     assert_eq!(ids(&database, "north").await, ["a"]);
     assert_eq!(database.connections(), (1, 1));
@@ -155,8 +185,10 @@ async fn many_rows_travel_in_one_flight() {
     let test = TestDatabase::create().await;
     let database = test.database();
     let names: Vec<String> = (0..100).map(|number| format!("p{number:03}")).collect();
-    let sets: Vec<Vec<&(dyn ToSql + Sync)>> =
-        names.iter().map(|name| vec![&"north" as &(dyn ToSql + Sync), name]).collect();
+    let sets: Vec<Vec<&(dyn ToSql + Sync)>> = names
+        .iter()
+        .map(|name| vec![&"north" as &(dyn ToSql + Sync), name])
+        .collect();
     let transaction = database.begin(&scope("north")).await.unwrap();
     assert_eq!(transaction.execute_each(PUT, &sets).await.unwrap(), 100);
     transaction.commit().await.unwrap();
@@ -167,15 +199,24 @@ async fn many_rows_travel_in_one_flight() {
 async fn a_statement_that_takes_too_long_is_cancelled_and_said_so() {
     let test = TestDatabase::create().await;
     let transaction = test.database().begin(&scope("north")).await.unwrap();
-    transaction.execute("SET LOCAL statement_timeout = 20", &[]).await.unwrap();
-    let slow = transaction.query("SELECT pg_sleep(60)", &[]).await.unwrap_err();
+    transaction
+        .execute("SET LOCAL statement_timeout = 20", &[])
+        .await
+        .unwrap();
+    let slow = transaction
+        .query("SELECT pg_sleep(60)", &[])
+        .await
+        .unwrap_err();
     assert!(matches!(slow, DatabaseError::Timeout { .. }), "{slow}");
     assert!(slow.is_unavailable());
 }
 
 #[tokio::test]
 async fn a_handle_without_a_pool_is_unavailable_and_so_is_one_whose_pool_died() {
-    assert_eq!(Database::new().ping().await, Err(DatabaseError::Unavailable));
+    assert_eq!(
+        Database::new().ping().await,
+        Err(DatabaseError::Unavailable)
+    );
     let mut test = TestDatabase::create().await;
     let database = test.database();
     database.ping().await.unwrap();
@@ -209,7 +250,10 @@ async fn a_newer_schema_is_refused_and_an_equal_one_left_alone() {
          VALUES (999, 'from_the_future', '2030-01-01T00:00:00Z', '1')";
     owner.batch_execute(newer).await.unwrap();
     let refused = pool::prepare_schema(&test.config()).await.unwrap_err();
-    let newer = matches!(refused, PoolError::Migration(MigrationError::Newer { found: 999, .. }));
+    let newer = matches!(
+        refused,
+        PoolError::Migration(MigrationError::Newer { found: 999, .. })
+    );
     assert!(newer, "{refused}");
     assert!(refused.to_string().contains("newer version"), "{refused}");
 }
@@ -218,7 +262,13 @@ async fn a_newer_schema_is_refused_and_an_equal_one_left_alone() {
 async fn a_released_migration_that_was_edited_is_refused() {
     let test = TestDatabase::create().await;
     let owner = test.session(Login::Owner).await;
-    owner.batch_execute("UPDATE refinery_schema_history SET checksum = '1'").await.unwrap();
+    owner
+        .batch_execute("UPDATE refinery_schema_history SET checksum = '1'")
+        .await
+        .unwrap();
     let refused = pool::prepare_schema(&test.config()).await.unwrap_err();
-    assert!(matches!(refused, PoolError::Migration(MigrationError::Failed { .. })), "{refused}");
+    assert!(
+        matches!(refused, PoolError::Migration(MigrationError::Failed { .. })),
+        "{refused}"
+    );
 }

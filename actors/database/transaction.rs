@@ -26,7 +26,10 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) const fn new(client: Object) -> Self {
-        Self { client: Some(client), idle: false }
+        Self {
+            client: Some(client),
+            idle: false,
+        }
     }
 
     fn client(&self) -> Result<&ClientWrapper, DatabaseError> {
@@ -34,7 +37,10 @@ impl Lease {
     }
 
     async fn prepare(&self, sql: &str) -> Result<Statement, DatabaseError> {
-        self.client()?.prepare_cached(sql).await.map_err(|error| sorted(&error))
+        self.client()?
+            .prepare_cached(sql)
+            .await
+            .map_err(|error| sorted(&error))
     }
 
     /// One statement in a read-only transaction, sent as one flight.
@@ -62,7 +68,10 @@ impl Lease {
         .await;
         // The COMMIT was answered, whatever it ended: nothing is open on this connection.
         self.idle = ended.is_ok();
-        begun.and(declared.map(drop)).and(rows).map_err(|error| sorted(&error))
+        begun
+            .and(declared.map(drop))
+            .and(rows)
+            .map_err(|error| sorted(&error))
     }
 
     pub(super) async fn begin(self, scope: &Scope) -> Result<Transaction, DatabaseError> {
@@ -77,8 +86,13 @@ impl Lease {
             client.execute(&declare, &names.params()),
         )
         .await;
-        begun.and(declared.map(drop)).map_err(|error| sorted(&error))?;
-        Ok(Transaction { lease: self, failed: AtomicBool::new(false) })
+        begun
+            .and(declared.map(drop))
+            .map_err(|error| sorted(&error))?;
+        Ok(Transaction {
+            lease: self,
+            failed: AtomicBool::new(false),
+        })
     }
 
     pub(super) async fn ping(mut self) -> Result<(), DatabaseError> {
@@ -184,7 +198,9 @@ impl Transaction {
             let statement = self.lease.prepare(sql).await?;
             let client = self.lease.client()?;
             let all = sets.iter().map(|params| client.execute(&statement, params));
-            let counts = future::try_join_all(all).await.map_err(|error| sorted(&error))?;
+            let counts = future::try_join_all(all)
+                .await
+                .map_err(|error| sorted(&error))?;
             Ok(counts.iter().sum())
         };
         self.noted(within(STATEMENT_DEADLINE, work).await)

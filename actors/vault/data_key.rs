@@ -59,7 +59,7 @@ impl Aad<'_> {
     fn bytes(&self) -> Vec<u8> {
         let version = self.key_version.to_be_bytes();
         let parts = [self.tenant.as_str(), self.table, self.column, self.row].map(str::as_bytes);
-        lengths_and_bytes(&[&parts[0], &parts[1], &parts[2], &parts[3], &version[..]])
+        lengths_and_bytes(&[parts[0], parts[1], parts[2], parts[3], &version])
     }
 }
 
@@ -87,7 +87,11 @@ impl DataKey {
         version: i32,
         bytes: &KeyBytes,
     ) -> Result<Self, VaultError> {
-        Ok(Self { subject, version, cipher: Arc::new(Cipher::new(bytes)?) })
+        Ok(Self {
+            subject,
+            version,
+            cipher: Arc::new(Cipher::new(bytes)?),
+        })
     }
 
     /// Whose data it seals.
@@ -132,7 +136,9 @@ impl DataKey {
 
 impl fmt::Debug for DataKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DataKey").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("DataKey")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,7 +156,9 @@ impl Cipher {
     pub(super) fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, VaultError> {
         let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
         body.extend_from_slice(plain);
-        let sealed = self.0.seal_in_place_append_tag(aead::Aad::from(place), &mut *body);
+        let sealed = self
+            .0
+            .seal_in_place_append_tag(aead::Aad::from(place), &mut *body);
         let nonce = sealed.map_err(|_| VaultError::Random)?;
         let mut value = Vec::with_capacity(1 + NONCE_LEN + body.len());
         value.push(FORMAT);
@@ -164,13 +172,17 @@ impl Cipher {
         place: &[u8],
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let Some((&FORMAT, rest)) = sealed.split_first() else { return Err(VaultError::Sealed) };
+        let Some((&FORMAT, rest)) = sealed.split_first() else {
+            return Err(VaultError::Sealed);
+        };
         let Some((nonce, body)) = rest.split_at_checked(NONCE_LEN) else {
             return Err(VaultError::Sealed);
         };
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Sealed)?;
         let mut plain = Zeroizing::new(body.to_vec());
-        let opened = self.0.open_in_place(nonce, aead::Aad::from(place), plain.as_mut_slice());
+        let opened = self
+            .0
+            .open_in_place(nonce, aead::Aad::from(place), plain.as_mut_slice());
         let length = opened.map_err(|_| VaultError::Sealed)?.len();
         plain.truncate(length);
         Ok(plain)
@@ -183,7 +195,10 @@ pub struct IndexKey(Arc<hmac::Key>);
 
 impl IndexKey {
     pub(super) fn new(bytes: &KeyBytes) -> Self {
-        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())))
+        Self(Arc::new(hmac::Key::new(
+            hmac::HMAC_SHA256,
+            bytes.as_slice(),
+        )))
     }
 
     /// The index of an identifier: equal for equal pairs, and nothing else can be told from it.

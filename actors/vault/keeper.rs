@@ -38,14 +38,18 @@ impl Default for Vault {
 #[must_use]
 pub fn vault_child(vault: &Vault, key_file: impl Into<PathBuf>) -> ChildSpec {
     let key_file = key_file.into();
-    ChildSpec::worker("vault", &vault.keeper, move || (VaultKeeper, key_file.clone()))
+    ChildSpec::worker("vault", &vault.keeper, move || {
+        (VaultKeeper, key_file.clone())
+    })
 }
 
 impl Vault {
     /// A handle that no keeper serves yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { keeper: Handle::new(Limits::in_flight(IN_FLIGHT)) }
+        Self {
+            keeper: Handle::new(Limits::in_flight(IN_FLIGHT)),
+        }
     }
 
     /// The newest key for a subject, made if there is none.
@@ -76,8 +80,16 @@ impl Vault {
         let label = subject.label();
         let found = store::find(database, scope, &label, Some(version)).await?;
         let (version, wrapped) = found.ok_or(VaultError::Erased)?;
-        let place = Place { tenant: scope.tenant.to_string(), subject: label, version };
-        DataKey::new(subject.clone(), version, &self.unwrap(place, wrapped).await?)
+        let place = Place {
+            tenant: scope.tenant.to_string(),
+            subject: label,
+            version,
+        };
+        DataKey::new(
+            subject.clone(),
+            version,
+            &self.unwrap(place, wrapped).await?,
+        )
     }
 
     /// The tenant's key for blind indexes, made if there is none.
@@ -99,7 +111,11 @@ impl Vault {
         scope: &Scope,
         subject: String,
     ) -> Result<(i32, KeyBytes), VaultError> {
-        let place = Place { tenant: scope.tenant.to_string(), subject, version: FIRST_VERSION };
+        let place = Place {
+            tenant: scope.tenant.to_string(),
+            subject,
+            version: FIRST_VERSION,
+        };
         if let Some(found) = store::find(database, scope, &place.subject, None).await? {
             return self.unwrap_found(place, found).await;
         }
@@ -111,7 +127,8 @@ impl Vault {
         }
         // Someone else was first, and what is in the table is the key.
         let found = store::find(database, scope, &place.subject, None).await?;
-        self.unwrap_found(place, found.ok_or(VaultError::Erased)?).await
+        self.unwrap_found(place, found.ok_or(VaultError::Erased)?)
+            .await
     }
 
     async fn unwrap_found(
@@ -119,18 +136,34 @@ impl Vault {
         place: Place,
         (version, wrapped): (i32, Vec<u8>),
     ) -> Result<(i32, KeyBytes), VaultError> {
-        Ok((version, self.unwrap(Place { version, ..place }, wrapped).await?))
+        Ok((
+            version,
+            self.unwrap(Place { version, ..place }, wrapped).await?,
+        ))
     }
 
     async fn unwrap(&self, place: Place, wrapped: Vec<u8>) -> Result<KeyBytes, VaultError> {
-        self.keeper.call(DEADLINE, |reply| Message::Unwrap { place, wrapped, reply }).await?
+        self.keeper
+            .call(DEADLINE, |reply| Message::Unwrap {
+                place,
+                wrapped,
+                reply,
+            })
+            .await?
     }
 }
 
 /// What the keeper is asked.
 pub(super) enum Message {
-    Make { place: Place, reply: Reply<Result<(Vec<u8>, KeyBytes), VaultError>> },
-    Unwrap { place: Place, wrapped: Vec<u8>, reply: Reply<Result<KeyBytes, VaultError>> },
+    Make {
+        place: Place,
+        reply: Reply<Result<(Vec<u8>, KeyBytes), VaultError>>,
+    },
+    Unwrap {
+        place: Place,
+        wrapped: Vec<u8>,
+        reply: Reply<Result<KeyBytes, VaultError>>,
+    },
 }
 
 struct VaultKeeper;
@@ -158,7 +191,11 @@ impl Actor for VaultKeeper {
         let (message, _in_flight) = message.open();
         match message {
             Message::Make { place, reply } => reply.send(master.make(&place)),
-            Message::Unwrap { place, wrapped, reply } => {
+            Message::Unwrap {
+                place,
+                wrapped,
+                reply,
+            } => {
                 let unwrapped = master.unwrap(&place, &wrapped);
                 if let Err(error) = &unwrapped {
                     tracing::error!(incident = "unwrap_failed", tenant = place.tenant, %error,

@@ -65,7 +65,10 @@ pub(super) struct MasterKey {
 impl MasterKey {
     /// Reads the key, or makes it on the first start. Blocks.
     pub(super) fn load(path: &Path) -> Result<Self, MasterKeyError> {
-        let file_error = |source| MasterKeyError::File { path: path.to_owned(), source };
+        let file_error = |source| MasterKeyError::File {
+            path: path.to_owned(),
+            source,
+        };
         let follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
         let mut options = File::options();
         let bytes = match options.read(true).custom_flags(follow).open(path) {
@@ -89,7 +92,10 @@ impl MasterKey {
         for (to, from) in name.iter_mut().zip(digest.as_ref()) {
             *to = *from;
         }
-        Ok(Self { cipher: Cipher::new(bytes)?, name })
+        Ok(Self {
+            cipher: Cipher::new(bytes)?,
+            name,
+        })
     }
 
     /// Draws a new key and wraps it for its place.
@@ -102,7 +108,9 @@ impl MasterKey {
 
     /// Unwraps a key that was wrapped for that place.
     pub(super) fn unwrap(&self, place: &Place, wrapped: &[u8]) -> Result<KeyBytes, VaultError> {
-        let (name, sealed) = wrapped.split_at_checked(NAME_BYTES).ok_or(VaultError::Sealed)?;
+        let (name, sealed) = wrapped
+            .split_at_checked(NAME_BYTES)
+            .ok_or(VaultError::Sealed)?;
         if name != self.name {
             return Err(VaultError::OtherMasterKey);
         }
@@ -128,13 +136,20 @@ impl Place {
     fn bytes(&self) -> Vec<u8> {
         let version = self.version.to_be_bytes();
         let table = b"vault_data_key".as_slice();
-        lengths_and_bytes(&[table, self.tenant.as_bytes(), self.subject.as_bytes(), &version])
+        lengths_and_bytes(&[
+            table,
+            self.tenant.as_bytes(),
+            self.subject.as_bytes(),
+            &version,
+        ])
     }
 }
 
 fn random() -> Result<KeyBytes, VaultError> {
     let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    SystemRandom::new().fill(bytes.as_mut_slice()).map_err(|_| VaultError::Random)?;
+    SystemRandom::new()
+        .fill(bytes.as_mut_slice())
+        .map_err(|_| VaultError::Random)?;
     Ok(bytes)
 }
 
@@ -148,7 +163,10 @@ fn read(path: &Path, file: &File) -> Result<KeyBytes, MasterKeyError> {
         return Err(MasterKeyError::Foreign { path });
     }
     if found.mode() & 0o077 != 0 {
-        return Err(MasterKeyError::Exposed { path, mode: found.mode() & 0o777 });
+        return Err(MasterKeyError::Exposed {
+            path,
+            mode: found.mode() & 0o777,
+        });
     }
     if found.len() != KEY_BYTES as u64 {
         return Err(MasterKeyError::Length { path });
@@ -169,12 +187,19 @@ fn create(path: &Path, bytes: &KeyBytes) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&fresh)?;
     file.write_all(bytes.as_slice())?;
     file.sync_all()?;
     fs::hard_link(&fresh, path)?;
     fs::remove_file(&fresh)?;
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    match path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
     }
@@ -186,7 +211,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn place() -> Place {
-        Place { tenant: "demo".into(), subject: "patient:maria".into(), version: 1 }
+        Place {
+            tenant: "demo".into(),
+            subject: "patient:maria".into(),
+            version: 1,
+        }
     }
 
     #[test]
@@ -195,7 +224,10 @@ mod tests {
         let path = dir.path().join("master.key");
         let (wrapped, bytes) = MasterKey::load(&path).unwrap().make(&place()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        let again = MasterKey::load(&path).unwrap().unwrap(&place(), &wrapped).unwrap();
+        let again = MasterKey::load(&path)
+            .unwrap()
+            .unwrap(&place(), &wrapped)
+            .unwrap();
         assert_eq!(*again, *bytes);
         assert!(!path.with_extension("new").exists());
     }
@@ -218,22 +250,37 @@ mod tests {
         let path = dir.path().join("master.key");
         fs::write(&path, [0; 31]).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(MasterKey::load(&path), Err(MasterKeyError::Length { .. })));
+        assert!(matches!(
+            MasterKey::load(&path),
+            Err(MasterKeyError::Length { .. })
+        ));
         let link = dir.path().join("link.key");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(matches!(MasterKey::load(&link), Err(MasterKeyError::File { .. })));
+        assert!(matches!(
+            MasterKey::load(&link),
+            Err(MasterKeyError::File { .. })
+        ));
     }
 
     #[test]
     fn a_wrapped_key_opens_in_its_own_row_and_under_its_own_master_only() {
         let master = MasterKey::new(&random().unwrap()).unwrap();
         let (wrapped, _) = master.make(&place()).unwrap();
-        let moved = Place { subject: "patient:joao".into(), ..place() };
+        let moved = Place {
+            subject: "patient:joao".into(),
+            ..place()
+        };
         assert_eq!(master.unwrap(&moved, &wrapped), Err(VaultError::Sealed));
-        let older = Place { version: 2, ..place() };
+        let older = Place {
+            version: 2,
+            ..place()
+        };
         assert_eq!(master.unwrap(&older, &wrapped), Err(VaultError::Sealed));
         let other = MasterKey::new(&random().unwrap()).unwrap();
-        assert_eq!(other.unwrap(&place(), &wrapped), Err(VaultError::OtherMasterKey));
+        assert_eq!(
+            other.unwrap(&place(), &wrapped),
+            Err(VaultError::OtherMasterKey)
+        );
         assert_eq!(master.unwrap(&place(), &[]), Err(VaultError::Sealed));
     }
 }

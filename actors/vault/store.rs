@@ -23,7 +23,11 @@ pub(super) async fn find(
     let tenant = scope.tenant.as_str();
     let rows = match version {
         None => database.read(scope, NEWEST, &[&tenant, &subject]).await?,
-        Some(version) => database.read(scope, AT_VERSION, &[&tenant, &subject, &version]).await?,
+        Some(version) => {
+            database
+                .read(scope, AT_VERSION, &[&tenant, &subject, &version])
+                .await?
+        }
     };
     Ok(rows.first().map(|row| (row.get(0), row.get(1))))
 }
@@ -36,8 +40,14 @@ pub(super) async fn add(
     wrapped: &[u8],
 ) -> Result<bool, VaultError> {
     let transaction = database.begin(scope).await?;
-    let Place { tenant, subject, version } = place;
-    let added = transaction.execute(ADD, &[tenant, subject, version, &wrapped]).await?;
+    let Place {
+        tenant,
+        subject,
+        version,
+    } = place;
+    let added = transaction
+        .execute(ADD, &[tenant, subject, version, &wrapped])
+        .await?;
     transaction.commit().await?;
     Ok(added == 1)
 }

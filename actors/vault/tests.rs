@@ -11,7 +11,12 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 fn key(byte: u8) -> DataKey {
-    DataKey::new(KeySubject::Directory, 1, &KeyBytes::from(Zeroizing::new([byte; 32]))).unwrap()
+    DataKey::new(
+        KeySubject::Directory,
+        1,
+        &KeyBytes::from(Zeroizing::new([byte; 32])),
+    )
+    .unwrap()
 }
 
 fn tenant(name: &str) -> Tenant {
@@ -23,7 +28,13 @@ fn patient(id: &str) -> KeySubject {
 }
 
 fn place<'a>(tenant: &'a Tenant, table: &'a str, row: &'a str) -> Aad<'a> {
-    Aad { tenant, table, column: "sealed", row, key_version: 1 }
+    Aad {
+        tenant,
+        table,
+        column: "sealed",
+        row,
+        key_version: 1,
+    }
 }
 
 proptest! {
@@ -81,9 +92,12 @@ fn no_key_can_be_printed() {
 async fn keeper(vault: &Vault, dir: &std::path::Path) -> Tree {
     let intensity = Intensity::new(3, Duration::from_secs(5));
     let child = vault_child(vault, dir.join("master.key"));
-    Tree::start("t", SupervisorSpec::new(Strategy::OneForOne, intensity).child(child))
-        .await
-        .unwrap()
+    Tree::start(
+        "t",
+        SupervisorSpec::new(Strategy::OneForOne, intensity).child(child),
+    )
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -102,13 +116,22 @@ async fn a_key_is_made_once_and_survives_its_keeper() {
     let sealed = one.unwrap().seal(&here, b"body").unwrap();
     assert_eq!(&**other.unwrap().open(&here, &sealed).unwrap(), b"body");
     tree.shutdown().await;
-    let down = vault.data_key(&database, &scope, &subject).await.unwrap_err();
+    let down = vault
+        .data_key(&database, &scope, &subject)
+        .await
+        .unwrap_err();
     assert!(down.is_unavailable(), "{down}");
     let again = Vault::new();
     let tree = keeper(&again, dir.path()).await;
-    let key = again.data_key_at(&database, &scope, &subject, 1).await.unwrap();
+    let key = again
+        .data_key_at(&database, &scope, &subject, 1)
+        .await
+        .unwrap();
     assert_eq!(&**key.open(&here, &sealed).unwrap(), b"body");
-    let erased = again.data_key_at(&database, &scope, &subject, 2).await.unwrap_err();
+    let erased = again
+        .data_key_at(&database, &scope, &subject, 2)
+        .await
+        .unwrap_err();
     assert_eq!(erased, VaultError::Erased);
     tree.shutdown().await;
 }
@@ -119,9 +142,15 @@ async fn tenants_and_subjects_have_keys_of_their_own() {
     let (database, dir) = (test.database(), tempfile::tempdir().unwrap());
     let vault = Vault::new();
     let tree = keeper(&vault, dir.path()).await;
-    let (north, south) = (Scope::system(tenant("north")), Scope::system(tenant("south")));
+    let (north, south) = (
+        Scope::system(tenant("north")),
+        Scope::system(tenant("south")),
+    );
     let here = place(&north.tenant, "fhir_resource", "x");
-    let maria = vault.data_key(&database, &north, &patient("maria")).await.unwrap();
+    let maria = vault
+        .data_key(&database, &north, &patient("maria"))
+        .await
+        .unwrap();
     let sealed = maria.seal(&here, b"body").unwrap();
     for (scope, subject) in [
         (&north, patient("joao")),
@@ -131,9 +160,27 @@ async fn tenants_and_subjects_have_keys_of_their_own() {
         let key = vault.data_key(&database, scope, &subject).await.unwrap();
         assert_eq!(key.open(&here, &sealed), Err(VaultError::Sealed));
     }
-    let index = vault.index_key(&database, &north).await.unwrap().index("cpf", "1");
-    assert_eq!(vault.index_key(&database, &north).await.unwrap().index("cpf", "1"), index);
-    assert_ne!(vault.index_key(&database, &south).await.unwrap().index("cpf", "1"), index);
+    let index = vault
+        .index_key(&database, &north)
+        .await
+        .unwrap()
+        .index("cpf", "1");
+    assert_eq!(
+        vault
+            .index_key(&database, &north)
+            .await
+            .unwrap()
+            .index("cpf", "1"),
+        index
+    );
+    assert_ne!(
+        vault
+            .index_key(&database, &south)
+            .await
+            .unwrap()
+            .index("cpf", "1"),
+        index
+    );
     tree.shutdown().await;
 }
 
@@ -144,11 +191,17 @@ async fn another_master_key_is_named_as_the_fault() {
     let scope = Scope::system(tenant("demo"));
     let vault = Vault::new();
     let tree = keeper(&vault, dir.path()).await;
-    vault.data_key(&database, &scope, &KeySubject::Directory).await.unwrap();
+    vault
+        .data_key(&database, &scope, &KeySubject::Directory)
+        .await
+        .unwrap();
     tree.shutdown().await;
     let (vault, lost) = (Vault::new(), tempfile::tempdir().unwrap());
     let tree = keeper(&vault, lost.path()).await;
-    let refused = vault.data_key(&database, &scope, &KeySubject::Directory).await.unwrap_err();
+    let refused = vault
+        .data_key(&database, &scope, &KeySubject::Directory)
+        .await
+        .unwrap_err();
     assert_eq!(refused, VaultError::OtherMasterKey);
     tree.shutdown().await;
 }

@@ -39,10 +39,18 @@ impl Binaries {
         found.sort_by_key(|binaries| binaries.version);
         let Some(newest) = found.last().cloned() else {
             let looked = configured.unwrap_or(Path::new(INSTALLED)).to_owned();
-            return Err(PostgresError::Missing { looked, version: cluster.unwrap_or(15) });
+            return Err(PostgresError::Missing {
+                looked,
+                version: cluster.unwrap_or(15),
+            });
         };
-        let Some(cluster) = cluster else { return Ok(newest) };
-        match found.into_iter().find(|binaries| binaries.version == cluster) {
+        let Some(cluster) = cluster else {
+            return Ok(newest);
+        };
+        match found
+            .into_iter()
+            .find(|binaries| binaries.version == cluster)
+        {
             Some(binaries) => Ok(binaries),
             None => Err(PostgresError::Version {
                 cluster,
@@ -58,7 +66,10 @@ impl Binaries {
         if !dir.join("initdb").is_file() {
             return None;
         }
-        let told = Command::new(dir.join("postgres")).arg("--version").output().ok()?;
+        let told = Command::new(dir.join("postgres"))
+            .arg("--version")
+            .output()
+            .ok()?;
         let version = major_version(&String::from_utf8_lossy(&told.stdout))?;
         Some(Self { dir, version })
     }
@@ -66,7 +77,9 @@ impl Binaries {
 
 fn installed(root: &Path) -> Vec<Binaries> {
     let versions = fs::read_dir(root).into_iter().flatten().flatten();
-    versions.filter_map(|version| Binaries::at(&version.path().join("bin"))).collect()
+    versions
+        .filter_map(|version| Binaries::at(&version.path().join("bin")))
+        .collect()
 }
 
 /// The major version in `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
@@ -101,15 +114,23 @@ mod tests {
     #[test]
     fn a_missing_installation_names_the_package_and_the_command() {
         let nowhere = Path::new("/nowhere");
-        let error = Binaries::find(Some(nowhere), None, nowhere).unwrap_err().to_string();
-        assert!(error.contains("postgresql-15") && error.contains("make deps"), "{error}");
+        let error = Binaries::find(Some(nowhere), None, nowhere)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("postgresql-15") && error.contains("make deps"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_cluster_of_another_version_is_refused_with_the_upgrade_command() {
         let data = Path::new("/var/lib/plantao/postgres");
         let error = Binaries::find(None, Some(9), data).unwrap_err().to_string();
-        assert!(error.contains("pg_upgrade --old-bindir /usr/lib/postgresql/9/bin"), "{error}");
+        assert!(
+            error.contains("pg_upgrade --old-bindir /usr/lib/postgresql/9/bin"),
+            "{error}"
+        );
         assert!(error.contains("/var/lib/plantao/postgres"), "{error}");
     }
 }

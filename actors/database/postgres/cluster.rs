@@ -45,18 +45,28 @@ impl Cluster {
         if version.is_none() {
             initialise(config, &layout, &binaries)?;
         }
-        Ok(Self { layout, binaries, lock })
+        Ok(Self {
+            layout,
+            binaries,
+            lock,
+        })
     }
 }
 
 impl ClusterLock {
     fn take(layout: &Layout) -> Result<Self, PostgresError> {
         let path = layout.state_dir.join("postgres.lock");
-        let opened = File::options().create(true).truncate(false).write(true).open(&path);
+        let opened = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
         let file = opened.map_err(|source| directory(&path, source))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
-            Err(_) => Err(PostgresError::InUse { state_dir: layout.state_dir.clone() }),
+            Err(_) => Err(PostgresError::InUse {
+                state_dir: layout.state_dir.clone(),
+            }),
         }
     }
 }
@@ -67,12 +77,18 @@ impl ClusterLock {
 pub(super) fn server_command(layout: &Layout, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if let Some(ServerUser { uid, gid }) = layout.server {
-        command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
+        command
+            .arg(format!("--reuid={uid}"))
+            .arg(format!("--regid={gid}"));
         command.arg("--clear-groups");
     }
     command.args(["--pdeathsig", "INT", "--"]).arg(program);
     // Nothing of this process's environment is the server's business, secrets least of all.
-    command.env_clear().env("LC_ALL", "C.UTF-8").env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+    command
+        .env_clear()
+        .env("LC_ALL", "C.UTF-8")
+        .env("PATH", "/usr/bin:/bin")
+        .env("TZ", "UTC");
     command.current_dir("/");
     command
 }
@@ -83,11 +99,15 @@ fn cluster_version(data_dir: &Path) -> Result<Option<u32>, PostgresError> {
     match fs::read_to_string(&path) {
         Ok(text) => match text.trim().parse() {
             Ok(version) => Ok(Some(version)),
-            Err(_) => Err(PostgresError::NotACluster { data_dir: data_dir.to_owned() }),
+            Err(_) => Err(PostgresError::NotACluster {
+                data_dir: data_dir.to_owned(),
+            }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if data_dir.exists() {
-                return Err(PostgresError::NotACluster { data_dir: data_dir.to_owned() });
+                return Err(PostgresError::NotACluster {
+                    data_dir: data_dir.to_owned(),
+                });
             }
             Ok(None)
         }
@@ -116,13 +136,21 @@ fn initialise(
     // password would protect nothing more.
     initdb.args(["--auth-local=trust", "--auth-host=reject"]);
     initdb.args(["--data-checksums", "--no-instructions"]);
-    if config.settings.iter().any(|(name, value)| name == "fsync" && value == "off") {
+    if config
+        .settings
+        .iter()
+        .any(|(name, value)| name == "fsync" && value == "off")
+    {
         initdb.arg("--no-sync");
     }
-    let ran = initdb.output().map_err(|source| PostgresError::spawn("initdb", source))?;
+    let ran = initdb
+        .output()
+        .map_err(|source| PostgresError::spawn("initdb", source))?;
     if !ran.status.success() {
         let told = String::from_utf8_lossy(&ran.stderr);
-        return Err(PostgresError::Initialise { told: told.trim().to_owned() });
+        return Err(PostgresError::Initialise {
+            told: told.trim().to_owned(),
+        });
     }
     fs::rename(&fresh, &layout.data_dir).map_err(|source| directory(&layout.data_dir, source))?;
     tracing::info!(data_dir = %layout.data_dir.display(), version = binaries.version,
@@ -169,13 +197,18 @@ fn own_dir(dir: &Path, server: Option<ServerUser>) -> Result<(), PostgresError> 
     }
     let found = fs::symlink_metadata(dir).map_err(|source| directory(dir, source))?;
     if !found.is_dir() || found.uid() != owner || found.mode() & 0o077 != 0 {
-        return Err(PostgresError::Exposed { path: dir.to_owned() });
+        return Err(PostgresError::Exposed {
+            path: dir.to_owned(),
+        });
     }
     Ok(())
 }
 
 pub(super) fn directory(path: &Path, source: io::Error) -> PostgresError {
-    PostgresError::Directory { path: path.to_owned(), source }
+    PostgresError::Directory {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -188,10 +221,16 @@ mod tests {
         let open = dir.path().join("open");
         DirBuilder::new().mode(0o755).create(&open).unwrap();
         fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
-        assert!(matches!(own_dir(&open, None), Err(PostgresError::Exposed { .. })));
+        assert!(matches!(
+            own_dir(&open, None),
+            Err(PostgresError::Exposed { .. })
+        ));
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
-        assert!(matches!(own_dir(&link, None), Err(PostgresError::Exposed { .. })));
+        assert!(matches!(
+            own_dir(&link, None),
+            Err(PostgresError::Exposed { .. })
+        ));
     }
 
     #[test]
@@ -209,7 +248,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state_dir = dir.path().to_owned();
         let data_dir = state_dir.join("postgres");
-        let layout = Layout { socket_dir: state_dir.clone(), state_dir, data_dir, server: None };
+        let layout = Layout {
+            socket_dir: state_dir.clone(),
+            state_dir,
+            data_dir,
+            server: None,
+        };
         let first = ClusterLock::take(&layout).unwrap();
         let second = ClusterLock::take(&layout).err().unwrap().to_string();
         assert!(second.contains("another plantao"), "{second}");

@@ -56,7 +56,12 @@ impl Layout {
             let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
             let socket_dir = user_socket_dir(runtime.as_deref(), me.as_raw(), &digest);
             let data_dir = state_dir.join("postgres");
-            return Ok(Self { state_dir, data_dir, socket_dir, server: None });
+            return Ok(Self {
+                state_dir,
+                data_dir,
+                socket_dir,
+                server: None,
+            });
         }
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let server = user_of(&passwd, SERVER_USER).ok_or(PostgresError::NoUser)?;
@@ -66,7 +71,12 @@ impl Layout {
             Path::new(CLUSTERS).join(&digest)
         };
         let socket_dir = Path::new("/run/plantao").join(&digest);
-        Ok(Self { state_dir, data_dir, socket_dir, server: Some(server) })
+        Ok(Self {
+            state_dir,
+            data_dir,
+            socket_dir,
+            server: Some(server),
+        })
     }
 
     /// Whether the data had to leave the state directory.
@@ -78,21 +88,29 @@ impl Layout {
 
 fn absolute(path: &Path) -> Result<PathBuf, PostgresError> {
     let made = fs::create_dir_all(path).and_then(|()| fs::canonicalize(path));
-    made.map_err(|source| PostgresError::Directory { path: path.to_owned(), source })
+    made.map_err(|source| PostgresError::Directory {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Twelve hexadecimal digits of SHA-256: short, and no two state directories share them.
 fn digest(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn user_socket_dir(runtime: Option<&Path>, uid: u32, digest: &str) -> PathBuf {
     let own = runtime.filter(|dir| dir.is_absolute() && dir.is_dir());
-    let fitting = own.map(|dir| dir.join("plantao").join(digest)).filter(|dir| {
-        dir.as_os_str().len().saturating_add(SOCKET_NAME.len()) <= SOCKET_PATH_MAX
-    });
+    let fitting = own
+        .map(|dir| dir.join("plantao").join(digest))
+        .filter(|dir| dir.as_os_str().len().saturating_add(SOCKET_NAME.len()) <= SOCKET_PATH_MAX);
     fitting.unwrap_or_else(|| PathBuf::from(format!("/tmp/plantao-{uid}-{digest}")))
 }
 
@@ -132,7 +150,10 @@ mod tests {
     #[test]
     fn a_users_numbers_come_from_passwd() {
         let passwd = "root:x:0:0:root:/root:/bin/bash\npostgres:x:101:104:PG:/var:/bin/sh\n";
-        assert_eq!(user_of(passwd, "postgres"), Some(ServerUser { uid: 101, gid: 104 }));
+        assert_eq!(
+            user_of(passwd, "postgres"),
+            Some(ServerUser { uid: 101, gid: 104 })
+        );
         assert_eq!(user_of(passwd, "post"), None);
     }
 
@@ -152,7 +173,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let inner = dir.path().join("state");
         fs::create_dir(&inner).unwrap();
-        let stranger = ServerUser { uid: 64_999, gid: 64_999 };
+        let stranger = ServerUser {
+            uid: 64_999,
+            gid: 64_999,
+        };
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(enterable(&inner, stranger));
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();

@@ -107,7 +107,10 @@ pub enum PostgresError {
 
 impl PostgresError {
     fn spawn(program: &'static str, source: io::Error) -> Self {
-        Self::Spawn { program, kind: source.kind() }
+        Self::Spawn {
+            program,
+            kind: source.kind(),
+        }
     }
 }
 

@@ -21,8 +21,13 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Stops the server that already runs on `data_dir`, if there is one; says whether there was.
 pub(super) async fn stop_orphan(data_dir: &Path) -> bool {
-    let Some(pid) = running(data_dir) else { return false };
-    tracing::warn!(pid = pid.as_raw_nonzero().get(), "stopping an orphaned database server");
+    let Some(pid) = running(data_dir) else {
+        return false;
+    };
+    tracing::warn!(
+        pid = pid.as_raw_nonzero().get(),
+        "stopping an orphaned database server"
+    );
     for (signal, patience) in STEPS {
         // Gone between look and signal: the next look says so.
         let _ = kill_process(pid, *signal);
@@ -39,7 +44,7 @@ pub(super) async fn stop_orphan(data_dir: &Path) -> bool {
 
 /// The process that `postmaster.pid` names, if it lives and works in that directory. A number that
 /// was given to another program in the meantime does not.
-pub(super) fn running(data_dir: &Path) -> Option<Pid> {
+pub(in crate::database) fn running(data_dir: &Path) -> Option<Pid> {
     let file = fs::read_to_string(data_dir.join("postmaster.pid")).ok()?;
     let pid = Pid::from_raw(file.lines().next()?.trim().parse().ok()?)?;
     let directory = fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())).ok()?;
@@ -55,7 +60,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("postmaster.pid");
         assert_eq!(running(dir.path()), None);
-        fs::write(&file, format!("{}\n{}\n", std::process::id(), dir.path().display())).unwrap();
+        fs::write(
+            &file,
+            format!("{}\n{}\n", std::process::id(), dir.path().display()),
+        )
+        .unwrap();
         assert!(!stop_orphan(dir.path()).await);
         assert!(file.exists());
         fs::write(&file, "not a number").unwrap();

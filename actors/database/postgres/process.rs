@@ -23,21 +23,26 @@ pub(super) struct Process {
 impl Process {
     /// Spawns `command` on a thread of its own. Blocks for as long as `fork` and `exec` take.
     pub(super) fn spawn(mut command: Command) -> io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let (started, start) = mpsc::sync_channel(1);
         let (ended, exit) = watch::channel(None);
         let pid = Arc::new(Mutex::new(None));
         let slot = Arc::clone(&pid);
-        std::thread::Builder::new().name("postgres-parent".to_owned()).spawn(move || {
-            let child = match command.spawn() {
-                Ok(child) => child,
-                Err(error) => return drop(started.send(Err(error))),
-            };
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = pid_of(&child);
-            drop(started.send(Ok(())));
-            let told = attend(child, &slot);
-            drop(ended.send(Some(told)));
-        })?;
+        std::thread::Builder::new()
+            .name("postgres-parent".to_owned())
+            .spawn(move || {
+                let child = match command.spawn() {
+                    Ok(child) => child,
+                    Err(error) => return drop(started.send(Err(error))),
+                };
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = pid_of(&child);
+                drop(started.send(Ok(())));
+                let told = attend(child, &slot);
+                drop(ended.send(Some(told)));
+            })?;
         let lost = |_| io::Error::other("the spawning thread ended");
         start.recv().map_err(lost)??;
         Ok(Self { pid, exit })
@@ -89,11 +94,16 @@ fn pid_of(child: &Child) -> Option<Pid> {
 fn attend(mut child: Child, slot: &Mutex<Option<Pid>>) -> String {
     let stderr = child.stderr.take();
     let reader = stderr.map(|pipe| {
-        std::thread::Builder::new().name("postgres-log".to_owned()).spawn(move || pass_on(pipe))
+        std::thread::Builder::new()
+            .name("postgres-log".to_owned())
+            .spawn(move || pass_on(pipe))
     });
     if let Some(pid) = pid_of(&child) {
         // Look without reaping first, so that nobody signals the number after it is free again.
-        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        let _ = waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+        );
     }
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
     let told = match child.wait() {
@@ -143,7 +153,12 @@ mod tests {
         let process = Process::spawn(command).unwrap();
         let mut exit = process.exit.clone();
         drop(process);
-        let told = exit.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+        let told = exit
+            .wait_for(Option::is_some)
+            .await
+            .unwrap()
+            .clone()
+            .unwrap();
         assert!(told.starts_with("signal: 3"), "{told}");
     }
 }

@@ -48,7 +48,9 @@ pub fn server_child(config: EmbeddedConfig) -> ChildSpec {
         (PostgresServer, (config.clone(), notices.clone()))
     })
     .start_timeout(START_TIMEOUT)
-    .shutdown(Shutdown::Timeout(STOP_DEADLINE + QUIT_DEADLINE + Duration::from_secs(2)))
+    .shutdown(Shutdown::Timeout(
+        STOP_DEADLINE + QUIT_DEADLINE + Duration::from_secs(2),
+    ))
 }
 
 /// The process is gone, and nobody asked it to go.
@@ -94,7 +96,11 @@ impl Actor for PostgresServer {
                 myself.stop(Some("the database server exited".to_owned()));
             }
         });
-        Ok(Running { watcher, process, _lock: cluster.lock })
+        Ok(Running {
+            watcher,
+            process,
+            _lock: cluster.lock,
+        })
     }
 
     async fn handle(
@@ -139,7 +145,9 @@ pub(super) async fn start(
             }
             if Instant::now() > deadline {
                 stop(&process).await;
-                return Err(PostgresError::Silent { waited: START_DEADLINE });
+                return Err(PostgresError::Silent {
+                    waited: START_DEADLINE,
+                });
             }
             sleep(POLL).await;
         };

@@ -43,9 +43,15 @@ const GUARDED: &[(&str, &str)] = &[
 /// Every setting, in the order in which the server takes them: a later one wins.
 pub(super) fn all(socket_dir: &Path, configured: &[(String, String)]) -> Vec<(String, String)> {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    let sockets = ("unix_socket_directories".to_owned(), socket_dir.display().to_string());
+    let sockets = (
+        "unix_socket_directories".to_owned(),
+        socket_dir.display().to_string(),
+    );
     let base = BASE.iter().map(owned);
-    base.chain(configured.iter().cloned()).chain(GUARDED.iter().map(owned)).chain([sockets]).collect()
+    base.chain(configured.iter().cloned())
+        .chain(GUARDED.iter().map(owned))
+        .chain([sockets])
+        .collect()
 }
 
 #[cfg(test)]
@@ -54,8 +60,15 @@ mod tests {
 
     #[test]
     fn a_configuration_cannot_open_a_port_or_log_statements() {
-        let wish = [("listen_addresses", "*"), ("log_statement", "all"), ("jit", "on")];
-        let wish: Vec<_> = wish.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let wish = [
+            ("listen_addresses", "*"),
+            ("log_statement", "all"),
+            ("jit", "on"),
+        ];
+        let wish: Vec<_> = wish
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
         let all = all(Path::new("/run/x"), &wish);
         let last = |name: &str| all.iter().rev().find(|(n, _)| n == name).unwrap().1.clone();
         assert_eq!(last("listen_addresses"), "");

@@ -3,6 +3,7 @@
 
 use super::Layout;
 use super::cluster::Cluster;
+pub(in crate::database) use super::orphan::running;
 use super::process::Process;
 use super::server::start;
 use crate::database::EmbeddedConfig;
@@ -27,7 +28,11 @@ impl TestCluster {
         let prepared = tokio::task::spawn_blocking(move || Cluster::prepare(&for_disk)).await;
         let cluster = prepared.expect("no panic").expect("a cluster");
         let process = start(&cluster, &config.settings).await.expect("a server");
-        Self { config, _process: process, _cluster: cluster }
+        Self {
+            config,
+            _process: process,
+            _cluster: cluster,
+        }
     }
 
     pub(in crate::database) const fn config(&self) -> &EmbeddedConfig {
@@ -37,10 +42,18 @@ impl TestCluster {
 
 /// A configuration for a cluster under `dir` that trades durability against power loss for speed.
 pub(in crate::database) fn config_under(dir: &Path) -> EmbeddedConfig {
-    let settings = [("fsync", "off"), ("max_connections", "200"), ("shared_buffers", "32MB")];
+    let settings = [
+        ("fsync", "off"),
+        ("max_connections", "200"),
+        ("shared_buffers", "32MB"),
+    ];
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let settings = settings.map(owned).to_vec();
-    EmbeddedConfig { state_dir: dir.to_owned(), bin_dir: None, settings }
+    EmbeddedConfig {
+        state_dir: dir.to_owned(),
+        bin_dir: None,
+        settings,
+    }
 }
 
 /// A directory of this test process that the server's user can enter.
@@ -61,7 +74,11 @@ fn sweep() {
         if Path::new("/proc").join(owner).exists() {
             continue;
         }
-        let clusters: Vec<_> = fs::read_dir(left.path()).into_iter().flatten().flatten().collect();
+        let clusters: Vec<_> = fs::read_dir(left.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
         let live = |dir: &Path| super::orphan::running(&dir.join("postgres")).is_some();
         if clusters.iter().any(|cluster| live(&cluster.path())) {
             continue;

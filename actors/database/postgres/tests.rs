@@ -19,9 +19,12 @@ fn spec(config: &EmbeddedConfig, database: &Database) -> SupervisorSpec {
         embedded: Some(config.clone()),
         ..DatabaseConfig::embedded(&config.state_dir)
     };
-    SupervisorSpec::new(Strategy::RestForOne, Intensity::new(5, Duration::from_secs(10)))
-        .child(server_child(config.clone()))
-        .child(pool_child(whole, database.clone()))
+    SupervisorSpec::new(
+        Strategy::RestForOne,
+        Intensity::new(5, Duration::from_secs(10)),
+    )
+    .child(server_child(config.clone()))
+    .child(pool_child(whole, database.clone()))
 }
 
 fn data_dir(config: &EmbeddedConfig) -> PathBuf {
@@ -31,7 +34,10 @@ fn data_dir(config: &EmbeddedConfig) -> PathBuf {
 async fn answers(database: &Database) -> Duration {
     let started = Instant::now();
     while database.ping().await.is_err() {
-        assert!(started.elapsed() < PATIENCE, "the database did not come back");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "the database did not come back"
+        );
         sleep(Duration::from_millis(5)).await;
     }
     started.elapsed()
@@ -67,8 +73,11 @@ async fn a_killed_server_is_back_by_itself() {
         let pid = running(&data_dir(&config)).unwrap();
         kill_process(pid, Signal::KILL).unwrap();
         let lost = Instant::now();
-        while is_gone(pid) == false {
-            assert!(lost.elapsed() < PATIENCE, "the killed server was not reaped");
+        while !is_gone(pid) {
+            assert!(
+                lost.elapsed() < PATIENCE,
+                "the killed server was not reaped"
+            );
             sleep(Duration::from_millis(1)).await;
         }
         let took = answers(&database).await;
@@ -101,8 +110,13 @@ async fn a_second_tree_on_the_same_state_is_refused_and_harms_nothing() {
     let database = Database::new();
     let tree = Tree::start("t", spec(&config, &database)).await.unwrap();
     let pid = running(&data_dir(&config)).unwrap();
-    let refused = Tree::start("u", spec(&config, &Database::new())).await.unwrap_err();
-    assert!(refused.to_string().contains("another plantao is running"), "{refused}");
+    let refused = Tree::start("u", spec(&config, &Database::new()))
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("another plantao is running"),
+        "{refused}"
+    );
     assert_eq!(running(&data_dir(&config)), Some(pid));
     database.ping().await.unwrap();
     tree.shutdown().await;
@@ -114,7 +128,9 @@ async fn a_cluster_of_another_version_is_refused_with_what_to_do() {
     let data_dir = data_dir(&config);
     fs::create_dir_all(&data_dir).unwrap();
     fs::write(data_dir.join("PG_VERSION"), "9\n").unwrap();
-    let refused = Tree::start("t", spec(&config, &Database::new())).await.unwrap_err();
+    let refused = Tree::start("t", spec(&config, &Database::new()))
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("pg_upgrade"), "{refused}");
     assert_eq!(fs::read_dir(&data_dir).unwrap().count(), 1);
 }
