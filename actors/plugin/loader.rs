@@ -9,13 +9,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
-use plantao_supervisors::{ChildSpec, Envelope, Handle, Reply};
+use plantao_supervisors::{ChildSpec, DynamicHandle, Envelope, Handle, Reply, StartChildError};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::engine::GuestEngine;
 use super::error::PluginError;
 use super::guests::GuestRuntime;
+use super::instance_actor;
 use super::module::GuestModule;
+use super::pool::Pool;
 use super::spec::PluginSpec;
 
 /// What a loader is asked.
@@ -92,11 +94,33 @@ impl Source {
     }
 }
 
-/// The loader of one plugin, first child of its subtree.
-pub(super) fn child(source: &Arc<Source>, handle: &Handle<Message>) -> ChildSpec {
+/// Where a plugin's instances live and what starts each of them.
+#[derive(Clone)]
+pub(super) struct Nest {
+    pub(super) pool: Arc<Pool>,
+    pub(super) supervisor: DynamicHandle,
+}
+
+impl Nest {
+    /// Starts the instance of every slot that has none. A loader that restarted alone finds them
+    /// all running.
+    async fn fill(&self, guests: &GuestRuntime) -> Result<(), StartChildError> {
+        for index in 0..self.pool.instances() {
+            let Some(spec) = instance_actor::child(&self.pool, guests, index) else { break };
+            match self.supervisor.start_child(spec).await {
+                Ok(()) | Err(StartChildError::AlreadyStarted { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The loader of one plugin, started after the supervisor of its instances, which it fills.
+pub(super) fn child(source: &Arc<Source>, handle: &Handle<Message>, nest: Nest) -> ChildSpec {
     let source = Arc::clone(source);
     ChildSpec::worker("loader", handle, move || {
-        (PluginLoader, Arc::clone(&source))
+        (PluginLoader, (Arc::clone(&source), nest.clone()))
     })
 }
 
@@ -110,12 +134,12 @@ struct State {
 impl Actor for PluginLoader {
     type Msg = Envelope<Message>;
     type State = State;
-    type Arguments = Arc<Source>;
+    type Arguments = (Arc<Source>, Nest);
 
     async fn pre_start(
         &self,
         _myself: ActorRef<Self::Msg>,
-        source: Arc<Source>,
+        (source, nest): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
         let module = match source.load().await {
             Ok(module) => {
@@ -128,6 +152,7 @@ impl Actor for PluginLoader {
                 None
             }
         };
+        nest.fill(&source.guests).await?;
         Ok(State { source, module })
     }
 

@@ -13,7 +13,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use plantao_schema::access::ResourceKind;
 use plantao_supervisors::{
-    CallError, ChildSpec, Handle, Intensity, Limits as InFlight, Strategy, SupervisorSpec,
+    CallError, ChildSpec, DynamicHandle, DynamicSpec, Handle, Intensity, Limits as InFlight,
+    Strategy, SupervisorSpec,
 };
 use serde::Serialize;
 
@@ -23,8 +24,8 @@ use super::error::{LimitKind, PluginError};
 use super::executor::{Call, no_function};
 use super::guard::RawAllowed;
 use super::guests::GuestRuntime;
-use super::instance_actor::{self, Message};
-use super::loader::{self, Published, Source};
+use super::instance_actor::Message;
+use super::loader::{self, Nest, Published, Source};
 use super::log_lines::presentable;
 use super::pool::{NoSlot, Pool};
 use super::spec::{Grant, PluginSpec};
@@ -152,8 +153,8 @@ impl Plugins {
         })
     }
 
-    /// Adds a plugin and gives its subtree: a loader, then the instances under a supervisor of
-    /// their own. The instances are a fixed number of slots, each with a handle made before the
+    /// Adds a plugin and gives its subtree: the instances' dynamic supervisor, then the loader
+    /// that fills it. The instances are a fixed number of slots, each with a handle made before the
     /// tree, so that a call finds a free one without asking anybody.
     ///
     /// # Errors
@@ -162,17 +163,21 @@ impl Plugins {
         spec.check()?;
         let (instances, queue) = (spec.instances, spec.queue);
         let plugin = self.add(spec, Arc::new(Pool::new(instances, queue)))?;
-        let guests = &self.inner.host.guests;
-        let slots = (0..instances)
-            .filter_map(|index| instance_actor::child(&plugin.pool, guests, index))
-            .fold(
-                SupervisorSpec::new(Strategy::OneForOne, crashes(instances)),
-                |s, c| s.child(c),
-            );
+        let supervisor = DynamicHandle::new();
+        let spec = DynamicSpec {
+            intensity: crashes(instances),
+            max_children: instances,
+        };
+        let nest = Nest {
+            pool: Arc::clone(&plugin.pool),
+            supervisor: supervisor.clone(),
+        };
+        let loader = loader::child(&plugin.source, &plugin.loader, nest);
         let intensity = Intensity::new(SUBTREE_RESTARTS, SUBTREE_PERIOD);
+        // In this order the loader fills the supervisor again whenever that one restarts empty.
         let subtree = SupervisorSpec::new(Strategy::RestForOne, intensity)
-            .child(loader::child(&plugin.source, &plugin.loader).start_timeout(RELOAD_DEADLINE))
-            .child(ChildSpec::supervisor("instances", slots));
+            .child(ChildSpec::dynamic("instances", &supervisor, spec))
+            .child(loader.start_timeout(RELOAD_DEADLINE));
         Ok(ChildSpec::supervisor(
             plugin.source.spec.name.clone(),
             subtree,

@@ -141,7 +141,7 @@ async fn a_slow_or_broken_client_costs_its_own_connection() {
 }
 
 /// The whole tree is as it was started.
-pub async fn nothing_restarted(hospital: &Hospital) {
+pub(crate) async fn nothing_restarted(hospital: &Hospital) {
     fn walk(node: &serde_json::Value) {
         assert_eq!(node["restarts"], 0, "{} restarted", node["path"]);
         assert_eq!(node["state"], "running", "{}", node["path"]);

@@ -17,28 +17,28 @@ use tokio_rustls::TlsConnector;
 /// No answer takes longer.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| {
             panic!("{error}: {} {}", self.status, String::from_utf8_lossy(&self.body))
         })
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
@@ -51,7 +51,7 @@ enum Sender {
 
 /// One connection; clones share it.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     token: Option<String>,
     sender: Sender,
@@ -59,7 +59,7 @@ pub struct Client {
 
 impl Client {
     /// Over plain HTTP/1.1.
-    pub async fn plain(address: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) async fn plain(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -68,7 +68,7 @@ impl Client {
     }
 
     /// Over TLS and HTTP/2.
-    pub async fn tls(
+    pub(crate) async fn tls(
         address: SocketAddr,
         ca: &Path,
         token: Option<&str>,
@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// Over TLS and HTTP/1.1.
-    pub async fn tls_http1(
+    pub(crate) async fn tls_http1(
         address: SocketAddr,
         ca: &Path,
         token: Option<&str>,
@@ -94,16 +94,16 @@ impl Client {
         Ok(Self { address, token: token.map(str::to_owned), sender })
     }
 
-    pub async fn get(&self, path: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Reply, Failure> {
         self.send(Method::GET, path, &[], Bytes::new()).await
     }
 
-    pub async fn put_json(&self, path: &str, body: &serde_json::Value) -> Result<Reply, Failure> {
+    pub(crate) async fn put_json(&self, path: &str, body: &serde_json::Value) -> Result<Reply, Failure> {
         let headers = [("content-type", "application/fhir+json")];
         self.send(Method::PUT, path, &headers, body.to_string().into()).await
     }
 
-    pub async fn post(
+    pub(crate) async fn post(
         &self,
         path: &str,
         kind: &str,
@@ -112,7 +112,7 @@ impl Client {
         self.send(Method::POST, path, &[("content-type", kind)], body.into()).await
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,

@@ -23,27 +23,27 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 const STOP_DEADLINE: Duration = Duration::from_secs(45);
 
 /// One hospital and its directory.
-pub struct Hospital {
-    pub door: SocketAddr,
-    pub admin: SocketAddr,
-    pub state: PathBuf,
+pub(crate) struct Hospital {
+    pub(crate) door: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) state: PathBuf,
     settings: Vec<String>,
     process: Option<Child>,
     _directory: TempDir,
 }
 
 /// An address that was free a moment ago.
-pub fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// The repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The program under test.
-pub fn plantao() -> Command {
+pub(crate) fn plantao() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plantao"));
     command.current_dir(root()).env_remove("PLANTAO_CONFIG").env("NO_COLOR", "1");
     command
@@ -51,19 +51,19 @@ pub fn plantao() -> Command {
 
 impl Hospital {
     /// A hospital with the demonstration's principals, up and ready.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// The same with settings (`key=value`) of its own.
-    pub async fn start_with(settings: &[&str]) -> Self {
+    pub(crate) async fn start_with(settings: &[&str]) -> Self {
         let mut hospital = Self::prepared(settings);
         hospital.launch().await;
         hospital
     }
 
     /// A state directory and addresses, with nothing running.
-    pub fn prepared(settings: &[&str]) -> Self {
+    pub(crate) fn prepared(settings: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("plantao-").tempdir().unwrap();
         // The server's own user has to pass through.
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o711)).unwrap();
@@ -79,7 +79,7 @@ impl Hospital {
     }
 
     /// A command of the program that speaks to this hospital.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = plantao();
         command.arg("--state-dir").arg(&self.state);
         for setting in &self.settings {
@@ -89,7 +89,7 @@ impl Hospital {
     }
 
     /// Starts the process and waits until it is ready.
-    pub async fn launch(&mut self) {
+    pub(crate) async fn launch(&mut self) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -112,12 +112,12 @@ impl Hospital {
     }
 
     /// What the process has logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
     /// Waits until `/readyz` says yes.
-    pub async fn until_ready(&mut self, deadline: Duration) {
+    pub(crate) async fn until_ready(&mut self, deadline: Duration) {
         let end = Instant::now() + deadline;
         loop {
             if let Some(Ok(reply)) = self.admin_get("/readyz?verbose").await.map(Ok::<_, ()>)
@@ -136,40 +136,40 @@ impl Hospital {
     }
 
     /// Reads from the admin listener; `None` while nobody answers.
-    pub async fn admin_get(&self, path: &str) -> Option<Reply> {
+    pub(crate) async fn admin_get(&self, path: &str) -> Option<Reply> {
         Client::plain(self.admin).await.ok()?.get(path).await.ok()
     }
 
     /// The live tree.
-    pub async fn tree(&self) -> Value {
+    pub(crate) async fn tree(&self) -> Value {
         self.admin_get("/v1/supervision").await.unwrap().json()["tree"].clone()
     }
 
     /// A client of the front door that acts as a demonstration principal.
-    pub async fn as_principal(&self, name: &str) -> Client {
+    pub(crate) async fn as_principal(&self, name: &str) -> Client {
         self.with_token(&self.demo_token(name)).await
     }
 
     /// A client of the front door with a token of the caller's.
-    pub async fn with_token(&self, token: &str) -> Client {
+    pub(crate) async fn with_token(&self, token: &str) -> Client {
         Client::tls(self.door, &self.paths().ca_certificate(), Some(token)).await.unwrap()
     }
 
     /// A client of the front door without a credential.
-    pub async fn anonymous(&self) -> Client {
+    pub(crate) async fn anonymous(&self) -> Client {
         Client::tls(self.door, &self.paths().ca_certificate(), None).await.unwrap()
     }
 
-    pub fn paths(&self) -> StatePaths {
+    pub(crate) fn paths(&self) -> StatePaths {
         StatePaths::find(&self.state).unwrap()
     }
 
-    pub fn demo_token(&self, name: &str) -> String {
+    pub(crate) fn demo_token(&self, name: &str) -> String {
         std::fs::read_to_string(self.paths().demo_token(name)).unwrap().trim().to_owned()
     }
 
     /// A token signed with this hospital's key, its claims changed at will.
-    pub fn token(&self, role: &str, change: impl FnOnce(&mut Claims)) -> String {
+    pub(crate) fn token(&self, role: &str, change: impl FnOnce(&mut Claims)) -> String {
         let flags = Flags { state_dir: Some(self.state.clone()), ..Flags::default() };
         let identity = Config::load_from(&flags, Vec::new()).unwrap().identity;
         let issuer = TokenIssuer::new(SigningKey::load(&self.paths()).unwrap(), &identity);
@@ -183,33 +183,33 @@ impl Hospital {
     }
 
     /// Runs a command of the program to its end.
-    pub async fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command();
         command.args(arguments).stdin(Stdio::null());
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
     /// Runs a command that must succeed, and gives what it printed.
-    pub async fn must(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn must(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{arguments:?}: {}\n{out}{err}", output.status);
         out
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.as_ref().unwrap().id()
     }
 
     /// Kills the runtime as a power cut would.
-    pub async fn kill_nine(&mut self) {
+    pub(crate) async fn kill_nine(&mut self) {
         let mut process = self.process.take().unwrap();
         process.kill().unwrap();
         tokio::task::spawn_blocking(move || process.wait().unwrap()).await.unwrap();
     }
 
     /// Stops the runtime as Ctrl-C does and waits for its end.
-    pub async fn stop(&mut self) -> ExitStatus {
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
         let Some(mut process) = self.process.take() else { panic!("not running") };
         signal(process.id(), "INT");
         let end = Instant::now() + STOP_DEADLINE;
@@ -223,7 +223,7 @@ impl Hospital {
     }
 
     /// Processes that belong to this hospital's state directory, by their command lines.
-    pub fn processes(&self) -> Vec<u32> {
+    pub(crate) fn processes(&self) -> Vec<u32> {
         let needle = self.state.to_string_lossy().into_owned();
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -237,7 +237,7 @@ impl Hospital {
     }
 
     /// The postmaster of the private cluster.
-    pub fn postmaster(&self) -> u32 {
+    pub(crate) fn postmaster(&self) -> u32 {
         let file = self.paths().postgres().join("data/postmaster.pid");
         let file = if file.exists() { file } else { self.paths().postgres().join("postmaster.pid") };
         let content = std::fs::read_to_string(&file).unwrap();
@@ -246,7 +246,7 @@ impl Hospital {
 
     /// Runs statements as the cluster's superuser, who stands for an attacker with root; gives how
     /// many rows the last one changed.
-    pub async fn as_superuser(&self, statements: &str) -> u64 {
+    pub(crate) async fn as_superuser(&self, statements: &str) -> u64 {
         let config = DatabaseConfig::embedded(&self.state).connection(Login::Owner).unwrap();
         let (client, connection) = config.connect(NoTls).await.unwrap();
         let driver = tokio::spawn(connection);
@@ -262,7 +262,7 @@ impl Hospital {
     }
 
     /// Stops and checks that nothing is left.
-    pub async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         let status = self.stop().await;
         assert!(status.success(), "{status}:\n{}", self.log());
         assert_eq!(self.processes(), Vec::<u32>::new(), "left behind");
@@ -287,21 +287,21 @@ impl Drop for Hospital {
 }
 
 /// Sends a signal to a process.
-pub fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let _gone = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
 }
 
 /// What a poll waits between two looks at a process outside this one.
-pub async fn pause() {
+pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The node at a path of the tree.
-pub fn node<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
+pub(crate) fn node<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
     if tree["path"] == path {
         return Some(tree);
     }

@@ -79,6 +79,27 @@ async fn an_endless_loop_times_out_while_its_neighbours_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_instance_or_their_supervisor_is_replaced_with_all_its_instances() {
+    let hospital = Hospital::start().await;
+    let author = hospital.as_principal("autora").await;
+    let base = "plantao/plugins/lgpd-analyzer";
+    for path in ["instances/instance-0", "instances", "loader"] {
+        hospital.must(&["kill", &format!("{base}/{path}")]).await;
+        let end = Instant::now() + Duration::from_secs(5);
+        loop {
+            let ready = hospital.admin_get("/readyz?verbose").await.unwrap().text();
+            let reply = author.post("/v1/content", "text/plain", "Um texto.").await.unwrap();
+            if ready.contains("2 of 2 instances up") && reply.status == 200 {
+                break;
+            }
+            assert!(Instant::now() < end, "after `{path}`: {} {ready}", reply.text());
+            pause().await;
+        }
+    }
+    hospital.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_no_plugin_is_reported_and_the_others_run() {
     let wasm = format!("plugins.broken.wasm={}", root().join("Cargo.toml").display());
     let hospital = Hospital::start_with(&[&wasm]).await;
