@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many keys are fetched at a time: fewer than the pool has connections.
 const KEYS_AT_ONCE: usize = 4;
 
-/// How many bodies are sealed before other work gets a turn: about a millisecond.
+/// How many bodies are sealed before other work gets a turn: less than a millisecond.
 const SEALS_AT_ONCE: usize = 64;
 
 const LOCK: &str = "SELECT r.kind, r.id, r.version, r.patient FROM fhir_resource r \

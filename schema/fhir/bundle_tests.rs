@@ -197,7 +197,10 @@ fn a_misspelt_type_is_an_error_and_not_skipped() {
 #[test]
 fn the_limits_on_entries_depth_and_size_hold() {
     let entry = json!({ "resource": { "resourceType": "Encounter" } });
-    let bundle = |count| json!({ "resourceType": "Bundle", "type": "batch", "entry": vec![entry.clone(); count] });
+    let bundle = |count| {
+        let entries = vec![entry.clone(); count];
+        json!({ "resourceType": "Bundle", "type": "batch", "entry": entries })
+    };
     assert!(parse_bundle(bundle(MAX_ENTRIES), &mut counter()).is_ok());
     refused_at(
         bundle(MAX_ENTRIES + 1),

@@ -36,14 +36,14 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// Longest body read by [`parse_json`], in bytes. A Synthea patient takes 0.3 MB; a bundle of
-/// [`MAX_ENTRIES`] observations some 8 MB.
+/// [`MAX_ENTRIES`] observations of theirs some 5 MB.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Most entries in one bundle: they become one database transaction.
 pub const MAX_ENTRIES: usize = 5_000;
 
-/// Deepest nesting of arrays and objects. Real records have some fifteen levels; recursion over a
-/// body is bounded by this.
+/// Deepest nesting of arrays and objects. Synthea's bundles have 11 levels; recursion over a body
+/// is bounded by this.
 pub const MAX_DEPTH: usize = 48;
 
 /// Most issues reported about one body: a caller who sends rubbish is not sent more back.
