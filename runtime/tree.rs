@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! plantao                    one_for_one
-//! ├─ storage                 rest_for_one   postgres ► database ► vault
-//! ├─ trust                   one_for_one    policy, audit
-//! ├─ plugins                 one_for_one    one subtree per plugin: loader ► instances
+//! ├─ storage                 rest_for_one   postgres ► pool
+//! ├─ trust                   one_for_one    vault, policy, writer (the audit trail's)
+//! ├─ plugins                 one_for_one    each rest_for_one: instances (dynamic) ► loader
 //! ├─ records                 one_for_one    directory-1…4, sessions (dynamic: one per patient)
 //! └─ doors                   one_for_one    front_door, admin, admin_socket
 //! ```
 //!
 //! Order is meaning: children start downward and stop upward, so that the doors open last and close
-//! first, and PostgreSQL outlives whoever writes to it. What restarts together is chosen here and
+//! first, and PostgreSQL outlives whoever writes to it. The audit writer is no part of `storage`: it
+//! keeps its queue while PostgreSQL restarts and finds it again by itself. What restarts together is chosen here and
 //! nowhere else; what each actor loses is said in its own file.
 
 use crate::admin;
@@ -102,9 +103,10 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
     }
     let pool = database::pool_child(parts.database_config, parts.database)
         .start_timeout(POSTGRES_START);
-    let storage = storage.child(pool).child(vault::vault_child(&parts.vault, parts.master_key));
+    let storage = storage.child(pool);
 
     let trust = SupervisorSpec::new(Strategy::OneForOne, WORK_INTENSITY)
+        .child(vault::vault_child(&parts.vault, parts.master_key))
         .child(policy::child(&parts.policy))
         .child(writer.shutdown(Shutdown::Timeout(AUDIT_STOP)));
 

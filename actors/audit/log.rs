@@ -130,12 +130,14 @@ impl AuditLog {
     /// A handle that no writer serves yet. `clock` dates completions.
     #[must_use]
     pub fn new(clock: WallClock) -> Self {
-        let writer = Handle::new(Limits::in_flight(QUEUE_LIMIT));
-        Self {
-            writer,
-            held: Held::default(),
-            clock,
-        }
+        Self::with_queue(clock, QUEUE_LIMIT)
+    }
+
+    /// The same with another bound on how many entries may wait.
+    #[must_use]
+    pub fn with_queue(clock: WallClock, entries: usize) -> Self {
+        let writer = Handle::new(Limits::in_flight(entries));
+        Self { writer, held: Held::default(), clock }
     }
 
     /// Appends an entry that is whole: a read, a refusal, a notice.

@@ -53,6 +53,8 @@ async fn answer(
         let detail = "every slot is taken (`front_door.max_in_flight`)";
         return Err(Problem::new(ProblemCode::Overloaded, detail).into());
     };
+    let free = services.in_flight.available_permits();
+    services.metrics.in_flight(services.max_in_flight.saturating_sub(free));
 
     // 1, 2: a stranger learns that a credential is needed before anything else.
     let principal = authenticate(&services.verifier, &head.headers)
@@ -79,8 +81,7 @@ async fn answer(
                 entries::decided(&access, &decision, Phase::Single, success, &services.clock);
             entry.plugin = plugin;
             entry.patient = entry.patient.or(patient);
-            let receipt = services.audit.append(entry).await.map_err(|e| problems::audit(&e))?;
-            services.metrics.audit_entry();
+            let receipt = services.record(entry).await?;
             // 6
             Ok(reply::audited(answer, &receipt, id))
         }
@@ -96,8 +97,7 @@ async fn answer(
                 let code = failed.problem.code.slug();
                 entry.explanation = format!("{}; answered {code}", entry.explanation);
                 entry.plugin.clone_from(&failed.plugin);
-                services.audit.append(entry).await.map_err(|e| problems::audit(&e))?;
-                services.metrics.audit_entry();
+                services.record(entry).await?;
             }
             Err(failed)
         }
@@ -115,9 +115,8 @@ async fn refuse(services: &Services, refusal: Refusal, step_up: bool) -> Problem
     services.metrics.decision(decision.verdict);
     let refused = Outcome::Refused;
     let entry = entries::decided(&access, &decision, Phase::Single, refused, &services.clock);
-    match services.audit.append(entry).await {
-        Ok(_receipt) => services.metrics.audit_entry(),
-        Err(error) => tracing::error!(%error, request = %access.request_id, "refusal not audited"),
+    if services.record(entry).await.is_err() {
+        tracing::error!(request = %access.request_id, "refusal not audited");
     }
     problems::refusal(&decision, step_up)
 }

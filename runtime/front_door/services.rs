@@ -1,18 +1,22 @@
 //! What the request path needs, handed down once.
 
+use super::problems;
 use super::refusals::Refusals;
 use crate::identity::TokenVerifier;
 use crate::telemetry::Metrics;
-use plantao_actors::audit::AuditLog;
+use plantao_actors::audit::{AuditLog, AuditReceipt};
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::Database;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::Plugins;
 use plantao_actors::policy::Policy;
+use plantao_schema::audit::Entry;
 use plantao_schema::id::RequestId;
+use plantao_schema::problem::Problem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// The handles and limits of the request path. Clones share them.
 #[derive(Clone)]
@@ -37,6 +41,8 @@ pub struct Services {
     pub refusals: Refusals,
     /// Requests being served at once; beyond it they are shed.
     pub in_flight: Arc<Semaphore>,
+    /// How many that is.
+    pub max_in_flight: usize,
     /// Largest body read, bytes.
     pub body_limit_bytes: usize,
     /// How long a body may take to arrive.
@@ -44,6 +50,18 @@ pub struct Services {
 }
 
 impl Services {
+    /// Writes an entry to the trail and counts it: without its receipt nothing may leave.
+    pub(super) async fn record(&self, entry: Entry) -> Result<AuditReceipt, Problem> {
+        let started = Instant::now();
+        let receipt = self.audit.append(entry).await.map_err(|error| {
+            self.metrics.audit_failure();
+            problems::audit(&error)
+        })?;
+        self.metrics.audit_entry();
+        self.metrics.audit_append(started.elapsed());
+        Ok(receipt)
+    }
+
     /// A new request's id: time-ordered, unguessable enough to quote in a call to the help desk.
     pub(super) fn request_id(&self) -> RequestId {
         let id = uuid::Uuid::now_v7().simple().to_string();

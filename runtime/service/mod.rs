@@ -14,12 +14,14 @@ use crate::config::{Config, EXIT_CONFIG, Flags};
 use crate::identity::{IssueError, KeyError, TlsError};
 use crate::net::{self, BindError};
 use crate::state_dir::{StateDir, StateDirError};
-use crate::telemetry::{self, LogError};
+use crate::telemetry::{self, LogError, Metrics};
 use plantao_actors::clock::WallClock;
 use plantao_actors::plugin::{EngineError, PluginError};
 use plantao_schema::access::RulesError;
-use plantao_supervisors::{ExitReason, StartError, Tree};
+use plantao_supervisors::{ExitReason, Lifecycle, LifecycleEvent, StartError, Tree};
 use std::io::Write;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// `EX_SOFTWARE` of sysexits: the tree gave up; a service manager should start it again.
@@ -107,7 +109,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     drop(net::bind(config.admin.listen, "admin.listen").await?);
     let clock = WallClock::system();
     let state = StateDir::open(&config.state_dir)?;
-    let (parts, cell) = parts::build(&config, flags, &state, &clock)?;
+    let (parts, cell, metrics) = parts::build(&config, flags, &state, &clock)?;
     if config.demo {
         demo::issue_tokens(&config, &state, &clock)?;
     } else {
@@ -122,6 +124,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
         () = interrupted() => return Ok(()),
     };
     let _first = cell.set(tree.clone());
+    tokio::spawn(count(tree.subscribe(), metrics));
     announce(&config, &state);
     let end = tokio::select! {
         biased;
@@ -149,6 +152,22 @@ async fn interrupted() {
     let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
     let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
     let _which = futures_util::future::select_all(waits).await;
+}
+
+/// Turns what happens in the tree into counts.
+async fn count(mut events: Receiver<Lifecycle>, metrics: Metrics) {
+    loop {
+        match events.recv().await {
+            Ok(Lifecycle { event: LifecycleEvent::Restarting { .. }, .. }) => {
+                metrics.actor_restart();
+            }
+            Ok(Lifecycle { event: LifecycleEvent::GaveUp { .. }, .. }) => {
+                metrics.supervisor_gave_up();
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 fn announce(config: &Config, state: &StateDir) {

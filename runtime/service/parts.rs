@@ -23,13 +23,13 @@ use tokio::sync::Semaphore;
 /// small machine, and a guest never needs more than one.
 const GUEST_WORKERS: usize = 2;
 
-/// Builds every handle, and the cell that the running tree is put into.
+/// Builds every handle, the cell that the running tree is put into, and the counts.
 pub(super) fn build(
     config: &Config,
     flags: Flags,
     state: &StateDir,
     clock: &WallClock,
-) -> Result<(Parts, TreeCell), ServiceError> {
+) -> Result<(Parts, TreeCell, Metrics), ServiceError> {
     let key = SigningKey::open(state)?;
     let verifier = TokenVerifier::new(&key, &config.identity, config.demo, clock.clone());
     let tls = Arc::new(server_config(&config.front_door, state.paths(), clock)?);
@@ -37,7 +37,7 @@ pub(super) fn build(
     let database = Database::new();
     let vault = Vault::new();
     let policy = Policy::new(config.policy.clone())?;
-    let audit = AuditLog::new(clock.clone());
+    let audit = AuditLog::with_queue(clock.clone(), config.audit.queue);
     let records = Records::new(database.clone(), vault.clone(), clock.clone());
     let plugins = plugins(config, clock)?;
     let plugin_specs =
@@ -56,6 +56,7 @@ pub(super) fn build(
         metrics: metrics.clone(),
         refusals: Refusals::new(audit.clone(), clock.clone(), tenant.clone()),
         in_flight: Arc::new(Semaphore::new(door.max_in_flight)),
+        max_in_flight: door.max_in_flight,
         body_limit_bytes: door.body_limit_bytes,
         body_timeout: Duration::from_millis(door.body_timeout_ms),
     };
@@ -66,7 +67,7 @@ pub(super) fn build(
         audit: audit.clone(),
         database: database.clone(),
         plugins: plugins.clone(),
-        metrics,
+        metrics: metrics.clone(),
         clock: clock.clone(),
         tenant,
         rules: RulesSource(flags),
@@ -100,7 +101,7 @@ pub(super) fn build(
         admin,
         admin_socket,
     };
-    Ok((parts, cell))
+    Ok((parts, cell, metrics))
 }
 
 fn database_config(config: &Config, state: &StateDir) -> DatabaseConfig {

@@ -1,9 +1,10 @@
 //! The operators' doors from outside.
 
 use crate::client::Client;
-use crate::hospital::{Hospital, text};
+use crate::hospital::{Hospital, pause, text};
 use bytes::Bytes;
 use http::Method;
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_listener_reads_and_changes_nothing_and_answers_to_loopback_names_only() {
@@ -32,6 +33,16 @@ async fn metrics_count_requests_and_hold_no_identifier() {
     let hospital = Hospital::start().await;
     hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
     hospital.must(&["fhir", "get", "Patient", "maria-exemplo"]).await;
+    hospital.must(&["kill", "plantao/records/directory-1"]).await;
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        let metrics = hospital.admin_get("/metrics").await.unwrap().text();
+        if metrics.contains("plantao_actor_restarts_total 1") {
+            break;
+        }
+        assert!(Instant::now() < end, "the restart is not counted: {metrics}");
+        pause().await;
+    }
     let metrics = hospital.admin_get("/metrics").await.unwrap().text();
     for name in [
         "plantao_http_requests_total",

@@ -11,6 +11,7 @@ use plantao_schema::id::{PrincipalId, Tenant};
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -101,6 +102,8 @@ impl Hospital {
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
+            // A group of its own, as a shell gives it: `stop` interrupts the whole group.
+            .process_group(0)
             .spawn()
             .unwrap();
         self.process = Some(process);
@@ -208,10 +211,11 @@ impl Hospital {
         tokio::task::spawn_blocking(move || process.wait().unwrap()).await.unwrap();
     }
 
-    /// Stops the runtime as Ctrl-C does and waits for its end.
+    /// Stops the runtime as Ctrl-C in a terminal does, which interrupts the whole foreground group,
+    /// and waits for its end.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         let Some(mut process) = self.process.take() else { panic!("not running") };
-        signal(process.id(), "INT");
+        interrupt_group(process.id());
         let end = Instant::now() + STOP_DEADLINE;
         loop {
             if let Some(status) = process.try_wait().unwrap() {
@@ -289,6 +293,11 @@ impl Drop for Hospital {
 /// Sends a signal to a process.
 pub(crate) fn signal(pid: u32, name: &str) {
     let _gone = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+}
+
+/// Interrupts a process group.
+fn interrupt_group(leader: u32) {
+    let _gone = Command::new("kill").args(["-INT", "--", &format!("-{leader}")]).status();
 }
 
 /// What a poll waits between two looks at a process outside this one.

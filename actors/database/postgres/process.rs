@@ -7,6 +7,7 @@
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::sync::watch;
@@ -23,7 +24,10 @@ pub(super) struct Process {
 impl Process {
     /// Spawns `command` on a thread of its own. Blocks for as long as `fork` and `exec` take.
     pub(super) fn spawn(mut command: Command) -> io::Result<Self> {
+        // A group of its own: Ctrl-C in a terminal reaches the whole foreground group, and the server
+        // must outlive whoever drains into it.
         command
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
