@@ -1,4 +1,104 @@
-//! OTP supervision over ractor.
+//! OTP supervision over [ractor](https://docs.rs/ractor): trees of actors in which whatever fails
+//! is restarted, in the right order, and nothing is ever left behind.
+//!
+//! It owns restart strategies, restart intensity, ordered starts and stops, and the handles by
+//! which callers reach an actor across its restarts. It refuses global state: no registry, no
+//! names, no static; every tree is a value.
+//!
+//! # A small tree
+//!
+//! ```
+//! use plantao_supervisors::{
+//!     ChildSpec, Envelope, ExitReason, Handle, Intensity, LifecycleEvent, Limits, Reply, Shutdown,
+//!     Strategy, SupervisorSpec, Tree,
+//! };
+//! use ractor::{Actor, ActorProcessingErr, ActorRef};
+//! use std::time::Duration;
+//!
+//! const SECOND: Duration = Duration::from_secs(1);
+//!
+//! /// Counts; a restart begins at zero.
+//! struct Counter;
+//!
+//! enum Message {
+//!     Add(u64, Reply<u64>),
+//!     Crash,
+//! }
+//!
+//! impl Actor for Counter {
+//!     type Msg = Envelope<Message>;
+//!     type State = u64;
+//!     type Arguments = ();
+//!
+//!     async fn pre_start(
+//!         &self,
+//!         _myself: ActorRef<Self::Msg>,
+//!         (): (),
+//!     ) -> Result<u64, ActorProcessingErr> {
+//!         Ok(0)
+//!     }
+//!
+//!     async fn handle(
+//!         &self,
+//!         _myself: ActorRef<Self::Msg>,
+//!         message: Self::Msg,
+//!         count: &mut u64,
+//!     ) -> Result<(), ActorProcessingErr> {
+//!         // The guard is what bounds the messages in flight: keep it while working.
+//!         let (message, _in_flight) = message.open();
+//!         match message {
+//!             Message::Add(amount, reply) => {
+//!                 *count += amount;
+//!                 reply.send(*count);
+//!                 Ok(())
+//!             }
+//!             Message::Crash => Err("told to crash".into()),
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counter = Handle::new(Limits::in_flight(256));
+//! let wards = SupervisorSpec::new(Strategy::OneForAll, Intensity::new(3, 5 * SECOND)).child(
+//!     ChildSpec::worker("counter", &counter, || (Counter, ()))
+//!         .shutdown(Shutdown::Timeout(2 * SECOND)),
+//! );
+//! let root = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(3, 5 * SECOND))
+//!     .child(ChildSpec::supervisor("wards", wards));
+//! let tree = Tree::start("hospital", root).await?;
+//! let mut changes = tree.subscribe();
+//!
+//! assert_eq!(counter.call(SECOND, |reply| Message::Add(2, reply)).await?, 2);
+//! counter.cast(Message::Crash)?;
+//! while changes.recv().await?.event != LifecycleEvent::Started {
+//!     // Until it is back, calls are `Unavailable`.
+//! }
+//! assert_eq!(counter.call(SECOND, |reply| Message::Add(5, reply)).await?, 5);
+//!
+//! let snapshot = tree.snapshot();
+//! let node = snapshot.find("hospital/wards/counter").ok_or("no counter")?;
+//! assert_eq!(node.restarts, 1);
+//! assert_eq!(node.last_exit, Some(ExitReason::Error("told to crash".to_owned())));
+//!
+//! tree.shutdown().await;
+//! assert_eq!(tree.exited().await, ExitReason::Shutdown);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! - An incarnation starts only when everything of the one before it is gone: its task, its
+//!   state, and whatever ran below it. A task that does not end is reported as quarantined, and
+//!   its id stays down until it does.
+//! - A supervisor leaves only after its children, in reverse start order, escalation included. If
+//!   it dies abruptly they are aborted, and its own restart waits for them.
+//! - A start that fails leaves nothing running. A restart that fails is tried again and counts.
+//! - Exceeding the intensity ends the supervisor with [`ExitReason::Shutdown`]; its parent decides.
+//! - A call ends with an answer, `Unavailable`, `Overloaded` or `Timeout`, never later than its
+//!   deadline.
+//! - All time is tokio's, and no decision depends on chance: a paused clock repeats a run.
 
 mod birth;
 mod brood;

@@ -255,3 +255,7 @@ impl Dynamic {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "dynamic_tests.rs"]
+mod tests;

@@ -313,3 +313,7 @@ impl Fixed {
         true
     }
 }
+
+#[cfg(test)]
+#[path = "fixed_tests.rs"]
+mod tests;

@@ -28,8 +28,9 @@ impl Strategy {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Strategy;
     use proptest::prelude::*;
+    use proptest::strategy::Strategy as _;
 
     /// The definition, word for word: which children restart when `failed` does.
     fn naive(strategy: Strategy, failed: usize, children: usize) -> Vec<usize> {

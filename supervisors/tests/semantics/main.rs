@@ -1,5 +1,12 @@
 //! The semantics of supervision, as sentences, against real actors on a paused clock.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod dynamic;
 mod handles;
 mod intensity;

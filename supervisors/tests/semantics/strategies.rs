@@ -34,9 +34,9 @@ async fn traces_of_a_panic(strategy: Strategy, failed: usize) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn one_for_one_restarts_only_the_child_that_failed() {
-    for failed in 0..3 {
+    for (failed, id) in IDS.iter().enumerate() {
         let traces = traces_of_a_panic(Strategy::OneForOne, failed).await;
-        assert_eq!(traces, [format!("start {}", IDS[failed])]);
+        assert_eq!(traces, [format!("start {id}")]);
     }
 }
 
