@@ -70,7 +70,9 @@ pub(super) async fn handle(
         }
         Route::Bundle => {
             let bytes = parse::body(services, headers, body, FHIR_TYPES).await?;
-            let transaction = fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id)?;
+            let parse = move || fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id);
+            let parsed = tokio::task::spawn_blocking(parse).await;
+            let transaction = parsed.map_err(|_| internal("the bundle could not be read"))??;
             change(services, permit, transaction, false).await
         }
         Route::Store { kind, id } => {
