@@ -4,7 +4,12 @@
 //! of the database for the same read, one SELECT of the sealed body and one audit row, committed.
 //! It opens no TLS, decides nothing, chains nothing and unseals nothing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 #![allow(clippy::indexing_slicing, dead_code)]
 
 #[path = "../tests/hospital/client.rs"]
@@ -27,12 +32,18 @@ fn main() {
 
 async fn compare() {
     let hospital = Hospital::start().await;
-    hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
     let token = format!("Authorization: Bearer {}", hospital.demo_token("medica"));
     println!("FHIR read of one patient, decided and audited durably, 32 connections");
     let mut ours: f64 = 0.0;
     for _ in 0..ROUNDS {
-        let load = wrk(hospital.door, "/fhir/Patient/maria-exemplo", &[token.clone()]);
+        let load = wrk(
+            hospital.door,
+            "/fhir/Patient/maria-exemplo",
+            &[token.clone()],
+        );
         let rate = load.answered / load.seconds;
         println!(
             "  front door             {rate:>7.0}/s  p50 {:.2} ms  p99 {:.2} ms",
@@ -45,7 +56,10 @@ async fn compare() {
     } else {
         let peer = pgbench(&hospital).await;
         println!("  pgbench, bare          {peer:>7.0}/s  SELECT + INSERT + COMMIT");
-        println!("  the front door reaches {:.2}x of bare PostgreSQL", ours / peer);
+        println!(
+            "  the front door reaches {:.2}x of bare PostgreSQL",
+            ours / peer
+        );
     }
     let verified = hospital.must(&["audit", "verify"]).await;
     println!("  {}", verified.lines().next().unwrap_or_default());
@@ -68,7 +82,9 @@ async fn pgbench(hospital: &Hospital) -> f64 {
         VALUES ('medica', 'read patient/maria-exemplo', repeat('x', 200));\n\
         COMMIT;\n";
     std::fs::write(&script, statements).unwrap();
-    let config = DatabaseConfig::embedded(&hospital.state).connection(Login::Owner).unwrap();
+    let config = DatabaseConfig::embedded(&hospital.state)
+        .connection(Login::Owner)
+        .unwrap();
     let socket = match config.get_hosts() {
         [tokio_postgres::config::Host::Unix(path), ..] => path.clone(),
         other => panic!("not a socket: {other:?}"),
@@ -76,7 +92,9 @@ async fn pgbench(hospital: &Hospital) -> f64 {
     let mut best: f64 = 0.0;
     for _ in 0..ROUNDS {
         let output = Command::new(PGBENCH)
-            .args(["-n", "-M", "prepared", "-c", "32", "-j", "2", "-T", "5", "-f"])
+            .args([
+                "-n", "-M", "prepared", "-c", "32", "-j", "2", "-T", "5", "-f",
+            ])
             .arg(&script)
             .arg("-h")
             .arg(&socket)
@@ -90,7 +108,8 @@ async fn pgbench(hospital: &Hospital) -> f64 {
             .find_map(|line| line.strip_prefix("tps = "))
             .and_then(|rest| rest.split(' ').next())
             .and_then(|number| number.parse::<f64>().ok());
-        let tps = tps.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+        let tps =
+            tps.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
         best = best.max(tps);
     }
     best

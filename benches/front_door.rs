@@ -4,7 +4,12 @@
 //! one after the other. Bare hyper is this program run again as a server: hyper and rustls with no
 //! parsing of routes, limits, metrics or drain. Ratios above 1 mean that the front door is cheaper.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 #![allow(clippy::indexing_slicing, dead_code)]
 
 #[path = "../tests/hospital/client.rs"]
@@ -82,11 +87,15 @@ fn best(address: SocketAddr, path: &str, pids: &[u32]) -> (f64, Load) {
         let load = wrk(address, path, &[]);
         (load.answered / (used() - before), load)
     });
-    rounds.max_by(|one, other| one.0.total_cmp(&other.0)).unwrap()
+    rounds
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .unwrap()
 }
 
 fn report(name: &str, (rate, load): &(f64, Load), door: Option<f64>) {
-    let ratio = door.map_or(String::new(), |door| format!("  front door is {:.2}x", door / rate));
+    let ratio = door.map_or(String::new(), |door| {
+        format!("  front door is {:.2}x", door / rate)
+    });
     println!(
         "  {name:<22} {rate:>9.0} requests per CPU s  ({:.0}/s, p50 {:.2} ms, p99 {:.2} ms){ratio}",
         load.answered / load.seconds,
@@ -119,8 +128,10 @@ fn nginx(chain: &Path, key: &Path) -> (std::process::Child, SocketAddr, tempfile
 }
 
 fn serve(address: SocketAddr, chain: &str, key: &str) {
-    let chain: Vec<_> =
-        CertificateDer::pem_file_iter(chain).unwrap().collect::<Result<_, _>>().unwrap();
+    let chain: Vec<_> = CertificateDer::pem_file_iter(chain)
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
     let key = PrivateKeyDer::from_pem_file(key).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -130,20 +141,27 @@ fn serve(address: SocketAddr, chain: &str, key: &str) {
         .with_single_cert(chain, key)
         .unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    tokio::runtime::Runtime::new().unwrap().block_on(async move {
-        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else { return };
-                let service = service_fn(|_request| async {
-                    Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from_static(b"ok\n"))))
+    tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(async move {
+            let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else {
+                        return;
+                    };
+                    let service = service_fn(|_request| async {
+                        Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from_static(
+                            b"ok\n",
+                        ))))
+                    });
+                    let _ended = http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
                 });
-                let _ended =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+            }
+        });
 }

@@ -4,7 +4,12 @@
 //! called as a function. The plugin's call has a permit, a supervised actor, a fresh instance and
 //! a sandbox around it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 use plantao_actors::clock::WallClock;
 use plantao_actors::plugin::{Grant, GuestRuntime, PluginHost, PluginSpec, Plugins};
@@ -30,7 +35,10 @@ fn main() {
 async fn compare() {
     let article = include_str!("../config/demo/artigo.md");
     let mut text = article.repeat(TEXT_BYTES / article.len() + 1);
-    let end = (0..=TEXT_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+    let end = (0..=TEXT_BYTES)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap();
     text.truncate(end);
 
     let host = PluginHost::new(
@@ -41,9 +49,12 @@ async fn compare() {
     let plugins = Plugins::new(host).unwrap();
     let policy = Policy::new(settings()).unwrap();
     let spec = PluginSpec::new("lgpd-analyzer", "lgpd-analyzer.wasm").grant(Grant::PhiRaw);
-    let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(1, Duration::from_secs(5)))
-        .child(policy::child(&policy))
-        .child(plugins.child(spec).unwrap());
+    let spec = SupervisorSpec::new(
+        Strategy::OneForOne,
+        Intensity::new(1, Duration::from_secs(5)),
+    )
+    .child(policy::child(&policy))
+    .child(plugins.child(spec).unwrap());
     let tree = Tree::start("bench", spec).await.unwrap();
 
     let native = median(|| {
@@ -55,13 +66,22 @@ async fn compare() {
     for _ in 0..CALLS {
         let permit = permit(&policy);
         let started = Instant::now();
-        let output = plugins.call(permit, "lgpd-analyzer", "analyze", &text).await.unwrap();
+        let output = plugins
+            .call(permit, "lgpd-analyzer", "analyze", &text)
+            .await
+            .unwrap();
         whole.push(started.elapsed());
         guest.push(output.elapsed);
     }
     let (whole, guest) = (quantiles(whole), quantiles(guest));
-    println!("LGPD analyzer on {} bytes, {CALLS} calls, fresh instance each", text.len());
-    println!("  native function            p50 {:>7.1} us", micros(native));
+    println!(
+        "LGPD analyzer on {} bytes, {CALLS} calls, fresh instance each",
+        text.len()
+    );
+    println!(
+        "  native function            p50 {:>7.1} us",
+        micros(native)
+    );
     println!(
         "  plugin, inside the sandbox p50 {:>7.1} us  p99 {:>7.1} us  {:.2}x native",
         micros(guest.0),
@@ -97,14 +117,27 @@ fn settings() -> PolicySettings {
         actions: vec![Action::Submit],
         purposes: vec![Purpose::Publication],
     };
-    let role = RoleRule { break_glass: false, grants: vec![grant] };
-    let threshold = Threshold { allow: 60, step_up: 40 };
+    let role = RoleRule {
+        break_glass: false,
+        grants: vec![grant],
+    };
+    let threshold = Threshold {
+        allow: 60,
+        step_up: 40,
+    };
     PolicySettings {
         trusted_networks: vec!["127.0.0.0/8".parse().unwrap()],
         threat_networks: Vec::new(),
-        duty_hours: DutyHours { from: 0, until: 0, utc_offset_hours: -3 },
+        duty_hours: DutyHours {
+            from: 0,
+            until: 0,
+            utc_offset_hours: -3,
+        },
         rules: Rules {
-            thresholds: ResourceKind::ALL.iter().map(|&kind| (kind, threshold)).collect(),
+            thresholds: ResourceKind::ALL
+                .iter()
+                .map(|&kind| (kind, threshold))
+                .collect(),
             roles: BTreeMap::from([(Role::parse("author").unwrap(), role)]),
         },
     }

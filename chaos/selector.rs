@@ -72,13 +72,21 @@ impl FromStr for Selector {
         let mut segments = Vec::with_capacity(parts.len());
         for (index, part) in parts.into_iter().enumerate() {
             segments.push(match part {
-                "" => return Err(SelectorError::Empty { text: text(), at: index + 1 }),
+                "" => {
+                    return Err(SelectorError::Empty {
+                        text: text(),
+                        at: index + 1,
+                    });
+                }
                 "*" => Segment::One,
                 "**" if index == last => Segment::Rest,
                 "**" => return Err(SelectorError::RestInside { text: text() }),
                 part if part.contains('*') => {
                     let segment = part.to_owned();
-                    return Err(SelectorError::PartialName { text: text(), segment });
+                    return Err(SelectorError::PartialName {
+                        text: text(),
+                        segment,
+                    });
                 }
                 part => Segment::Named(part.to_owned()),
             });
@@ -93,7 +101,9 @@ impl Selector {
     pub fn matches(&self, path: &str) -> bool {
         let mut names = path.split('/');
         for segment in &self.segments {
-            let Some(name) = names.next() else { return false };
+            let Some(name) = names.next() else {
+                return false;
+            };
             match segment {
                 Segment::Rest => return true,
                 Segment::Named(named) if named != name => return false,
@@ -134,7 +144,10 @@ mod tests {
         assert!(matches("plantao/*/policy", "plantao/trust/policy"));
         assert!(!matches("plantao/*", "plantao/trust/policy"));
         assert!(matches("plantao/**", "plantao/trust/policy"));
-        assert!(!matches("plantao/**", "plantao"), "the root itself is not below the root");
+        assert!(
+            !matches("plantao/**", "plantao"),
+            "the root itself is not below the root"
+        );
         assert!(!matches("plantao/trust", "plantao/trusty"));
     }
 

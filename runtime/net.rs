@@ -46,8 +46,11 @@ pub enum BindError {
 /// [`BindError`] naming the address and the key that sets it.
 pub async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
     let open = || {
-        let socket =
-            if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -65,10 +68,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_names_the_address_and_the_key() {
-        let first = bind("127.0.0.1:0".parse().unwrap(), "x.listen").await.unwrap();
+        let first = bind("127.0.0.1:0".parse().unwrap(), "x.listen")
+            .await
+            .unwrap();
         let address = first.local_addr().unwrap();
         let error = bind(address, "x.listen").await.unwrap_err();
-        assert_eq!(error, BindError::Taken { address, key: "x.listen" });
+        assert_eq!(
+            error,
+            BindError::Taken {
+                address,
+                key: "x.listen"
+            }
+        );
         assert!(error.to_string().contains("x.listen"));
     }
 }

@@ -101,8 +101,8 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
             .shutdown(Shutdown::Timeout(POSTGRES_STOP));
         storage = storage.child(postgres);
     }
-    let pool = database::pool_child(parts.database_config, parts.database)
-        .start_timeout(POSTGRES_START);
+    let pool =
+        database::pool_child(parts.database_config, parts.database).start_timeout(POSTGRES_START);
     let storage = storage.child(pool);
 
     let trust = SupervisorSpec::new(Strategy::OneForOne, WORK_INTENSITY)
@@ -119,8 +119,11 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
     for worker in parts.records.directory_children() {
         records = records.child(worker);
     }
-    let records =
-        records.child(parts.records.sessions_child(SESSIONS_INTENSITY, SESSIONS_MAX));
+    let records = records.child(
+        parts
+            .records
+            .sessions_child(SESSIONS_INTENSITY, SESSIONS_MAX),
+    );
 
     let doors = SupervisorSpec::new(Strategy::OneForOne, DOORS_INTENSITY)
         .child(admin::door_child(parts.admin))

@@ -137,7 +137,11 @@ impl AuditLog {
     #[must_use]
     pub fn with_queue(clock: WallClock, entries: usize) -> Self {
         let writer = Handle::new(Limits::in_flight(entries));
-        Self { writer, held: Held::default(), clock }
+        Self {
+            writer,
+            held: Held::default(),
+            clock,
+        }
     }
 
     /// Appends an entry that is whole: a read, a refusal, a notice.

@@ -106,7 +106,9 @@ impl Nest {
     /// all running.
     async fn fill(&self, guests: &GuestRuntime) -> Result<(), StartChildError> {
         for index in 0..self.pool.instances() {
-            let Some(spec) = instance_actor::child(&self.pool, guests, index) else { break };
+            let Some(spec) = instance_actor::child(&self.pool, guests, index) else {
+                break;
+            };
             match self.supervisor.start_child(spec).await {
                 Ok(()) | Err(StartChildError::AlreadyStarted { .. }) => {}
                 Err(error) => return Err(error),

@@ -19,7 +19,11 @@ struct Window {
 
 impl Window {
     const fn new(now: Instant) -> Self {
-        Self { started: now, count: 0, previous: 0 }
+        Self {
+            started: now,
+            count: 0,
+            previous: 0,
+        }
     }
 
     /// Rolls to the window that `now` lies in.
@@ -28,7 +32,11 @@ impl Window {
         if age >= length * 2 {
             *self = Self::new(now);
         } else if age >= length {
-            *self = Self { started: self.started + length, count: 0, previous: self.count };
+            *self = Self {
+                started: self.started + length,
+                count: 0,
+                previous: self.count,
+            };
         }
     }
 
@@ -59,7 +67,10 @@ impl Behaviour {
     /// Counts a request and tells the principal's pace.
     pub(super) fn request(&self, who: &PrincipalId, now: Instant) -> Pace {
         if self.0.len() >= PRINCIPALS_MAX && !self.0.contains_key(who) {
-            return Pace { requests_last_minute: u32::MAX, refusals_last_ten_minutes: u32::MAX };
+            return Pace {
+                requests_last_minute: u32::MAX,
+                refusals_last_ten_minutes: u32::MAX,
+            };
         }
         let mut record = self.0.entry(who.clone()).or_insert_with(|| Record {
             requests: Window::new(now),
@@ -86,7 +97,8 @@ impl Behaviour {
 
     /// Forgets whoever has been silent for ten minutes.
     pub(super) fn prune(&self, now: Instant) {
-        self.0.retain(|_, record| now.saturating_duration_since(record.last) < TEN_MINUTES);
+        self.0
+            .retain(|_, record| now.saturating_duration_since(record.last) < TEN_MINUTES);
     }
 }
 
@@ -106,7 +118,9 @@ mod tests {
             behaviour.request(&who("a"), start);
         }
         let pace = |after: u64| {
-            behaviour.request(&who("a"), start + Duration::from_secs(after)).requests_last_minute
+            behaviour
+                .request(&who("a"), start + Duration::from_secs(after))
+                .requests_last_minute
         };
         assert_eq!(pace(1), 51);
         assert_eq!(pace(61), 51, "the window before still counts");
@@ -120,8 +134,14 @@ mod tests {
         behaviour.request(&who("a"), now);
         behaviour.refusal(&who("a"), now);
         behaviour.refusal(&who("a"), now);
-        assert_eq!(behaviour.request(&who("a"), now).refusals_last_ten_minutes, 2);
-        assert_eq!(behaviour.request(&who("b"), now).refusals_last_ten_minutes, 0);
+        assert_eq!(
+            behaviour.request(&who("a"), now).refusals_last_ten_minutes,
+            2
+        );
+        assert_eq!(
+            behaviour.request(&who("b"), now).refusals_last_ten_minutes,
+            0
+        );
         behaviour.prune(now + TEN_MINUTES);
         assert_eq!(behaviour.0.len(), 0);
     }

@@ -7,7 +7,9 @@ use super::behaviour::Behaviour;
 use super::permit::{Permit, Refusal, Verdict};
 use super::settings::PolicySettings;
 use arc_swap::{ArcSwap, ArcSwapWeak};
-use plantao_schema::access::{AccessRequest, Decision, Rules, RulesError, Signals, VerdictKind, decide};
+use plantao_schema::access::{
+    AccessRequest, Decision, Rules, RulesError, Signals, VerdictKind, decide,
+};
 use plantao_supervisors::{CallError, ChildSpec, Envelope, Handle, Limits, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::net::IpAddr;
@@ -96,7 +98,10 @@ impl Policy {
     /// [`PolicyError::Unavailable`].
     pub async fn reload(&self, rules: Rules) -> Result<(), PolicyError> {
         rules.validate().map_err(PolicyError::Rules)?;
-        let make = |reply| Message::Reload { rules: Box::new(rules), reply };
+        let make = |reply| Message::Reload {
+            rules: Box::new(rules),
+            reply,
+        };
         Ok(self.engine.call(RELOAD_DEADLINE, make).await?)
     }
 }
@@ -104,7 +109,10 @@ impl Policy {
 fn signals(snapshot: &Snapshot, access: &AccessRequest, peer: IpAddr, now: Instant) -> Signals {
     let principal = &access.principal;
     let pace = snapshot.behaviour.request(&principal.id, now);
-    let age = access.at.seconds().saturating_sub(principal.authenticated_at.seconds());
+    let age = access
+        .at
+        .seconds()
+        .saturating_sub(principal.authenticated_at.seconds());
     Signals {
         device: principal.device,
         network: snapshot.settings.network(peer),
@@ -121,7 +129,9 @@ fn signals(snapshot: &Snapshot, access: &AccessRequest, peer: IpAddr, now: Insta
 #[must_use]
 pub fn child(policy: &Policy) -> ChildSpec {
     let parts = policy.clone();
-    ChildSpec::worker("policy", &policy.engine, move || (PolicyEngine, parts.clone()))
+    ChildSpec::worker("policy", &policy.engine, move || {
+        (PolicyEngine, parts.clone())
+    })
 }
 
 enum Message {
@@ -157,9 +167,17 @@ impl Actor for PolicyEngine {
         let behaviour = Arc::new(Behaviour::default());
         let pruning = tokio::spawn(prune(Arc::downgrade(&behaviour)));
         let settings = policy.settings.load_full().as_ref().clone();
-        let snapshot = Arc::new(Snapshot { settings, behaviour });
+        let snapshot = Arc::new(Snapshot {
+            settings,
+            behaviour,
+        });
         policy.snapshot.store(Arc::downgrade(&snapshot));
-        Ok(State { snapshot, publish: policy.snapshot, settings: policy.settings, pruning })
+        Ok(State {
+            snapshot,
+            publish: policy.snapshot,
+            settings: policy.settings,
+            pruning,
+        })
     }
 
     async fn handle(
@@ -175,7 +193,10 @@ impl Actor for PolicyEngine {
                 settings.rules = *rules;
                 state.settings.store(Arc::new(settings.clone()));
                 let behaviour = Arc::clone(&state.snapshot.behaviour);
-                let snapshot = Arc::new(Snapshot { settings, behaviour });
+                let snapshot = Arc::new(Snapshot {
+                    settings,
+                    behaviour,
+                });
                 state.publish.store(Arc::downgrade(&snapshot));
                 state.snapshot = snapshot;
                 tracing::info!(event = "policy_reloaded", "policy reloaded");

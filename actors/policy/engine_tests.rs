@@ -10,14 +10,20 @@ const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
 async fn running() -> (Policy, Tree) {
     let policy = Policy::new(testing::settings()).unwrap();
-    let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(5, Duration::from_secs(5)))
-        .child(child(&policy));
+    let spec = SupervisorSpec::new(
+        Strategy::OneForOne,
+        Intensity::new(5, Duration::from_secs(5)),
+    )
+    .child(child(&policy));
     let tree = Tree::start("t", spec).await.unwrap();
     (policy, tree)
 }
 
 fn ask(policy: &Policy) -> Verdict {
-    policy.decide(testing::access(Action::Read, ResourceKind::Patient, NOW), HERE)
+    policy.decide(
+        testing::access(Action::Read, ResourceKind::Patient, NOW),
+        HERE,
+    )
 }
 
 fn reason(verdict: &Verdict) -> Reason {
@@ -68,7 +74,10 @@ async fn reloaded_rules_hold_at_once_and_survive_a_restart_while_bad_ones_change
     let (policy, tree) = running().await;
     let mut holed = testing::settings().rules;
     holed.thresholds.clear();
-    assert!(matches!(policy.reload(holed).await, Err(PolicyError::Rules(_))));
+    assert!(matches!(
+        policy.reload(holed).await,
+        Err(PolicyError::Rules(_))
+    ));
     assert_eq!(reason(&ask(&policy)), Reason::Trusted);
 
     let mut strict = testing::settings().rules;
@@ -85,7 +94,11 @@ async fn reloaded_rules_hold_at_once_and_survive_a_restart_while_bad_ones_change
 }
 
 fn tree_restarts(tree: &Tree) -> u64 {
-    tree.snapshot().children.iter().map(|child| child.restarts).sum()
+    tree.snapshot()
+        .children
+        .iter()
+        .map(|child| child.restarts)
+        .sum()
 }
 
 #[tokio::test]

@@ -39,7 +39,11 @@ impl Permit {
     pub(super) fn new(access: AccessRequest, decision: Decision) -> Self {
         let lifetime = access.at.plus_seconds(PERMIT_LIFETIME_SECONDS);
         let expires_at = lifetime.min(access.principal.expires_at);
-        Self { access, decision, expires_at }
+        Self {
+            access,
+            decision,
+            expires_at,
+        }
     }
 
     /// The request it was given for.

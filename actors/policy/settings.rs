@@ -81,7 +81,11 @@ mod tests {
 
     #[test]
     fn duty_hours_may_span_midnight_in_local_time() {
-        let night = DutyHours { from: 19, until: 7, utc_offset_hours: -3 };
+        let night = DutyHours {
+            from: 19,
+            until: 7,
+            utc_offset_hours: -3,
+        };
         let at = |hour: i64| Timestamp::from_micros((hour + 3) * 3_600 * 1_000_000);
         assert!(night.contains(at(23)) && night.contains(at(6)) && night.contains(at(19)));
         assert!(!night.contains(at(7)) && !night.contains(at(18)));

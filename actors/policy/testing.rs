@@ -21,16 +21,42 @@ pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub fn settings() -> PolicySettings {
     let grants = ResourceKind::ALL
         .iter()
-        .map(|&on| Grant { on, actions: Action::ALL.to_vec(), purposes: Purpose::ALL.to_vec() })
+        .map(|&on| Grant {
+            on,
+            actions: Action::ALL.to_vec(),
+            purposes: Purpose::ALL.to_vec(),
+        })
         .collect();
-    let threshold = Threshold { allow: 60, step_up: 40 };
-    let roles = [("tester", RoleRule { break_glass: true, grants }), ("nobody", RoleRule::default())];
+    let threshold = Threshold {
+        allow: 60,
+        step_up: 40,
+    };
+    let roles = [
+        (
+            "tester",
+            RoleRule {
+                break_glass: true,
+                grants,
+            },
+        ),
+        ("nobody", RoleRule::default()),
+    ];
     PolicySettings {
-        trusted_networks: ["127.0.0.0/8"].iter().filter_map(|block| block.parse().ok()).collect(),
+        trusted_networks: ["127.0.0.0/8"]
+            .iter()
+            .filter_map(|block| block.parse().ok())
+            .collect(),
         threat_networks: Vec::new(),
-        duty_hours: DutyHours { from: 0, until: 0, utc_offset_hours: -3 },
+        duty_hours: DutyHours {
+            from: 0,
+            until: 0,
+            utc_offset_hours: -3,
+        },
         rules: Rules {
-            thresholds: ResourceKind::ALL.iter().map(|&kind| (kind, threshold)).collect(),
+            thresholds: ResourceKind::ALL
+                .iter()
+                .map(|&kind| (kind, threshold))
+                .collect(),
             roles: roles
                 .into_iter()
                 .filter_map(|(name, rule)| Role::parse(name).ok().map(|role| (role, rule)))
@@ -74,12 +100,21 @@ pub fn access(action: Action, kind: ResourceKind, at: Timestamp) -> AccessReques
 ///
 /// # Panics
 /// When the engine cannot start or refuses.
-#[expect(clippy::panic, clippy::expect_used, reason = "a test cannot go on without its permit")]
+#[expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test cannot go on without its permit"
+)]
 pub async fn permit(access: AccessRequest) -> Permit {
     let policy = Policy::new(settings()).expect("valid rules");
-    let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(1, Duration::from_secs(5)))
-        .child(super::child(&policy));
-    let tree = Tree::start("policy-testing", spec).await.expect("the engine starts");
+    let spec = SupervisorSpec::new(
+        Strategy::OneForOne,
+        Intensity::new(1, Duration::from_secs(5)),
+    )
+    .child(super::child(&policy));
+    let tree = Tree::start("policy-testing", spec)
+        .await
+        .expect("the engine starts");
     let verdict = policy.decide(access, HERE);
     tree.shutdown().await;
     match verdict {

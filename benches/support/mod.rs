@@ -28,7 +28,9 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    text.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
 }
 
 /// What a load found.
@@ -55,18 +57,31 @@ pub(crate) fn wrk(address: SocketAddr, path: &str, headers: &[String]) -> Load {
     command.arg(format!("https://{address}{path}"));
     let output = command.output().expect("wrk: `make bench` installs it");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "wrk: {text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "wrk: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let line = |name: &str| text.lines().find(|line| line.contains(name)).map(str::trim);
     // `12345 requests in 5.00s, 1.2MB read`
     let totals = line("requests in").expect("totals of wrk");
     let mut words = totals.split_whitespace();
-    let all: f64 = words.next().and_then(|word| word.parse().ok()).expect("a count");
-    let seconds = words.nth(2).map(|word| word.trim_end_matches("s,")).and_then(|s| s.parse().ok());
+    let all: f64 = words
+        .next()
+        .and_then(|word| word.parse().ok())
+        .expect("a count");
+    let seconds = words
+        .nth(2)
+        .map(|word| word.trim_end_matches("s,"))
+        .and_then(|s| s.parse().ok());
     let bad: f64 = line("Non-2xx")
         .and_then(|line| line.rsplit(' ').next())
         .and_then(|count| count.parse().ok())
         .unwrap_or(0.0);
-    assert!(bad <= all / 100.0, "{bad} of {all} answers are refusals: {text}");
+    assert!(
+        bad <= all / 100.0,
+        "{bad} of {all} answers are refusals: {text}"
+    );
     let quantile = |name: &str| {
         text.lines()
             .find_map(|line| line.trim().strip_prefix(name))
@@ -91,7 +106,11 @@ fn milliseconds(text: &str) -> f64 {
 
 /// Starts a program in silence.
 pub(crate) fn start(command: &mut Command) -> std::process::Child {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("starts")
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("starts")
 }
 
 /// Waits until somebody listens.

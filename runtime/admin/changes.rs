@@ -49,7 +49,10 @@ pub(super) async fn answer(
             let detail = "this address takes POST";
             Err(Problem::new(ProblemCode::MethodNotAllowed, detail).field("method"))
         }
-        _ => Err(Problem::new(ProblemCode::NotFound, "there are /v1/kill and /v1/reload")),
+        _ => Err(Problem::new(
+            ProblemCode::NotFound,
+            "there are /v1/kill and /v1/reload",
+        )),
     };
     match result {
         Ok(body) => json(StatusCode::OK, &body),
@@ -58,10 +61,13 @@ pub(super) async fn answer(
 }
 
 async fn body<T: for<'de> Deserialize<'de>>(request: Request<Incoming>) -> Result<T, Problem> {
-    let bytes = Limited::new(request.into_body(), BODY_MAX_BYTES).collect().await.map_err(|_| {
-        let detail = format!("expected a JSON object of at most {BODY_MAX_BYTES} bytes");
-        Problem::new(ProblemCode::TooLarge, detail).field("body")
-    })?;
+    let bytes = Limited::new(request.into_body(), BODY_MAX_BYTES)
+        .collect()
+        .await
+        .map_err(|_| {
+            let detail = format!("expected a JSON object of at most {BODY_MAX_BYTES} bytes");
+            Problem::new(ProblemCode::TooLarge, detail).field("body")
+        })?;
     serde_json::from_slice(&bytes.to_bytes()).map_err(|error| {
         Problem::new(ProblemCode::Malformed, format!("not as expected: {error}")).field("body")
     })
@@ -96,7 +102,13 @@ async fn reload(
     let Reload { target, name } = body(request).await?;
     match (target, name) {
         (Target::Policy, None) => {
-            audited(services, uid, "reload policy".to_owned(), reload_policy(services)).await?;
+            audited(
+                services,
+                uid,
+                "reload policy".to_owned(),
+                reload_policy(services),
+            )
+            .await?;
             Ok(serde_json::json!({ "reloaded": "policy" }))
         }
         (Target::Plugin, Some(name)) => {
@@ -171,7 +183,11 @@ async fn audited<T>(
     };
     let open = services.audit.open(entry).await.map_err(no_trail)?;
     let result = change.await;
-    let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Refused };
+    let outcome = if result.is_ok() {
+        Outcome::Success
+    } else {
+        Outcome::Refused
+    };
     // The change is made: whether its completion can be written now changes nothing about it. An
     // entry left open is found and completed at the writer's next start.
     if let Err(error) = services.audit.complete(open, outcome).await {

@@ -58,10 +58,7 @@ struct Check {
 }
 
 /// Answers one read.
-pub(super) async fn answer(
-    services: &AdminServices,
-    request: Request<Incoming>,
-) -> Response<Body> {
+pub(super) async fn answer(services: &AdminServices, request: Request<Incoming>) -> Response<Body> {
     if !names_loopback(&request) {
         let detail = "this listener answers to 127.0.0.1, [::1] and localhost";
         return problem(&Problem::new(ProblemCode::Denied, detail).field("Host"));
@@ -71,7 +68,9 @@ pub(super) async fn answer(
         return problem(&Problem::new(ProblemCode::MethodNotAllowed, detail).field("method"));
     }
     let verbose = request.uri().query().is_some_and(|query| {
-        query.split('&').any(|part| part == "verbose" || part.starts_with("verbose="))
+        query
+            .split('&')
+            .any(|part| part == "verbose" || part.starts_with("verbose="))
     });
     match request.uri().path() {
         "/livez" => report(vec![alive(services)], verbose),
@@ -89,8 +88,12 @@ pub(super) async fn answer(
 /// Every name given must be loopback: a second one is how a forged one is smuggled in.
 fn names_loopback(request: &Request<Incoming>) -> bool {
     request.headers().get_all(HOST).iter().all(|host| {
-        let Ok(host) = host.to_str() else { return false };
-        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let Ok(host) = host.to_str() else {
+            return false;
+        };
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.parse::<u16>().is_ok());
         let name = name.map_or(host, |(name, _)| name);
         let literal = name.trim_start_matches('[').trim_end_matches(']');
         let loopback = |ip: std::net::IpAddr| ip.is_loopback();
@@ -100,20 +103,44 @@ fn names_loopback(request: &Request<Incoming>) -> bool {
 
 fn alive(services: &AdminServices) -> Check {
     // A root supervisor that gave up ends the process; whoever can answer is alive.
-    let detail = services.tree.get().map_or("starting", |_| "running").to_owned();
-    Check { name: "process".to_owned(), ok: true, needed: true, detail }
+    let detail = services
+        .tree
+        .get()
+        .map_or("starting", |_| "running")
+        .to_owned();
+    Check {
+        name: "process".to_owned(),
+        ok: true,
+        needed: true,
+        detail,
+    }
 }
 
 fn started(services: &AdminServices) -> Check {
     let ok = services.tree.get().is_some();
-    let detail = if ok { "every child started once" } else { "children are starting" }.to_owned();
-    Check { name: "tree".to_owned(), ok, needed: true, detail }
+    let detail = if ok {
+        "every child started once"
+    } else {
+        "children are starting"
+    }
+    .to_owned();
+    Check {
+        name: "tree".to_owned(),
+        ok,
+        needed: true,
+        detail,
+    }
 }
 
 async fn readiness(services: &AdminServices) -> Vec<Check> {
     let up = |name: &str, ok: bool| {
         let detail = if ok { "up" } else { "down" }.to_owned();
-        Check { name: name.to_owned(), ok, needed: true, detail }
+        Check {
+            name: name.to_owned(),
+            ok,
+            needed: true,
+            detail,
+        }
     };
     let ping = tokio::time::timeout(PING_DEADLINE, services.database.ping()).await;
     let mut checks = vec![
@@ -128,7 +155,10 @@ async fn readiness(services: &AdminServices) -> Vec<Check> {
         needed: false,
         detail: match &plugin.reason {
             Some(reason) => format!("refused: {reason}"),
-            None => format!("{} of {} instances up", plugin.instances_up, plugin.instances),
+            None => format!(
+                "{} of {} instances up",
+                plugin.instances_up, plugin.instances
+            ),
         },
     }));
     checks
@@ -136,7 +166,11 @@ async fn readiness(services: &AdminServices) -> Vec<Check> {
 
 fn report(checks: Vec<Check>, verbose: bool) -> Response<Body> {
     let ready = checks.iter().all(|check| check.ok || !check.needed);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let mut body = String::new();
     if verbose || !ready {
         for check in &checks {
@@ -150,7 +184,10 @@ fn report(checks: Vec<Check>, verbose: bool) -> Response<Body> {
 
 fn supervision(services: &AdminServices) -> Response<Body> {
     match services.tree.get() {
-        None => problem(&Problem::new(ProblemCode::Unavailable, "the tree is still starting")),
+        None => problem(&Problem::new(
+            ProblemCode::Unavailable,
+            "the tree is still starting",
+        )),
         Some(tree) => {
             let body = serde_json::json!({ "version": 1, "tree": tree.snapshot() });
             json(StatusCode::OK, &body)

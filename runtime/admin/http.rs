@@ -31,7 +31,12 @@ where
         let reply = answer(request);
         async move {
             let reply = tokio::time::timeout(REQUEST_TIMEOUT, reply).await;
-            let late = || text(StatusCode::GATEWAY_TIMEOUT, "the answer was not ready in time\n");
+            let late = || {
+                text(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "the answer was not ready in time\n",
+                )
+            };
             Ok::<_, Infallible>(reply.unwrap_or_else(|_| late()))
         }
     });
@@ -53,7 +58,11 @@ fn reply(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Body
 
 /// Plain text.
 pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response<Body> {
-    reply(status, "text/plain; charset=utf-8", body.into().into_bytes())
+    reply(
+        status,
+        "text/plain; charset=utf-8",
+        body.into().into_bytes(),
+    )
 }
 
 /// The exposition format of `/metrics`.
@@ -74,7 +83,9 @@ pub(super) fn problem(problem: &Problem) -> Response<Body> {
     let body = problem.to_json("admin").to_string().into_bytes();
     let mut response = reply(status, "application/problem+json", body);
     if let Some(seconds) = problem.retry_after_seconds {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -13,6 +13,6 @@ mod health;
 mod http;
 mod socket;
 
-pub use door::{child as door_child, DoorParts};
+pub use door::{DoorParts, child as door_child};
 pub use health::{AdminServices, TreeCell};
 pub use socket::{SocketParts, child as socket_child};

@@ -33,7 +33,9 @@ pub struct SocketParts {
 #[must_use]
 pub fn child(parts: SocketParts) -> ChildSpec {
     let handle: Handle<Infallible> = Handle::new(Limits::in_flight(1));
-    ChildSpec::worker("admin_socket", &handle, move || (AdminSocket, parts.clone()))
+    ChildSpec::worker("admin_socket", &handle, move || {
+        (AdminSocket, parts.clone())
+    })
 }
 
 struct AdminSocket;
@@ -62,7 +64,10 @@ impl Actor for AdminSocket {
     ) -> Result<Accepting, ActorProcessingErr> {
         let listener = bind(&parts.path)?;
         let task = tokio::spawn(accept(listener, parts.services));
-        Ok(Accepting { task, path: parts.path })
+        Ok(Accepting {
+            task,
+            path: parts.path,
+        })
     }
 
     async fn handle(
@@ -84,7 +89,11 @@ fn bind(path: &Path) -> Result<UnixListener, ActorProcessingErr> {
         return Err(format!("cannot remove `{}`: {}", path.display(), error.kind()).into());
     }
     let failed = |error: std::io::Error| {
-        ActorProcessingErr::from(format!("cannot bind `{}`: {}", path.display(), error.kind()))
+        ActorProcessingErr::from(format!(
+            "cannot bind `{}`: {}",
+            path.display(),
+            error.kind()
+        ))
     };
     let listener = UnixListener::bind(path).map_err(failed)?;
     let mode = std::fs::Permissions::from_mode(SOCKET_MODE);
@@ -101,7 +110,9 @@ async fn accept(listener: UnixListener, services: AdminServices) {
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _address)) => {
-                let Ok(peer) = stream.peer_cred() else { continue };
+                let Ok(peer) = stream.peer_cred() else {
+                    continue;
+                };
                 let (uid, services) = (peer.uid(), services.clone());
                 connections.spawn(http::serve(stream, move |request| {
                     let services = services.clone();

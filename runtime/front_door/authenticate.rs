@@ -15,11 +15,13 @@ pub(super) fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Principal, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values
-        .next()
-        .ok_or_else(|| unauthenticated("a bearer token is needed: `Authorization: Bearer TOKEN`"))?;
+    let value = values.next().ok_or_else(|| {
+        unauthenticated("a bearer token is needed: `Authorization: Bearer TOKEN`")
+    })?;
     if values.next().is_some() {
-        return Err(unauthenticated("there is more than one `Authorization` header"));
+        return Err(unauthenticated(
+            "there is more than one `Authorization` header",
+        ));
     }
     let token = value
         .to_str()

@@ -4,30 +4,24 @@
 //! transaction that makes the change; it runs in a task of its own, so that a client who hangs up
 //! in the middle leaves no entry half told.
 
+use super::refused::Refused;
 use super::reply::{Answer, FHIR_JSON, JSON};
 use super::route::{AuditPage, Route};
 use super::services::Services;
-use super::refused::Refused;
-use super::{entries, parse, problems};
-use crate::telemetry::PluginCall;
+use super::{entries, parse, problems, texts};
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
 use plantao_actors::audit::{AuditLog, AuditReceipt, Filter};
 use plantao_actors::database::Scope;
 use plantao_actors::patient::{Found, TransactionOutcome};
-use plantao_actors::plugin::{LimitKind, PluginError, PluginOutput};
 use plantao_actors::policy::Permit;
 use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::fhir::{
     self, BundleKind, Entry, EntryOutcome, FhirType, Method, SearchEntry, Transaction,
 };
 use plantao_schema::id::ResourceId;
-use plantao_schema::phi::Analysis;
 use plantao_schema::problem::{Problem, ProblemCode};
-use tokio::time::Instant;
 
-/// The plugin that checks submitted content, and its function.
-const ANALYZER: (&str, &str) = ("lgpd-analyzer", "analyze");
 /// What FHIR bodies may be called.
 const FHIR_TYPES: &[&str] = &["application/fhir+json", "application/json"];
 /// What articles may be called.
@@ -36,16 +30,28 @@ const TEXT_TYPES: &[&str] = &["text/markdown", "text/plain"];
 /// What a handler leaves for the audit trail.
 pub(super) enum Handled {
     /// Something was looked at: the access is audited now, in one entry.
-    Read { answer: Answer, plugin: Option<String>, patient: Option<String> },
+    Read {
+        answer: Answer,
+        plugin: Option<String>,
+        patient: Option<String>,
+    },
     /// Something was changed: its entry is complete already.
-    Changed { answer: Answer, receipt: AuditReceipt },
+    Changed {
+        answer: Answer,
+        receipt: AuditReceipt,
+    },
 }
 
 /// The door is open.
 pub(super) fn health() -> Answer {
     let body = b"ok\n".to_vec();
     let content_type = "text/plain; charset=utf-8";
-    Answer { status: StatusCode::OK, content_type, body, headers: Vec::new() }
+    Answer {
+        status: StatusCode::OK,
+        content_type,
+        body,
+        headers: Vec::new(),
+    }
 }
 
 /// What the FHIR API can do.
@@ -65,9 +71,11 @@ pub(super) async fn handle(
     match route {
         Route::Health | Route::Metadata => Err(internal("this address asks for no permit").into()),
         Route::Read { kind, id } => read(services, permit, kind, id).await,
-        Route::Search { kind, system, value } => {
-            search(services, permit, kind, &system, &value).await
-        }
+        Route::Search {
+            kind,
+            system,
+            value,
+        } => search(services, permit, kind, &system, &value).await,
         Route::Bundle => {
             let bytes = parse::body(services, headers, body, FHIR_TYPES).await?;
             let parse = move || fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id);
@@ -80,18 +88,14 @@ pub(super) async fn handle(
             let transaction = single(kind, id.as_ref(), fhir::parse_json(&bytes)?)?;
             change(services, permit, transaction, true).await
         }
-        Route::Content => content(services, permit, headers, body).await,
+        Route::Content => {
+            let body = parse::body(services, headers, body, TEXT_TYPES).await?;
+            texts::content(services, permit, body).await
+        }
         Route::Audit(page) => audit(services, &permit, page).await,
         Route::Call { plugin, function } => {
-            let text = text(services, headers, body).await?;
-            let output = call(services, permit, plugin.as_str(), &function, &text).await?;
-            let answer = serde_json::json!({
-                "output": output.text,
-                "redacted": output.redacted,
-                "plugin": about(&output),
-            });
-            let answer = Answer::json(StatusCode::OK, JSON, &answer);
-            Ok(Handled::Read { answer, plugin: Some(output.sha256), patient: None })
+            let body = parse::body(services, headers, body, TEXT_TYPES).await?;
+            texts::call(services, permit, plugin.as_str(), &function, body).await
         }
         Route::Plugins => {
             let plugins = serde_json::json!({ "plugins": services.plugins.list() });
@@ -110,7 +114,11 @@ fn internal(detail: &str) -> Problem {
 }
 
 const fn looked_at(answer: Answer) -> Handled {
-    Handled::Read { answer, plugin: None, patient: None }
+    Handled::Read {
+        answer,
+        plugin: None,
+        patient: None,
+    }
 }
 
 /// One resource as a transaction of one entry: PUT keeps its id, POST is given a new one.
@@ -134,7 +142,10 @@ fn single(
         return Err(mismatch(&format!("{kind}.id")).into());
     }
     let entries = vec![Entry::Store { method, resource }];
-    Ok(Transaction { kind: BundleKind::Transaction, entries })
+    Ok(Transaction {
+        kind: BundleKind::Transaction,
+        entries,
+    })
 }
 
 async fn read(
@@ -143,12 +154,19 @@ async fn read(
     kind: FhirType,
     id: ResourceId,
 ) -> Result<Handled, Refused> {
-    let found =
-        services.records.read(permit, kind, id).await.map_err(|e| problems::record(&e))?;
+    let found = services
+        .records
+        .read(permit, kind, id)
+        .await
+        .map_err(|e| problems::record(&e))?;
     let patient = found.patient.as_ref().map(ToString::to_string);
     let answer = Answer::json(StatusCode::OK, FHIR_JSON, &found.body)
         .header(header::ETAG, fhir::etag(found.version));
-    Ok(Handled::Read { answer, plugin: None, patient })
+    Ok(Handled::Read {
+        answer,
+        plugin: None,
+        patient,
+    })
 }
 
 async fn search(
@@ -163,13 +181,24 @@ async fn search(
         .find_by_identifier(permit, kind, system, value)
         .await
         .map_err(|e| problems::record(&e))?;
-    let patient = found.first().and_then(|f| f.patient.as_ref()).map(ToString::to_string);
+    let patient = found
+        .first()
+        .and_then(|f| f.patient.as_ref())
+        .map(ToString::to_string);
     let entries = found
         .into_iter()
         .map(|Found { kind, id, body, .. }| SearchEntry { kind, id, body })
         .collect();
-    let answer = Answer::json(StatusCode::OK, FHIR_JSON, &fhir::searchset("/fhir", entries));
-    Ok(Handled::Read { answer, plugin: None, patient })
+    let answer = Answer::json(
+        StatusCode::OK,
+        FHIR_JSON,
+        &fhir::searchset("/fhir", entries),
+    );
+    Ok(Handled::Read {
+        answer,
+        plugin: None,
+        patient,
+    })
 }
 
 async fn change(
@@ -180,7 +209,8 @@ async fn change(
 ) -> Result<Handled, Refused> {
     let services = services.clone();
     let task = tokio::spawn(async move { apply(&services, permit, transaction, single).await });
-    task.await.unwrap_or_else(|_| Err(internal("the change failed inside").into()))
+    task.await
+        .unwrap_or_else(|_| Err(internal("the change failed inside").into()))
 }
 
 async fn apply(
@@ -195,7 +225,11 @@ async fn apply(
     if entry.patient.is_none() {
         entry.patient = only_patient(&transaction);
     }
-    let open = services.audit.open(entry).await.map_err(|e| problems::audit(&e))?;
+    let open = services
+        .audit
+        .open(entry)
+        .await
+        .map_err(|e| problems::audit(&e))?;
     match services.records.transact(permit, open, transaction).await {
         Ok((outcome, open)) => {
             let receipt = services
@@ -203,7 +237,15 @@ async fn apply(
                 .complete(open, Outcome::Success)
                 .await
                 .map_err(|e| problems::audit(&e))?;
-            let answer = if single { stored(&outcome) } else { Answer::json(StatusCode::OK, FHIR_JSON, &fhir::bundle_response(outcome.kind, &outcome.entries)) };
+            let answer = if single {
+                stored(&outcome)
+            } else {
+                Answer::json(
+                    StatusCode::OK,
+                    FHIR_JSON,
+                    &fhir::bundle_response(outcome.kind, &outcome.entries),
+                )
+            };
             Ok(Handled::Changed { answer, receipt })
         }
         Err((error, open)) => {
@@ -213,112 +255,47 @@ async fn apply(
                 .abandon(open, problems::outcome_of(&error))
                 .await
                 .map_err(|e| problems::audit(&e))?;
-            Err(Refused { audited: true, ..Refused::from(problem) })
+            Err(Refused {
+                audited: true,
+                ..Refused::from(problem)
+            })
         }
     }
 }
 
 /// The answer to one resource stored: 201 when it is new (R4, 3.1.0.8).
 fn stored(outcome: &TransactionOutcome) -> Answer {
-    let Some(EntryOutcome::Stored { kind, id, version, .. }) = outcome.entries.first() else {
+    let Some(EntryOutcome::Stored {
+        kind, id, version, ..
+    }) = outcome.entries.first()
+    else {
         return Answer::json(StatusCode::OK, FHIR_JSON, &fhir::operation_outcome(&[]));
     };
-    let status = if *version == 1 { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if *version == 1 {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Answer::json(status, FHIR_JSON, &fhir::operation_outcome(&[]))
         .header(header::ETAG, fhir::etag(*version))
-        .header(header::LOCATION, format!("/fhir/{kind}/{id}/_history/{version}"))
+        .header(
+            header::LOCATION,
+            format!("/fhir/{kind}/{id}/_history/{version}"),
+        )
 }
 
 /// The patient that all of a transaction's resources belong to, when there is one.
 fn only_patient(transaction: &Transaction) -> Option<String> {
-    let mut patients = transaction.resources().filter_map(|resource| resource.patient.as_ref());
+    let mut patients = transaction
+        .resources()
+        .filter_map(|resource| resource.patient.as_ref());
     let first = patients.next()?;
-    patients.all(|patient| patient == first).then(|| first.to_string())
+    patients
+        .all(|patient| patient == first)
+        .then(|| first.to_string())
 }
 
-/// The body as UTF-8 that says something.
-async fn text(
-    services: &Services,
-    headers: &HeaderMap,
-    body: Incoming,
-) -> Result<String, Problem> {
-    let bytes = parse::body(services, headers, body, TEXT_TYPES).await?;
-    let text = String::from_utf8(bytes.into()).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let detail = format!("expected UTF-8 text; byte {at} is not");
-        Problem::new(ProblemCode::Malformed, detail).field("body")
-    })?;
-    if text.trim().is_empty() {
-        return Err(Problem::new(ProblemCode::Invalid, "expected a text").field("body"));
-    }
-    Ok(text)
-}
-
-/// One call of a plugin, counted; its hash goes into the trail whether it answered or not.
-async fn call(
-    services: &Services,
-    permit: Permit,
-    plugin: &str,
-    function: &str,
-    text: &str,
-) -> Result<PluginOutput, Refused> {
-    let started = Instant::now();
-    let called = services.plugins.call(permit, plugin, function, text).await;
-    services.metrics.plugin_call(outcome(&called), started.elapsed());
-    called.map_err(|error| {
-        let hash = services.plugins.list().into_iter().find(|status| status.name == plugin);
-        let plugin = hash.and_then(|status| status.sha256);
-        Refused { plugin, ..Refused::from(problems::plugin(&error)) }
-    })
-}
-
-const fn outcome(called: &Result<PluginOutput, PluginError>) -> PluginCall {
-    match called {
-        Ok(_) => PluginCall::Answered,
-        Err(PluginError::Limit { limit: LimitKind::TimeoutMs, .. }) => PluginCall::TimedOut,
-        Err(
-            PluginError::Overloaded { .. }
-            | PluginError::Resting { .. }
-            | PluginError::Unavailable { .. }
-            | PluginError::Unknown { .. }
-            | PluginError::Forbidden { .. },
-        ) => PluginCall::Refused,
-        Err(_) => PluginCall::Failed,
-    }
-}
-
-fn about(output: &PluginOutput) -> serde_json::Value {
-    let elapsed_us = u64::try_from(output.elapsed.as_micros()).unwrap_or(u64::MAX);
-    serde_json::json!({
-        "name": output.plugin, "sha256": output.sha256, "elapsed_us": elapsed_us,
-    })
-}
-
-async fn content(
-    services: &Services,
-    permit: Permit,
-    headers: &HeaderMap,
-    body: Incoming,
-) -> Result<Handled, Refused> {
-    let text = text(services, headers, body).await?;
-    let (plugin, function) = ANALYZER;
-    let output = call(services, permit, plugin, function, &text).await?;
-    // The plugin's answer is untrusted: it leaves only as the type it has to be.
-    let analysis: Analysis = serde_json::from_str(&output.text).map_err(|_| {
-        let detail = format!("plugin `{plugin}` answered something else than an analysis");
-        let problem = Problem::new(ProblemCode::PluginFailed, detail).field("plugin");
-        Refused { plugin: Some(output.sha256.clone()), ..Refused::from(problem) }
-    })?;
-    let answer = serde_json::json!({ "analysis": analysis, "plugin": about(&output) });
-    let answer = Answer::json(StatusCode::OK, JSON, &answer);
-    Ok(Handled::Read { answer, plugin: Some(output.sha256), patient: None })
-}
-
-async fn audit(
-    services: &Services,
-    permit: &Permit,
-    page: AuditPage,
-) -> Result<Handled, Refused> {
+async fn audit(services: &Services, permit: &Permit, page: AuditPage) -> Result<Handled, Refused> {
     let (scope, everything) = (Scope::of(permit), Filter::default());
     let limit = i64::from(page.limit);
     let database = &services.database;

@@ -151,7 +151,10 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
 async fn next(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> Option<(tokio::sync::OwnedSemaphorePermit, (tokio::net::TcpStream, SocketAddr))> {
+) -> Option<(
+    tokio::sync::OwnedSemaphorePermit,
+    (tokio::net::TcpStream, SocketAddr),
+)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok(accepted) => Some((slot, accepted)),

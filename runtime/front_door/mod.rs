@@ -22,6 +22,7 @@ mod reply;
 mod route;
 mod serve;
 mod services;
+mod texts;
 
 pub use listener::{DoorLimits, DoorParts, FrontDoor, child};
 pub use refusals::Refusals;

@@ -58,9 +58,11 @@ fn header(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Pro
         .get(name)
         .map(|value| {
             // Header bytes of a Portuguese reason arrive as UTF-8 (RFC 9110, 5.5: opaque bytes).
-            std::str::from_utf8(value.as_bytes()).map(str::to_owned).map_err(|_| {
-                Problem::new(ProblemCode::Malformed, "expected UTF-8 text").field(name)
-            })
+            std::str::from_utf8(value.as_bytes())
+                .map(str::to_owned)
+                .map_err(|_| {
+                    Problem::new(ProblemCode::Malformed, "expected UTF-8 text").field(name)
+                })
         })
         .transpose()
 }
@@ -81,15 +83,13 @@ pub(super) async fn body(
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(
-        services.body_timeout,
-        Limited::new(body, limit).collect(),
-    )
-    .await
-    .map_err(|_| {
-        let detail = "the body did not arrive in time (`front_door.body_timeout_ms`)";
-        Problem::new(ProblemCode::RequestTimeout, detail).field("body")
-    })?;
+    let collected =
+        tokio::time::timeout(services.body_timeout, Limited::new(body, limit).collect())
+            .await
+            .map_err(|_| {
+                let detail = "the body did not arrive in time (`front_door.body_timeout_ms`)";
+                Problem::new(ProblemCode::RequestTimeout, detail).field("body")
+            })?;
     match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
@@ -105,10 +105,15 @@ fn content_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
         let detail = format!("expected one of {}", accepted.join(", "));
         Problem::new(ProblemCode::UnsupportedMediaType, detail).field("Content-Type")
     };
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).ok_or_else(wrong)?;
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(wrong)?;
     let mut parts = value.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    let known = accepted.iter().any(|name| essence.eq_ignore_ascii_case(name));
+    let known = accepted
+        .iter()
+        .any(|name| essence.eq_ignore_ascii_case(name));
     let utf8 = parts
         .filter_map(|part| part.split_once('='))
         .filter(|(name, _)| name.eq_ignore_ascii_case("charset"))

@@ -55,7 +55,11 @@ pub(super) fn database(error: &DatabaseError) -> Problem {
 /// A record could not be had or kept.
 pub(super) fn record(error: &RecordError) -> Problem {
     let (code, detail, field) = match error {
-        RecordError::NotFound => (ProblemCode::NotFound, "there is no such resource", Some("id")),
+        RecordError::NotFound => (
+            ProblemCode::NotFound,
+            "there is no such resource",
+            Some("id"),
+        ),
         RecordError::UnknownPatient => (
             ProblemCode::Invalid,
             "expected a patient that exists here or is in the same bundle",
@@ -66,21 +70,31 @@ pub(super) fn record(error: &RecordError) -> Problem {
             "a record that exists cannot move into another patient's file",
             Some("subject.reference"),
         ),
-        RecordError::Conflict => {
-            (ProblemCode::Conflict, "another change got there first; read again", None)
-        }
-        RecordError::PermitExpired => {
-            (ProblemCode::DeadlineExceeded, "the permit expired before it was used", None)
-        }
-        RecordError::Unavailable => {
-            (ProblemCode::Unavailable, "the records are not available", None)
-        }
-        RecordError::Overloaded => {
-            (ProblemCode::Overloaded, "more requests for this record than are taken", None)
-        }
-        RecordError::Timeout { .. } => {
-            (ProblemCode::DeadlineExceeded, "the record did not answer in time", None)
-        }
+        RecordError::Conflict => (
+            ProblemCode::Conflict,
+            "another change got there first; read again",
+            None,
+        ),
+        RecordError::PermitExpired => (
+            ProblemCode::DeadlineExceeded,
+            "the permit expired before it was used",
+            None,
+        ),
+        RecordError::Unavailable => (
+            ProblemCode::Unavailable,
+            "the records are not available",
+            None,
+        ),
+        RecordError::Overloaded => (
+            ProblemCode::Overloaded,
+            "more requests for this record than are taken",
+            None,
+        ),
+        RecordError::Timeout { .. } => (
+            ProblemCode::DeadlineExceeded,
+            "the record did not answer in time",
+            None,
+        ),
         RecordError::InDoubt => (
             ProblemCode::DeadlineExceeded,
             "it is not known whether the change was made: read before sending it again",
@@ -112,8 +126,14 @@ pub(super) const fn outcome_of(error: &RecordError) -> Outcome {
 /// A plugin failed on an input.
 pub(super) fn plugin(error: &PluginError) -> Problem {
     let code = match error {
-        PluginError::Limit { limit: LimitKind::TimeoutMs, .. } => ProblemCode::PluginTimeout,
-        PluginError::Limit { limit: LimitKind::InputBytes, .. } => ProblemCode::TooLarge,
+        PluginError::Limit {
+            limit: LimitKind::TimeoutMs,
+            ..
+        } => ProblemCode::PluginTimeout,
+        PluginError::Limit {
+            limit: LimitKind::InputBytes,
+            ..
+        } => ProblemCode::TooLarge,
         PluginError::Overloaded { .. } => ProblemCode::Overloaded,
         PluginError::Unavailable { .. } | PluginError::Resting { .. } => ProblemCode::Unavailable,
         PluginError::Unknown { .. } | PluginError::NoFunction { .. } => ProblemCode::NotFound,

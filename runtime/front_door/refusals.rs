@@ -37,7 +37,12 @@ impl Refusals {
     /// Summaries go to the trail of `tenant`: the institution that runs the door.
     #[must_use]
     pub fn new(audit: AuditLog, clock: WallClock, tenant: Tenant) -> Self {
-        Self(Arc::new(Inner { audit, clock, tenant, window: Mutex::default() }))
+        Self(Arc::new(Inner {
+            audit,
+            clock,
+            tenant,
+            window: Mutex::default(),
+        }))
     }
 
     /// Counts one refusal.
@@ -71,8 +76,14 @@ impl Refusals {
         if total == 0 {
             return;
         }
-        let parts: Vec<String> = counts.iter().map(|(code, n)| format!("{code} {n}")).collect();
-        let entry = self.entry(format!("{total} unauthenticated refused: {}", parts.join(", ")));
+        let parts: Vec<String> = counts
+            .iter()
+            .map(|(code, n)| format!("{code} {n}"))
+            .collect();
+        let entry = self.entry(format!(
+            "{total} unauthenticated refused: {}",
+            parts.join(", ")
+        ));
         if let Err(error) = self.0.audit.append(entry).await {
             // Nothing was answered with data, so nothing is owed; the counts go to the next one.
             tracing::warn!(%error, total, "summary of refusals could not be written");

@@ -19,7 +19,12 @@ pub(super) struct Refused {
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, issues: Vec::new(), audited: false, plugin: None }
+        Self {
+            problem,
+            issues: Vec::new(),
+            audited: false,
+            plugin: None,
+        }
     }
 }
 
@@ -28,11 +33,22 @@ impl From<Vec<Issue>> for Refused {
     fn from(issues: Vec<Issue>) -> Self {
         let first = issues.first();
         let fatal = first.is_some_and(|issue| issue.severity == Severity::Fatal);
-        let code = if fatal { ProblemCode::Malformed } else { ProblemCode::Invalid };
+        let code = if fatal {
+            ProblemCode::Malformed
+        } else {
+            ProblemCode::Invalid
+        };
         let detail = first.map_or("the body breaks a rule", |issue| issue.diagnostics.as_str());
         let mut problem = Problem::new(code, detail);
-        problem.field = first.map(|issue| issue.expression.clone()).filter(|f| !f.is_empty());
-        Self { problem, issues, audited: false, plugin: None }
+        problem.field = first
+            .map(|issue| issue.expression.clone())
+            .filter(|f| !f.is_empty());
+        Self {
+            problem,
+            issues,
+            audited: false,
+            plugin: None,
+        }
     }
 }
 

@@ -24,7 +24,11 @@ pub(super) enum Family {
 impl Family {
     /// By path, so that even an address that does not exist answers in its family's form.
     pub(super) fn of(path: &str) -> Self {
-        if path == "/fhir" || path.starts_with("/fhir/") { Self::Fhir } else { Self::Plain }
+        if path == "/fhir" || path.starts_with("/fhir/") {
+            Self::Fhir
+        } else {
+            Self::Plain
+        }
     }
 }
 
@@ -46,7 +50,12 @@ impl Answer {
     /// A JSON body.
     pub(super) fn json(status: StatusCode, kind: &'static str, body: &serde_json::Value) -> Self {
         let body = body.to_string().into_bytes();
-        Self { status, content_type: kind, body, headers: Vec::new() }
+        Self {
+            status,
+            content_type: kind,
+            body,
+            headers: Vec::new(),
+        }
     }
 
     /// Adds a header.
@@ -73,8 +82,8 @@ pub(super) fn public(answer: Answer, id: &RequestId) -> Response<Body> {
 /// A refusal. It carries no data, so it needs no receipt; decided ones are audited all the same.
 pub(super) fn refused(refused: &Refused, family: Family, id: &RequestId) -> Response<Body> {
     let problem = &refused.problem;
-    let status = StatusCode::from_u16(problem.code.status())
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = match family {
         Family::Plain => "application/problem+json",
         Family::Fhir => FHIR_JSON,
@@ -107,9 +116,15 @@ fn finish(answer: Answer, id: &RequestId) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(answer.content_type),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     let hsts = HeaderValue::from_static("max-age=31536000");
     headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -135,7 +150,10 @@ mod tests {
         let content = |family| {
             let response = refused(&problem, family, &id);
             assert_eq!(response.headers()[header::RETRY_AFTER], "1");
-            response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned()
+            response.headers()[header::CONTENT_TYPE]
+                .to_str()
+                .unwrap()
+                .to_owned()
         };
         assert!(content(Family::of("/fhir/Patient/1")).starts_with("application/fhir+json"));
         assert_eq!(content(Family::of("/fhirx")), "application/problem+json");
@@ -146,7 +164,12 @@ mod tests {
         let id = RequestId::parse("r").unwrap();
         let problem = Refused::from(Problem::new(ProblemCode::StepUpRequired, "more"));
         let response = refused(&problem, Family::Plain, &id);
-        let challenge = response.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
-        assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+        let challenge = response.headers()[header::WWW_AUTHENTICATE]
+            .to_str()
+            .unwrap();
+        assert!(
+            challenge.contains("insufficient_user_authentication"),
+            "{challenge}"
+        );
     }
 }

@@ -27,9 +27,16 @@ pub(super) enum Route {
     /// A FHIR read.
     Read { kind: FhirType, id: ResourceId },
     /// A FHIR search by identifier.
-    Search { kind: FhirType, system: String, value: String },
+    Search {
+        kind: FhirType,
+        system: String,
+        value: String,
+    },
     /// A FHIR create (`id` absent) or update.
-    Store { kind: FhirType, id: Option<ResourceId> },
+    Store {
+        kind: FhirType,
+        id: Option<ResourceId>,
+    },
     /// An article to be checked.
     Content,
     /// A page of the audit trail.
@@ -37,7 +44,10 @@ pub(super) enum Route {
     /// The plugins and their state.
     Plugins,
     /// A call of one function of one plugin on a text.
-    Call { plugin: ResourceId, function: String },
+    Call {
+        plugin: ResourceId,
+        function: String,
+    },
 }
 
 /// Which part of the audit trail is wanted.
@@ -140,10 +150,14 @@ impl Route {
     /// The patient it names, if it names one.
     pub(super) fn patient(&self) -> Option<PatientId> {
         match self {
-            Self::Read { kind: FhirType::Patient, id }
-            | Self::Store { kind: FhirType::Patient, id: Some(id) } => {
-                PatientId::parse(id.as_str()).ok()
+            Self::Read {
+                kind: FhirType::Patient,
+                id,
             }
+            | Self::Store {
+                kind: FhirType::Patient,
+                id: Some(id),
+            } => PatientId::parse(id.as_str()).ok(),
             _ => None,
         }
     }
@@ -160,7 +174,11 @@ pub(super) const fn resource_kind(kind: FhirType) -> ResourceKind {
 }
 
 fn only(method: &Method, allowed: &[Method], route: Route) -> Result<Route, Problem> {
-    if allowed.contains(method) { Ok(route) } else { Err(method_not_allowed(allowed)) }
+    if allowed.contains(method) {
+        Ok(route)
+    } else {
+        Err(method_not_allowed(allowed))
+    }
 }
 
 fn method_not_allowed(allowed: &[Method]) -> Problem {
@@ -196,7 +214,11 @@ fn search(kind: FhirType, query: &Query<'_>) -> Result<Route, Problem> {
     if system.is_empty() || value.is_empty() {
         return Err(bad());
     }
-    Ok(Route::Search { kind, system: system.to_owned(), value: value.to_owned() })
+    Ok(Route::Search {
+        kind,
+        system: system.to_owned(),
+        value: value.to_owned(),
+    })
 }
 
 fn audit_page(query: &Query<'_>) -> Result<AuditPage, Problem> {
@@ -215,7 +237,10 @@ fn audit_page(query: &Query<'_>) -> Result<AuditPage, Problem> {
         .value("after")
         .map(|text| {
             let (chain, seq) = text.rsplit_once(':')?;
-            Some(Cursor { chain: chain.to_owned(), seq: seq.parse().ok()? })
+            Some(Cursor {
+                chain: chain.to_owned(),
+                seq: seq.parse().ok()?,
+            })
         })
         .map(|place| place.ok_or_else(|| bad("after", "`CHAIN:NUMBER`, as `next` gives it")))
         .transpose()?;
@@ -224,7 +249,11 @@ fn audit_page(query: &Query<'_>) -> Result<AuditPage, Problem> {
         Some("desc") => true,
         Some(_) => return Err(bad("order", "`asc` or `desc`")),
     };
-    Ok(AuditPage { after, newest_first, limit })
+    Ok(AuditPage {
+        after,
+        newest_first,
+        limit,
+    })
 }
 
 /// A query string, read as `application/x-www-form-urlencoded`.
@@ -250,7 +279,10 @@ mod tests {
     fn path_traversal_in_an_id_is_refused_by_field() {
         for id in ["..", "%2e%2e", "a%2Fb", "a;b", "a%00"] {
             let problem = parse(Method::GET, &format!("/fhir/Patient/{id}")).unwrap_err();
-            assert_eq!((problem.code, problem.field.as_deref()), (ProblemCode::Malformed, Some("id")));
+            assert_eq!(
+                (problem.code, problem.field.as_deref()),
+                (ProblemCode::Malformed, Some("id"))
+            );
         }
         let deeper = parse(Method::GET, "/fhir/Patient/../../etc").unwrap_err();
         assert_eq!(deeper.code, ProblemCode::NotFound);
@@ -259,7 +291,10 @@ mod tests {
     #[test]
     fn an_unknown_type_and_a_wrong_method_are_named() {
         let problem = parse(Method::GET, "/fhir/Spaceship/1").unwrap_err();
-        assert_eq!((problem.code, problem.field.as_deref()), (ProblemCode::NotFound, Some("type")));
+        assert_eq!(
+            (problem.code, problem.field.as_deref()),
+            (ProblemCode::NotFound, Some("type"))
+        );
         let problem = parse(Method::DELETE, "/fhir/Patient/1").unwrap_err();
         assert_eq!(problem.code, ProblemCode::MethodNotAllowed);
     }
@@ -268,16 +303,36 @@ mod tests {
     fn an_identifier_search_is_decoded() {
         let route = parse(Method::GET, "/fhir/Patient?identifier=urn%3Ax%7C529.982").unwrap();
         let (system, value) = ("urn:x".to_owned(), "529.982".to_owned());
-        assert_eq!(route, Route::Search { kind: FhirType::Patient, system, value });
+        assert_eq!(
+            route,
+            Route::Search {
+                kind: FhirType::Patient,
+                system,
+                value
+            }
+        );
         let problem = parse(Method::GET, "/fhir/Patient?name=x").unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("identifier"));
     }
 
     #[test]
     fn a_page_of_the_trail_has_bounds() {
-        let route = parse(Method::GET, "/v1/audit/entries?after=n/demo:7&limit=5&order=desc");
-        let after = Some(Cursor { chain: "n/demo".to_owned(), seq: 7 });
-        assert_eq!(route, Ok(Route::Audit(AuditPage { after, newest_first: true, limit: 5 })));
+        let route = parse(
+            Method::GET,
+            "/v1/audit/entries?after=n/demo:7&limit=5&order=desc",
+        );
+        let after = Some(Cursor {
+            chain: "n/demo".to_owned(),
+            seq: 7,
+        });
+        assert_eq!(
+            route,
+            Ok(Route::Audit(AuditPage {
+                after,
+                newest_first: true,
+                limit: 5
+            }))
+        );
         for bad in ["limit=0", "limit=1001", "limit=x", "after=7", "order=up"] {
             let problem = parse(Method::GET, &format!("/v1/audit/entries?{bad}")).unwrap_err();
             assert_eq!(problem.code, ProblemCode::Malformed, "{bad}");

@@ -2,8 +2,8 @@
 
 use super::authenticate::authenticate;
 use super::handlers::{self, Handled};
-use super::reply::{self, Body, Family};
 use super::refused::Refused;
+use super::reply::{self, Body, Family};
 use super::route::Route;
 use super::services::Services;
 use super::{entries, parse, problems};
@@ -32,7 +32,9 @@ pub(super) async fn serve(
         Ok(response) => response,
         Err(refused) => reply::refused(&refused, family, &id),
     };
-    services.metrics.request(&method, name, response.status().as_u16(), started.elapsed());
+    services
+        .metrics
+        .request(&method, name, response.status().as_u16(), started.elapsed());
     response
 }
 
@@ -54,7 +56,9 @@ async fn answer(
         return Err(Problem::new(ProblemCode::Overloaded, detail).into());
     };
     let free = services.in_flight.available_permits();
-    services.metrics.in_flight(services.max_in_flight.saturating_sub(free));
+    services
+        .metrics
+        .in_flight(services.max_in_flight.saturating_sub(free));
 
     // 1, 2: a stranger learns that a credential is needed before anything else.
     let principal = authenticate(&services.verifier, &head.headers)
@@ -75,7 +79,11 @@ async fn answer(
     // 4, 5: the handler consumes the permit; what comes back is audited, good or bad.
     let (access, decision) = (permit.access().clone(), permit.decision().clone());
     match handlers::handle(services, permit, route, &head.headers, body).await {
-        Ok(Handled::Read { answer, plugin, patient }) => {
+        Ok(Handled::Read {
+            answer,
+            plugin,
+            patient,
+        }) => {
             let success = Outcome::Success;
             let mut entry =
                 entries::decided(&access, &decision, Phase::Single, success, &services.clock);
@@ -105,7 +113,11 @@ async fn answer(
 }
 
 fn outcome_of(code: ProblemCode) -> Outcome {
-    if code.status() < 500 { Outcome::Refused } else { Outcome::Failed }
+    if code.status() < 500 {
+        Outcome::Refused
+    } else {
+        Outcome::Failed
+    }
 }
 
 /// Audits a refusal, then says it. A refusal whose entry cannot be written is still a refusal: it

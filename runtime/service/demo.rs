@@ -82,8 +82,10 @@ pub(super) fn issue_tokens(
 ) -> Result<(), ServiceError> {
     let issuer = TokenIssuer::new(SigningKey::open(state)?, &config.identity);
     for principal in DEMO_PRINCIPALS {
-        let (Ok(id), Ok(role)) = (PrincipalId::parse(principal.name), Role::parse(principal.role))
-        else {
+        let (Ok(id), Ok(role)) = (
+            PrincipalId::parse(principal.name),
+            Role::parse(principal.role),
+        ) else {
             continue;
         };
         let tenant = config.identity.tenant.clone();
@@ -119,14 +121,18 @@ pub(super) fn banner(config: &Config, state: &StateDir) -> String {
          state        {root}\n\nDemonstration principals (--as NAME):\n"
     );
     for principal in DEMO_PRINCIPALS {
-        let DemoPrincipal { name, role, shows, .. } = principal;
+        let DemoPrincipal {
+            name, role, shows, ..
+        } = principal;
         let _infallible = writeln!(text, "  {name:<12} {role:<10} {shows}");
     }
     let binary = std::env::current_exe()
         .ok()
         .and_then(|path| {
             let here = std::env::current_dir().ok()?;
-            path.strip_prefix(here).ok().map(|path| path.display().to_string())
+            path.strip_prefix(here)
+                .ok()
+                .map(|path| path.display().to_string())
         })
         .unwrap_or_else(|| "plantao".to_owned());
     let _infallible = write!(

@@ -20,9 +20,9 @@ use plantao_actors::plugin::{EngineError, PluginError};
 use plantao_schema::access::RulesError;
 use plantao_supervisors::{ExitReason, Lifecycle, LifecycleEvent, StartError, Tree};
 use std::io::Write;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// `EX_SOFTWARE` of sysexits: the tree gave up; a service manager should start it again.
 const EXIT_SOFTWARE: u8 = 70;
@@ -98,8 +98,10 @@ pub fn run(config: Config, flags: Flags) -> Result<(), ServiceError> {
         action: "start the thread pool",
         kind: error.kind(),
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     runtime.block_on(serve(config, flags))
 }
 
@@ -148,8 +150,15 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
 
 /// Resolves at SIGINT, SIGTERM or SIGHUP of a closing terminal.
 async fn interrupted() {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let mut signals: Vec<_> = kinds
+        .into_iter()
+        .filter_map(|kind| signal(kind).ok())
+        .collect();
     let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
     let _which = futures_util::future::select_all(waits).await;
 }
@@ -158,10 +167,16 @@ async fn interrupted() {
 async fn count(mut events: Receiver<Lifecycle>, metrics: Metrics) {
     loop {
         match events.recv().await {
-            Ok(Lifecycle { event: LifecycleEvent::Restarting { .. }, .. }) => {
+            Ok(Lifecycle {
+                event: LifecycleEvent::Restarting { .. },
+                ..
+            }) => {
                 metrics.actor_restart();
             }
-            Ok(Lifecycle { event: LifecycleEvent::GaveUp { .. }, .. }) => {
+            Ok(Lifecycle {
+                event: LifecycleEvent::GaveUp { .. },
+                ..
+            }) => {
                 metrics.supervisor_gave_up();
             }
             Ok(_) | Err(RecvError::Lagged(_)) => {}

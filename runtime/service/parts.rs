@@ -40,8 +40,11 @@ pub(super) fn build(
     let audit = AuditLog::with_queue(clock.clone(), config.audit.queue);
     let records = Records::new(database.clone(), vault.clone(), clock.clone());
     let plugins = plugins(config, clock)?;
-    let plugin_specs =
-        config.plugins.iter().map(|(name, plugin)| plugin.spec(name)).collect();
+    let plugin_specs = config
+        .plugins
+        .iter()
+        .map(|(name, plugin)| plugin.spec(name))
+        .collect();
     let metrics = Metrics::new();
     let tenant = config.identity.tenant.clone();
     let door = &config.front_door;
@@ -83,9 +86,14 @@ pub(super) fn build(
         },
         services,
     };
-    let admin = admin::DoorParts { listen: config.admin.listen, services: admin_services.clone() };
-    let admin_socket =
-        admin::SocketParts { path: state.admin_socket(), services: admin_services };
+    let admin = admin::DoorParts {
+        listen: config.admin.listen,
+        services: admin_services.clone(),
+    };
+    let admin_socket = admin::SocketParts {
+        path: state.admin_socket(),
+        services: admin_services,
+    };
     let parts = Parts {
         node: state.node_id().to_owned(),
         database_config,
@@ -123,8 +131,13 @@ fn plugins(config: &Config, clock: &WallClock) -> Result<Plugins, ServiceError> 
         kind: error.kind(),
     })?;
     let mut host = PluginHost::new(&config.plugin_host.dir, guests, clock.clone());
-    let instances: usize =
-        config.plugins.iter().map(|(name, plugin)| plugin.spec(name).instances).sum();
-    host.capacity = u32::try_from(instances).unwrap_or(u32::MAX).max(host.capacity);
+    let instances: usize = config
+        .plugins
+        .iter()
+        .map(|(name, plugin)| plugin.spec(name).instances)
+        .sum();
+    host.capacity = u32::try_from(instances)
+        .unwrap_or(u32::MAX)
+        .max(host.capacity);
     Ok(Plugins::new(host)?)
 }

@@ -30,7 +30,11 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("{error}: {} {}", self.status, String::from_utf8_lossy(&self.body))
+            panic!(
+                "{error}: {} {}",
+                self.status,
+                String::from_utf8_lossy(&self.body)
+            )
         })
     }
 
@@ -39,7 +43,9 @@ impl Reply {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }
 
@@ -64,7 +70,11 @@ impl Client {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let sender = Sender::One(Arc::new(Mutex::new(sender)));
-        Ok(Self { address, token: None, sender })
+        Ok(Self {
+            address,
+            token: None,
+            sender,
+        })
     }
 
     /// Over TLS and HTTP/2.
@@ -78,7 +88,11 @@ impl Client {
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let token = token.map(str::to_owned);
-        Ok(Self { address, token, sender: Sender::Two(sender) })
+        Ok(Self {
+            address,
+            token,
+            sender: Sender::Two(sender),
+        })
     }
 
     /// Over TLS and HTTP/1.1.
@@ -91,16 +105,25 @@ impl Client {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let sender = Sender::One(Arc::new(Mutex::new(sender)));
-        Ok(Self { address, token: token.map(str::to_owned), sender })
+        Ok(Self {
+            address,
+            token: token.map(str::to_owned),
+            sender,
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Reply, Failure> {
         self.send(Method::GET, path, &[], Bytes::new()).await
     }
 
-    pub(crate) async fn put_json(&self, path: &str, body: &serde_json::Value) -> Result<Reply, Failure> {
+    pub(crate) async fn put_json(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Reply, Failure> {
         let headers = [("content-type", "application/fhir+json")];
-        self.send(Method::PUT, path, &headers, body.to_string().into()).await
+        self.send(Method::PUT, path, &headers, body.to_string().into())
+            .await
     }
 
     pub(crate) async fn post(
@@ -109,7 +132,8 @@ impl Client {
         kind: &str,
         body: impl Into<Bytes>,
     ) -> Result<Reply, Failure> {
-        self.send(Method::POST, path, &[("content-type", kind)], body.into()).await
+        self.send(Method::POST, path, &[("content-type", kind)], body.into())
+            .await
     }
 
     pub(crate) async fn send(
@@ -131,8 +155,14 @@ impl Client {
         body: Bytes,
     ) -> Result<Reply, Failure> {
         let two = matches!(self.sender, Sender::Two(_));
-        let scheme = if two { format!("https://{}", self.address) } else { String::new() };
-        let mut request = Request::builder().method(method).uri(format!("{scheme}{path}"));
+        let scheme = if two {
+            format!("https://{}", self.address)
+        } else {
+            String::new()
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{scheme}{path}"));
         if !two {
             request = request.header("host", self.address.to_string());
         }
@@ -157,7 +187,11 @@ impl Client {
         };
         let (head, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
-        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        })
     }
 }
 
@@ -171,5 +205,7 @@ async fn handshake(
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let name = ServerName::IpAddress(address.ip().into());
-    Ok(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
+    Ok(TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await?)
 }

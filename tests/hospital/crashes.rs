@@ -28,7 +28,9 @@ async fn a_kill_in_the_middle_of_a_thousand_writes_loses_nothing_acknowledged() 
     let mut hospital = Hospital::start().await;
     let first = hospital.as_principal("medica").await;
     for number in 0..PATIENTS {
-        let reply = first.put_json(&format!("/fhir/Patient/p-{number}"), &patient(number)).await;
+        let reply = first
+            .put_json(&format!("/fhir/Patient/p-{number}"), &patient(number))
+            .await;
         assert_eq!(reply.unwrap().status, 201);
     }
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
@@ -60,7 +62,11 @@ async fn a_kill_in_the_middle_of_a_thousand_writes_loses_nothing_acknowledged() 
     }
     let end = Instant::now() + Duration::from_secs(60);
     while done.load(Ordering::SeqCst) < WRITES / 4 {
-        assert!(Instant::now() < end, "writes do not get through:\n{}", hospital.log());
+        assert!(
+            Instant::now() < end,
+            "writes do not get through:\n{}",
+            hospital.log()
+        );
         pause().await;
     }
     hospital.kill_nine().await;
@@ -71,7 +77,10 @@ async fn a_kill_in_the_middle_of_a_thousand_writes_loses_nothing_acknowledged() 
         }
     }
     let acknowledged = acknowledged.lock().await.clone();
-    assert!(acknowledged.len() < WRITES, "the kill came too late to prove anything");
+    assert!(
+        acknowledged.len() < WRITES,
+        "the kill came too late to prove anything"
+    );
 
     hospital.launch().await;
     let ids: BTreeSet<String> = trail(&hospital)
@@ -82,7 +91,11 @@ async fn a_kill_in_the_middle_of_a_thousand_writes_loses_nothing_acknowledged() 
     let reader = hospital.as_principal("medica").await;
     for (path, entry) in &acknowledged {
         assert!(ids.contains(entry), "the entry of {path} is lost");
-        assert_eq!(reader.get(path).await.unwrap().status, 200, "{path} is lost");
+        assert_eq!(
+            reader.get(path).await.unwrap().status,
+            200,
+            "{path} is lost"
+        );
     }
     hospital.must(&["audit", "verify"]).await;
     every_opening_is_closed(&hospital).await;
@@ -94,7 +107,10 @@ async fn trail(hospital: &Hospital) -> Vec<Value> {
     let mut items: Vec<Value> = Vec::new();
     let mut after = String::new();
     loop {
-        let reply = client.get(&format!("/v1/audit/entries?limit=1000{after}")).await.unwrap();
+        let reply = client
+            .get(&format!("/v1/audit/entries?limit=1000{after}"))
+            .await
+            .unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
         let page = reply.json();
         items.extend(page["entries"].as_array().unwrap().iter().cloned());
@@ -110,8 +126,10 @@ async fn every_opening_is_closed(hospital: &Hospital) {
     let end = Instant::now() + Duration::from_secs(20);
     loop {
         let items = trail(hospital).await;
-        let closed: BTreeSet<&str> =
-            items.iter().filter_map(|item| item["entry"]["opens"].as_str()).collect();
+        let closed: BTreeSet<&str> = items
+            .iter()
+            .filter_map(|item| item["entry"]["opens"].as_str())
+            .collect();
         let open = items
             .iter()
             .filter(|item| item["entry"]["phase"] == "opened")
@@ -129,7 +147,10 @@ async fn every_opening_is_closed(hospital: &Hospital) {
 async fn a_killed_postgres_answers_503_and_comes_back_without_a_restart_of_the_runtime() {
     let hospital = Hospital::start().await;
     let client = hospital.as_principal("medica").await;
-    let stored = client.put_json("/fhir/Patient/p-0", &patient(0)).await.unwrap();
+    let stored = client
+        .put_json("/fhir/Patient/p-0", &patient(0))
+        .await
+        .unwrap();
     assert_eq!(stored.status, 201, "{}", stored.text());
     let (pid, before) = (hospital.pid(), hospital.postmaster());
     let refused = Arc::new(AtomicUsize::new(0));
@@ -140,7 +161,10 @@ async fn a_killed_postgres_answers_503_and_comes_back_without_a_restart_of_the_r
             // Each asks for records that nobody has read before: no session answers from memory.
             let end = Instant::now() + Duration::from_secs(60);
             for attempt in 0.. {
-                assert!(Instant::now() < end, "no read fails while the database is down");
+                assert!(
+                    Instant::now() < end,
+                    "no read fails while the database is down"
+                );
                 let path = format!("/fhir/Observation/absent-{number}-{attempt}");
                 let reply = client.get(&path).await.unwrap();
                 match reply.status {
@@ -165,7 +189,10 @@ async fn a_killed_postgres_answers_503_and_comes_back_without_a_restart_of_the_r
     }
     assert!(refused.load(Ordering::SeqCst) > 0);
     assert_ne!(hospital.postmaster(), before, "another server answers");
-    let reply = client.put_json("/fhir/Observation/o-0", &observation(0)).await.unwrap();
+    let reply = client
+        .put_json("/fhir/Observation/o-0", &observation(0))
+        .await
+        .unwrap();
     assert_eq!(reply.status, 201, "{}", reply.text());
     assert_eq!(hospital.pid(), pid);
     hospital.must(&["audit", "verify"]).await;

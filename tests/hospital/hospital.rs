@@ -35,7 +35,10 @@ pub(crate) struct Hospital {
 
 /// An address that was free a moment ago.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 /// The repository.
@@ -46,7 +49,10 @@ pub(crate) fn root() -> &'static Path {
 /// The program under test.
 pub(crate) fn plantao() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plantao"));
-    command.current_dir(root()).env_remove("PLANTAO_CONFIG").env("NO_COLOR", "1");
+    command
+        .current_dir(root())
+        .env_remove("PLANTAO_CONFIG")
+        .env("NO_COLOR", "1");
     command
 }
 
@@ -65,7 +71,10 @@ impl Hospital {
 
     /// A state directory and addresses, with nothing running.
     pub(crate) fn prepared(settings: &[&str]) -> Self {
-        let directory = tempfile::Builder::new().prefix("plantao-").tempdir().unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("plantao-")
+            .tempdir()
+            .unwrap();
         // The server's own user has to pass through.
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o711)).unwrap();
         let (door, admin) = (free_address(), free_address());
@@ -76,7 +85,14 @@ impl Hospital {
         ];
         all.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let state = directory.path().join("state");
-        Self { door, admin, state, settings: all, process: None, _directory: directory }
+        Self {
+            door,
+            admin,
+            state,
+            settings: all,
+            process: None,
+            _directory: directory,
+        }
     }
 
     /// A command of the program that speaks to this hospital.
@@ -155,12 +171,16 @@ impl Hospital {
 
     /// A client of the front door with a token of the caller's.
     pub(crate) async fn with_token(&self, token: &str) -> Client {
-        Client::tls(self.door, &self.paths().ca_certificate(), Some(token)).await.unwrap()
+        Client::tls(self.door, &self.paths().ca_certificate(), Some(token))
+            .await
+            .unwrap()
     }
 
     /// A client of the front door without a credential.
     pub(crate) async fn anonymous(&self) -> Client {
-        Client::tls(self.door, &self.paths().ca_certificate(), None).await.unwrap()
+        Client::tls(self.door, &self.paths().ca_certificate(), None)
+            .await
+            .unwrap()
     }
 
     pub(crate) fn paths(&self) -> StatePaths {
@@ -168,12 +188,18 @@ impl Hospital {
     }
 
     pub(crate) fn demo_token(&self, name: &str) -> String {
-        std::fs::read_to_string(self.paths().demo_token(name)).unwrap().trim().to_owned()
+        std::fs::read_to_string(self.paths().demo_token(name))
+            .unwrap()
+            .trim()
+            .to_owned()
     }
 
     /// A token signed with this hospital's key, its claims changed at will.
     pub(crate) fn token(&self, role: &str, change: impl FnOnce(&mut Claims)) -> String {
-        let flags = Flags { state_dir: Some(self.state.clone()), ..Flags::default() };
+        let flags = Flags {
+            state_dir: Some(self.state.clone()),
+            ..Flags::default()
+        };
         let identity = Config::load_from(&flags, Vec::new()).unwrap().identity;
         let issuer = TokenIssuer::new(SigningKey::load(&self.paths()).unwrap(), &identity);
         let subject = PrincipalId::parse("test-principal").unwrap();
@@ -189,14 +215,20 @@ impl Hospital {
     pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command();
         command.args(arguments).stdin(Stdio::null());
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
     }
 
     /// Runs a command that must succeed, and gives what it printed.
     pub(crate) async fn must(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{arguments:?}: {}\n{out}{err}", output.status);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}\n{out}{err}",
+            output.status
+        );
         out
     }
 
@@ -208,13 +240,17 @@ impl Hospital {
     pub(crate) async fn kill_nine(&mut self) {
         let mut process = self.process.take().unwrap();
         process.kill().unwrap();
-        tokio::task::spawn_blocking(move || process.wait().unwrap()).await.unwrap();
+        tokio::task::spawn_blocking(move || process.wait().unwrap())
+            .await
+            .unwrap();
     }
 
     /// Stops the runtime as Ctrl-C in a terminal does, which interrupts the whole foreground group,
     /// and waits for its end.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
-        let Some(mut process) = self.process.take() else { panic!("not running") };
+        let Some(mut process) = self.process.take() else {
+            panic!("not running")
+        };
         interrupt_group(process.id());
         let end = Instant::now() + STOP_DEADLINE;
         loop {
@@ -231,7 +267,9 @@ impl Hospital {
         let needle = self.state.to_string_lossy().into_owned();
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+                continue;
+            };
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             if String::from_utf8_lossy(&line).contains(&needle) {
                 found.push(pid);
@@ -243,7 +281,11 @@ impl Hospital {
     /// The postmaster of the private cluster.
     pub(crate) fn postmaster(&self) -> u32 {
         let file = self.paths().postgres().join("data/postmaster.pid");
-        let file = if file.exists() { file } else { self.paths().postgres().join("postmaster.pid") };
+        let file = if file.exists() {
+            file
+        } else {
+            self.paths().postgres().join("postmaster.pid")
+        };
         let content = std::fs::read_to_string(&file).unwrap();
         content.lines().next().unwrap().trim().parse().unwrap()
     }
@@ -251,7 +293,9 @@ impl Hospital {
     /// Runs statements as the cluster's superuser, who stands for an attacker with root; gives how
     /// many rows the last one changed.
     pub(crate) async fn as_superuser(&self, statements: &str) -> u64 {
-        let config = DatabaseConfig::embedded(&self.state).connection(Login::Owner).unwrap();
+        let config = DatabaseConfig::embedded(&self.state)
+            .connection(Login::Owner)
+            .unwrap();
         let (client, connection) = config.connect(NoTls).await.unwrap();
         let driver = tokio::spawn(connection);
         let mut changed = 0;
@@ -292,12 +336,17 @@ impl Drop for Hospital {
 
 /// Sends a signal to a process.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let _gone = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+    let _gone = Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(pid.to_string())
+        .status();
 }
 
 /// Interrupts a process group.
 fn interrupt_group(leader: u32) {
-    let _gone = Command::new("kill").args(["-INT", "--", &format!("-{leader}")]).status();
+    let _gone = Command::new("kill")
+        .args(["-INT", "--", &format!("-{leader}")])
+        .status();
 }
 
 /// What a poll waits between two looks at a process outside this one.
@@ -314,5 +363,8 @@ pub(crate) fn node<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
     if tree["path"] == path {
         return Some(tree);
     }
-    tree["children"].as_array()?.iter().find_map(|child| node(child, path))
+    tree["children"]
+        .as_array()?
+        .iter()
+        .find_map(|child| node(child, path))
 }

@@ -17,5 +17,6 @@ mod client;
 mod crashes;
 mod hospital;
 mod plugins;
+mod records;
 mod start;
 mod walk;

@@ -13,51 +13,83 @@ const CPF: &str = "529.982.247-25";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_without_the_grant_is_shown_no_identifier_and_one_with_it_is() {
     let wasm = dist("echo.wasm");
-    let (blind, seeing) =
-        (format!("plugins.blind.wasm={wasm}"), format!("plugins.seeing.wasm={wasm}"));
+    let (blind, seeing) = (
+        format!("plugins.blind.wasm={wasm}"),
+        format!("plugins.seeing.wasm={wasm}"),
+    );
     let grants = r#"plugins.seeing.grants=["phi:raw"]"#;
     let hospital = Hospital::start_with(&[&blind, &seeing, grants]).await;
     let client = hospital.as_principal("dev").await;
     let text = format!("O CPF da paciente é {CPF}.");
     let call = async |plugin: &str| {
         let path = format!("/v1/plugins/{plugin}/echo");
-        let reply = client.post(&path, "text/plain", text.clone()).await.unwrap();
+        let reply = client
+            .post(&path, "text/plain", text.clone())
+            .await
+            .unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
         reply.json()
     };
     let shown = call("blind").await;
     assert_eq!(shown["redacted"], true);
     assert!(!shown["output"].as_str().unwrap().contains(CPF), "{shown}");
-    assert!(shown["output"].as_str().unwrap().contains("CPF-1"), "{shown}");
+    assert!(
+        shown["output"].as_str().unwrap().contains("CPF-1"),
+        "{shown}"
+    );
     let shown = call("seeing").await;
-    assert_eq!((shown["redacted"].clone(), shown["output"].as_str()), (false.into(), Some(&*text)));
+    assert_eq!(
+        (shown["redacted"].clone(), shown["output"].as_str()),
+        (false.into(), Some(&*text))
+    );
     hospital.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endless_loop_times_out_while_its_neighbours_answer() {
     let wasm = format!("plugins.hostile.wasm={}", dist("hostile.wasm"));
-    let settings = [&*wasm, "plugins.hostile.timeout_ms=1500", "plugins.hostile.instances=2"];
+    let settings = [
+        &*wasm,
+        "plugins.hostile.timeout_ms=1500",
+        "plugins.hostile.instances=2",
+    ];
     let hospital = Hospital::start_with(&settings).await;
     let client = hospital.as_principal("dev").await;
     let spinning = {
         let client = client.clone();
-        tokio::spawn(async move { client.post("/v1/plugins/hostile/spin", "text/plain", "x").await })
+        tokio::spawn(async move {
+            client
+                .post("/v1/plugins/hostile/spin", "text/plain", "x")
+                .await
+        })
     };
     let author = hospital.as_principal("autora").await;
     let mut answered = 0;
     while !spinning.is_finished() {
-        let reply = author.post("/v1/content", "text/plain", "Um texto curto.").await.unwrap();
+        let reply = author
+            .post("/v1/content", "text/plain", "Um texto curto.")
+            .await
+            .unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
         answered += 1;
     }
-    assert!(answered >= 3, "only {answered} calls were answered during the loop");
+    assert!(
+        answered >= 3,
+        "only {answered} calls were answered during the loop"
+    );
     let reply = spinning.await.unwrap().unwrap();
-    assert_eq!((reply.status, reply.json()["code"].as_str()), (504, Some("plugin_timeout")));
+    assert_eq!(
+        (reply.status, reply.json()["code"].as_str()),
+        (504, Some("plugin_timeout"))
+    );
 
-    for (function, status) in
-        [("trap", 502), ("grow", 502), ("huge_output", 502), ("bad_utf8", 502), ("absent", 404)]
-    {
+    for (function, status) in [
+        ("trap", 502),
+        ("grow", 502),
+        ("huge_output", 502),
+        ("bad_utf8", 502),
+        ("absent", 404),
+    ] {
         let path = format!("/v1/plugins/hostile/{function}");
         let reply = client.post(&path, "text/plain", "x").await.unwrap();
         assert_eq!(reply.status, status, "{function}: {}", reply.text());
@@ -73,7 +105,10 @@ async fn an_endless_loop_times_out_while_its_neighbours_answer() {
         assert!(Instant::now() < end, "instances are not replaced: {listed}");
         pause().await;
     }
-    let reply = author.post("/v1/content", "text/plain", "Um texto curto.").await.unwrap();
+    let reply = author
+        .post("/v1/content", "text/plain", "Um texto curto.")
+        .await
+        .unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     hospital.finish().await;
 }
@@ -88,11 +123,18 @@ async fn a_killed_instance_or_their_supervisor_is_replaced_with_all_its_instance
         let end = Instant::now() + Duration::from_secs(5);
         loop {
             let ready = hospital.admin_get("/readyz?verbose").await.unwrap().text();
-            let reply = author.post("/v1/content", "text/plain", "Um texto.").await.unwrap();
+            let reply = author
+                .post("/v1/content", "text/plain", "Um texto.")
+                .await
+                .unwrap();
             if ready.contains("2 of 2 instances up") && reply.status == 200 {
                 break;
             }
-            assert!(Instant::now() < end, "after `{path}`: {} {ready}", reply.text());
+            assert!(
+                Instant::now() < end,
+                "after `{path}`: {} {ready}",
+                reply.text()
+            );
             pause().await;
         }
     }
@@ -101,17 +143,33 @@ async fn a_killed_instance_or_their_supervisor_is_replaced_with_all_its_instance
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_no_plugin_is_reported_and_the_others_run() {
-    let wasm = format!("plugins.broken.wasm={}", root().join("Cargo.toml").display());
+    let wasm = format!(
+        "plugins.broken.wasm={}",
+        root().join("Cargo.toml").display()
+    );
     let hospital = Hospital::start_with(&[&wasm]).await;
     let ready = hospital.admin_get("/readyz?verbose").await.unwrap();
     assert_eq!(ready.status, 200);
-    assert!(ready.text().contains("not a WebAssembly module"), "{}", ready.text());
+    assert!(
+        ready.text().contains("not a WebAssembly module"),
+        "{}",
+        ready.text()
+    );
     let listed = hospital.must(&["plugins"]).await;
-    assert!(listed.contains("broken") && listed.contains("lgpd-analyzer"), "{listed}");
-    hospital.must(&["content", "submit", "config/demo/artigo.md"]).await;
+    assert!(
+        listed.contains("broken") && listed.contains("lgpd-analyzer"),
+        "{listed}"
+    );
+    hospital
+        .must(&["content", "submit", "config/demo/artigo.md"])
+        .await;
     let reload = hospital.run(&["reload", "plugin", "broken"]).await;
     assert!(!reload.status.success());
-    assert!(text(&reload.stderr).contains("WebAssembly"), "{}", text(&reload.stderr));
+    assert!(
+        text(&reload.stderr).contains("WebAssembly"),
+        "{}",
+        text(&reload.stderr)
+    );
     crate::bad_input::nothing_restarted(&hospital).await;
     hospital.finish().await;
 }

