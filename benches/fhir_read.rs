@@ -42,7 +42,7 @@ async fn compare() {
         let load = wrk(
             hospital.door,
             "/fhir/Patient/maria-exemplo",
-            &[token.clone()],
+            std::slice::from_ref(&token),
         );
         let rate = load.answered / load.seconds;
         println!(
