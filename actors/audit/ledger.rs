@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Statement;
 
-/// How long a batch is tried again. A server that was killed is back within a fifth of this; callers
+/// How long a batch is tried again. A killed server is back within a fifth of this; callers
 /// give up a little later than it.
 const RETRY_WINDOW: Duration = Duration::from_secs(3);
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// How long a start waits for the server before it goes on without: a first `initdb` on a slow disk.
+/// How long a start waits for the server before it goes on without: a first `initdb`, slow disk.
 const START_WAIT: Duration = Duration::from_secs(20);
 
 /// Pauses between attempts: a server that restarts is back within a fifth of a second.

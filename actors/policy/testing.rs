@@ -1,4 +1,4 @@
-//! For tests of other folders: a policy that knows a few roles, and permits made by a real decision.
+//! For tests of other folders: a policy that knows two roles, and permits by a real decision.
 
 use super::{DutyHours, Policy, PolicySettings, Verdict};
 use crate::policy::Permit;

@@ -22,7 +22,10 @@ const NAME_BYTES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
     /// Others can read or change the file.
-    #[error("the key file `{path}` has mode {mode:o}: run `chmod 600 {path}`", path = .path.display())]
+    #[error(
+        "the key file `{path}` has mode {mode:o}: run `chmod 600 {path}`",
+        path = .path.display()
+    )]
     Exposed {
         /// Which.
         path: PathBuf,

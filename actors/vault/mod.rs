@@ -13,7 +13,7 @@
 //! - Legal basis: that of the folder that seals. Retention: none here; keys live with their data.
 //! - Access: in-process callers that hold a scope; row-level security binds them to its tenant.
 //! - Encryption: AES-256-GCM with random nonces; associated data binds a value to its place.
-//! - Audit: a failed opening is logged as a security incident; the caller's access is its own entry.
+//! - Audit: a failed opening is logged as a security incident; the access itself has its entry.
 
 mod data_key;
 mod keeper;
@@ -30,7 +30,7 @@ use plantao_supervisors::CallError;
 /// Why a key or a value could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// The value does not open: it was changed, moved, or sealed under another key. Carries nothing.
+    /// The value does not open: changed, moved, or sealed under another key. Carries nothing.
     #[error("the sealed value does not open")]
     Sealed,
     /// The wrapped key was made under another master key: the key file is not the right one.

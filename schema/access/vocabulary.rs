@@ -72,7 +72,8 @@ closed_set!(
 closed_set!(
     /// On what kind of thing.
     ResourceKind, "resource kind",
-    "`patient`, `observation`, `practitioner`, `organization`, `bundle`, `content`, `audit`, `plugin`, `system`",
+    "`patient`, `observation`, `practitioner`, `organization`, `bundle`, `content`, `audit`, \
+     `plugin`, `system`",
     {
         /// A patient's demographics (FHIR Patient). PHI.
         Patient => "patient",

@@ -19,7 +19,8 @@ fn patient(number: usize) -> Value {
 
 fn observation(number: usize) -> Value {
     json!({ "resourceType": "Observation", "id": format!("o-{number}"), "status": "final",
-        "code": { "text": "pulse" }, "subject": { "reference": format!("Patient/p-{}", number % PATIENTS) },
+        "code": { "text": "pulse" },
+        "subject": { "reference": format!("Patient/p-{}", number % PATIENTS) },
         "valueQuantity": { "value": 70, "unit": "/min" } })
 }
 

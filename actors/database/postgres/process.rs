@@ -24,8 +24,8 @@ pub(super) struct Process {
 impl Process {
     /// Spawns `command` on a thread of its own. Blocks for as long as `fork` and `exec` take.
     pub(super) fn spawn(mut command: Command) -> io::Result<Self> {
-        // A group of its own: Ctrl-C in a terminal reaches the whole foreground group, and the server
-        // must outlive whoever drains into it.
+        // A group of its own: Ctrl-C in a terminal reaches the whole foreground group, and the
+        // server must outlive whoever drains into it.
         command
             .process_group(0)
             .stdin(Stdio::null())

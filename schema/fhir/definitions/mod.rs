@@ -1,6 +1,6 @@
 //! What R4 says about each element, as tables: the validator is one walk over them.
 //!
-//! Tables rather than generated structs, because a body is stored and given back exactly as it came:
+//! Tables rather than generated structs, because a body is stored and given back as it came:
 //! nothing here reads a resource into another shape.
 
 pub(super) mod codes;
