@@ -11,8 +11,8 @@
 //!
 //! Order is meaning: children start downward and stop upward, so that the doors open last and close
 //! first, and PostgreSQL outlives whoever writes to it. The audit writer is no part of `storage`:
-//! it keeps its queue while PostgreSQL restarts and finds it again by itself. What restarts together
-//! is chosen here and nowhere else; what each actor loses is said in its own file.
+//! it keeps its queue while PostgreSQL restarts and finds it again by itself. What restarts
+//! together is chosen here and nowhere else; what each actor loses is said in its own file.
 
 use crate::admin;
 use crate::config::{Config, Flags};
