@@ -63,8 +63,10 @@ pub(super) async fn store(
 ) -> Result<Vec<EntryOutcome>, RecordError> {
     let mut resources: Vec<&Resource> = bundle.resources().collect();
     resources.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
-    let keys = keys(records, scope, &resources).await?;
+    // First: fetching the others makes those that are missing, and a bundle that is refused for
+    // want of this one leaves none behind.
     let index = records.keys.index(scope).await?;
+    let keys = keys(records, scope, &resources).await?;
     let work = Work {
         scope,
         resources,

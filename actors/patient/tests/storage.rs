@@ -87,6 +87,19 @@ async fn every_patient_has_a_key_of_its_own_and_the_directory_has_another() {
 }
 
 #[tokio::test]
+async fn without_the_key_for_look_ups_no_other_key_is_made() {
+    let hospital = hospital().await;
+    let session = hospital.session().await;
+    let unusable = "INSERT INTO vault_data_key (tenant, subject, version, wrapped) \
+         VALUES ('demo', 'index', 1, '\\x00')";
+    session.execute(unusable, &[]).await.unwrap();
+    let refused = hospital.store(demonstration()).await;
+    assert_eq!(refused, Err(RecordError::Corrupt));
+    assert_eq!(hospital.count("vault_data_key").await, 1);
+    hospital.tree.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_patient_is_found_by_any_spelling_of_a_number_and_not_by_an_old_one() {
     let hospital = hospital().await;
     hospital.store(demonstration()).await.unwrap();
