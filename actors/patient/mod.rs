@@ -23,6 +23,7 @@ mod keyring;
 mod loan;
 mod postgres;
 mod records;
+mod seats;
 mod session;
 mod sessions;
 mod store;
@@ -35,7 +36,6 @@ pub use loan::Borrowed;
 pub use postgres::PostgresRecords;
 pub use records::{DIRECTORY_WORKERS, READ_DEADLINE, Records, TransactionOutcome};
 pub use session::IDLE_STOP;
-pub use sessions::MAX_SESSIONS;
 pub use store::{Found, Loaded, RecordStore, Stored};
 
 #[cfg(test)]

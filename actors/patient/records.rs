@@ -170,7 +170,8 @@ impl<S: RecordStore> Records<S> {
         Ok(found)
     }
 
-    /// The dynamic supervisor of the patients' sessions, as a child named `sessions`.
+    /// The dynamic supervisor of the patients' sessions, as a child named `sessions`. Beyond
+    /// `max_children` live sessions, records are read and written without one.
     #[must_use]
     pub fn sessions_child(&self, intensity: Intensity, max_children: usize) -> ChildSpec {
         let spec = DynamicSpec {

@@ -11,7 +11,7 @@
 //! the permit each request consumed; encryption: none in memory, wiped when dropped; audit: by the
 //! caller, for each request.
 
-use super::cache::Cache;
+use super::cache::{Budget, Cache};
 use super::store::{Found, Loaded};
 use super::write::Write;
 use super::{RecordError, RecordStore};
@@ -51,6 +51,7 @@ pub(super) enum Message {
 /// The actor.
 pub(super) struct PatientSession<S> {
     store: Arc<S>,
+    budget: Arc<Budget>,
     patient: PatientId,
     own: Handle<Message>,
 }
@@ -69,10 +70,16 @@ impl Drop for State {
 }
 
 impl<S> PatientSession<S> {
-    /// A session for one patient, reached through `own`.
-    pub(super) const fn new(store: Arc<S>, patient: PatientId, own: Handle<Message>) -> Self {
+    /// A session for one patient, reached through `own`, whose memory counts against `budget`.
+    pub(super) const fn new(
+        store: Arc<S>,
+        budget: Arc<Budget>,
+        patient: PatientId,
+        own: Handle<Message>,
+    ) -> Self {
         Self {
             store,
+            budget,
             patient,
             own,
         }
@@ -98,7 +105,7 @@ impl<S: RecordStore> Actor for PatientSession<S> {
             }
         });
         Ok(State {
-            cache: Cache::default(),
+            cache: Cache::new(Arc::clone(&self.budget)),
             last_used: Instant::now(),
             ticker,
         })
@@ -132,7 +139,8 @@ impl<S: RecordStore> Actor for PatientSession<S> {
 }
 
 impl<S: RecordStore> PatientSession<S> {
-    async fn read(
+    /// One record; also when nothing more may be remembered, which costs time and no answer.
+    pub(super) async fn read(
         &self,
         cache: &mut Cache,
         scope: &Scope,

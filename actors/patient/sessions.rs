@@ -1,28 +1,25 @@
-//! The sessions of this node: which patient's session is reached through which handle.
+//! The sessions of this node: how one is started and found.
 //!
 //! A session is started by the first who needs it; everyone else waits for the same start. The
 //! name of a session in the tree is drawn from a salt that lives as long as this process: the tree
 //! is shown to operators, and even a pseudonym of a patient is not for them.
 
+use super::cache::Budget;
+use super::seats::{Seat, Seats};
 use super::session::{Message, PatientSession};
 use super::{RecordError, RecordStore};
 use aws_lc_rs::digest;
-use dashmap::DashMap;
 use plantao_schema::id::{PatientId, Tenant};
-use plantao_supervisors::{
-    ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, StartChildError,
-};
+use plantao_supervisors::{ChildSpec, DynamicHandle, Handle, Restart, Shutdown, StartChildError};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Most sessions of one node: an idle actor takes some 8 KB, a full memory 1 MB.
-pub const MAX_SESSIONS: usize = 10_000;
-
-/// Most requests that wait for one patient: a ward and its monitors, not a flood.
-const IN_FLIGHT: usize = 64;
+/// Most bytes that the sessions of one node remember together: a session's own limit alone would
+/// let twenty thousand of them take twenty gigabytes.
+const CACHE_BUDGET_BYTES: usize = 256 * 1024 * 1024;
 
 /// How long a caller waits for a session to start or to come back.
 const START_DEADLINE: Duration = Duration::from_secs(2);
@@ -37,7 +34,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// The sessions and how to start one.
 pub(super) struct Sessions<S> {
     supervisor: DynamicHandle,
-    handles: DashMap<(Tenant, PatientId), Handle<Message>>,
+    seats: Seats,
+    budget: Arc<Budget>,
     salt: Uuid,
     store: Arc<S>,
 }
@@ -46,7 +44,8 @@ impl<S: RecordStore> Sessions<S> {
     pub(super) fn new(store: Arc<S>) -> Self {
         Self {
             supervisor: DynamicHandle::new(),
-            handles: DashMap::new(),
+            seats: Seats::default(),
+            budget: Arc::new(Budget::new(CACHE_BUDGET_BYTES)),
             salt: Uuid::new_v4(),
             store,
         }
@@ -59,11 +58,7 @@ impl<S: RecordStore> Sessions<S> {
 
     /// The session of a patient if it is live.
     pub(super) fn live(&self, tenant: &Tenant, patient: &PatientId) -> Option<Handle<Message>> {
-        let handle = self
-            .handles
-            .get(&(tenant.clone(), patient.clone()))?
-            .clone();
-        handle.is_up().then_some(handle)
+        self.seats.live(tenant, patient)
     }
 
     /// The session of a patient, started when it is not live.
@@ -75,13 +70,16 @@ impl<S: RecordStore> Sessions<S> {
         tenant: &Tenant,
         patient: &PatientId,
     ) -> Result<Handle<Message>, RecordError> {
-        let handle = self.handle(tenant, patient);
+        let seat = self.seats.of(tenant, patient);
+        if seat.handle.is_up() {
+            return Ok(seat.handle.clone());
+        }
         let name = self.name(tenant, patient);
         let until = Instant::now() + START_DEADLINE;
-        while !handle.is_up() {
+        while !seat.handle.is_up() {
             match self
                 .supervisor
-                .start_child(self.child(&name, patient, &handle))
+                .start_child(self.child(&name, patient, &seat))
                 .await
             {
                 Ok(()) => break,
@@ -89,38 +87,29 @@ impl<S: RecordStore> Sessions<S> {
                 Err(StartChildError::AlreadyStarted { .. }) if Instant::now() < until => {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
-                Err(StartChildError::AlreadyStarted { .. }) => {
-                    // It does not come up: the next caller starts it afresh.
-                    drop(self.supervisor.terminate_child(&name).await);
-                    return Err(RecordError::Unavailable);
-                }
                 Err(StartChildError::MaxChildren { .. }) => return Err(RecordError::Overloaded),
-                Err(StartChildError::Failed { .. } | StartChildError::Unavailable) => {
-                    return Err(RecordError::Unavailable);
-                }
+                // Its supervisor decides how long it may take and when to give it up. A caller
+                // that waits in vain knows nothing that would justify ending it.
+                Err(
+                    StartChildError::AlreadyStarted { .. }
+                    | StartChildError::Failed { .. }
+                    | StartChildError::Unavailable,
+                ) => return Err(RecordError::Unavailable),
             }
         }
-        Ok(handle)
+        Ok(seat.handle.clone())
     }
 
-    fn handle(&self, tenant: &Tenant, patient: &PatientId) -> Handle<Message> {
-        if self.handles.len() >= 2 * MAX_SESSIONS {
-            self.handles.retain(|_, handle| handle.is_up());
-        }
-        let place = (tenant.clone(), patient.clone());
-        let new = || Handle::new(Limits::in_flight(IN_FLIGHT));
-        self.handles.entry(place).or_insert_with(new).clone()
-    }
-
-    fn child(&self, name: &str, patient: &PatientId, handle: &Handle<Message>) -> ChildSpec {
-        let (store, patient, own) = (Arc::clone(&self.store), patient.clone(), handle.clone());
+    /// The description holds the seat for as long as the supervisor knows the child.
+    fn child(&self, name: &str, patient: &PatientId, seat: &Arc<Seat>) -> ChildSpec {
+        let (store, budget) = (Arc::clone(&self.store), Arc::clone(&self.budget));
+        let (patient, own) = (patient.clone(), Arc::clone(seat));
         let make = move || {
-            (
-                PatientSession::new(Arc::clone(&store), patient.clone(), own.clone()),
-                (),
-            )
+            let (store, budget) = (Arc::clone(&store), Arc::clone(&budget));
+            let own = own.handle.clone();
+            (PatientSession::new(store, budget, patient.clone(), own), ())
         };
-        ChildSpec::worker(name, handle, make)
+        ChildSpec::worker(name, &seat.handle, make)
             .restart(Restart::Transient)
             .shutdown(Shutdown::Timeout(STOP_DEADLINE))
     }

@@ -2,10 +2,13 @@
 
 use super::*;
 use crate::database::Scope;
+use crate::patient::cache::{Budget, Cache};
 use crate::patient::loan::Borrowed;
+use crate::patient::session::PatientSession;
+use crate::patient::sessions::Sessions;
 use crate::patient::{IDLE_STOP, Loaded, RecordStore, Stored};
 use plantao_schema::fhir::EntryOutcome;
-use plantao_supervisors::{NodeState, Snapshot};
+use plantao_supervisors::{ChildSpec, DynamicSpec, Handle, Limits, NodeState, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -47,6 +50,65 @@ async fn a_session_that_is_killed_costs_its_memory_and_nothing_else() {
         assert_eq!(found.version, 1);
     }
     hospital.tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_killed_is_found_again_while_many_others_are_asked_for() {
+    let node = Sessions::new(Arc::new(OnePatient::default()));
+    let intensity = Intensity::new(1_000, Duration::from_secs(5));
+    let only = DynamicSpec {
+        intensity,
+        max_children: 1,
+    };
+    let child = ChildSpec::dynamic("sessions", node.supervisor(), only);
+    let spec = SupervisorSpec::new(Strategy::OneForOne, intensity).child(child);
+    let tree = Tree::start("node", spec).await.unwrap();
+    let (tenant, maria) = (Tenant::parse("demo").unwrap(), PatientId::parse(MARIA));
+    let maria = maria.unwrap();
+    node.started(&tenant, &maria).await.unwrap();
+    let path = sessions(&tree)[0].path.clone();
+    for round in 1..=20 {
+        tree.kill(&path).unwrap();
+        let others = (0..500).map(|number| {
+            let (node, tenant) = (&node, &tenant);
+            let patient = PatientId::parse(&format!("p-{round}-{number}")).unwrap();
+            async move { node.started(tenant, &patient).await.err() }
+        });
+        let others = futures_util::future::join_all(others);
+        let (found, others) = tokio::join!(node.started(&tenant, &maria), others);
+        assert!(found.is_ok(), "round {round}: {found:?}");
+        assert!(
+            others
+                .iter()
+                .all(|one| *one == Some(RecordError::Overloaded))
+        );
+        let live = sessions(&tree);
+        assert_eq!((live.len(), &live[0].path), (1, &path));
+        // Begun anew under the same name, it would have none.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        while sessions(&tree)[0].restarts < round {
+            assert!(tokio::time::Instant::now() < deadline, "round {round}");
+            tokio::task::yield_now().await;
+        }
+    }
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_that_may_remember_nothing_answers_from_the_store_each_time() {
+    let store = Arc::new(OnePatient::default());
+    let budget = Arc::new(Budget::new(0));
+    let own = Handle::new(Limits::in_flight(1));
+    let patient = PatientId::parse(MARIA).unwrap();
+    let mut cache = Cache::new(Arc::clone(&budget));
+    let session = PatientSession::new(Arc::clone(&store), budget, patient, own);
+    let (scope, id) = (Scope::system(Tenant::parse("demo").unwrap()), MARIA);
+    let id = ResourceId::parse(id).unwrap();
+    for loads in 1..=3 {
+        let read = session.read(&mut cache, &scope, FhirType::Patient, &id);
+        assert!(read.await.is_ok());
+        assert_eq!(store.loads.load(Ordering::SeqCst), loads);
+    }
 }
 
 #[tokio::test]
