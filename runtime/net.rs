@@ -1,11 +1,19 @@
 //! Listening sockets, with errors that say what to do.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::time::{Duration, Instant};
 
 /// Connections that may wait in the kernel.
 const BACKLOG: u32 = 1_024;
+/// How long a listener waits for its predecessor's socket to close.
+const HANDOVER: Duration = Duration::from_secs(2);
+/// How often it looks.
+const HANDOVER_LOOK: Duration = Duration::from_millis(20);
+/// One line of log for failed accepts in this time.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Why an address cannot be listened on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +68,63 @@ pub async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener,
         ErrorKind::PermissionDenied => BindError::Forbidden { address, key },
         kind => BindError::Failed { address, key, kind },
     })
+}
+
+/// Listens on an address that a predecessor of this listener may be leaving just now: its socket
+/// closes when its last task has ended, a moment after its actor has.
+///
+/// # Errors
+/// As [`bind`], once the predecessor has had its time.
+pub async fn bind_again(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
+    let end = Instant::now() + HANDOVER;
+    loop {
+        match bind(address, key).await {
+            Err(BindError::Taken { .. }) if Instant::now() < end => {
+                tokio::time::sleep(HANDOVER_LOOK).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Tells of connections that could not be accepted, without filling the log: they fail many times
+/// a second when descriptors run out.
+#[derive(Debug, Default)]
+pub struct AcceptTrouble {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl AcceptTrouble {
+    /// Notes one failure, and logs when the last line is old enough.
+    pub fn note(&mut self, error: &std::io::Error) {
+        self.untold = self.untold.saturating_add(1);
+        let now = Instant::now();
+        if self
+            .told
+            .is_none_or(|told| now.saturating_duration_since(told) >= TELL_EVERY)
+        {
+            let (kind, times) = (error.kind(), self.untold);
+            tracing::warn!(?kind, times, "connections could not be accepted");
+            self.told = Some(now);
+            self.untold = 0;
+        }
+    }
+}
+
+/// Raises the limit of open files to what this process may have, and tells how many that is.
+#[must_use]
+pub fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    let raised = Rlimit {
+        current: Some(most),
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => most,
+        Err(_) => limit.current.unwrap_or(most),
+    }
 }
 
 #[cfg(test)]

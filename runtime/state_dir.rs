@@ -17,6 +17,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -151,6 +152,10 @@ impl StateDir {
             &paths.root().join("VERSION"),
             format!("{VERSION}\n").as_bytes(),
         )?;
+        let socket = paths.runtime_dir().join(paths::SOCKET);
+        let mut line = socket.as_os_str().as_bytes().to_vec();
+        line.push(b'\n');
+        write_private(&paths.socket_record(), &line)?;
         Ok(Self {
             paths,
             node_id,

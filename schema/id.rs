@@ -4,6 +4,7 @@
 //! names the kind of identifier and the rule that was broken, never the value, because a caller may
 //! have put a name or a document number where an identifier belongs.
 
+use crate::phi::{cns_is_valid, cpf_is_valid};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -26,6 +27,14 @@ pub enum IdError {
         kind: &'static str,
         /// Its length in bytes.
         bytes: usize,
+    },
+    /// A person's document number: identifiers stand in addresses, tables and the audit trail in
+    /// the clear, and must identify nobody outside this system. Of random numbers of 11 or 15 digits
+    /// one in a hundred and one in twenty are refused too; a letter in front is enough.
+    #[error("{kind} is a valid CPF or CNS: expected an identifier that names nobody")]
+    Document {
+        /// Which identifier was being read.
+        kind: &'static str,
     },
     /// A character outside the accepted set, or a name made of dots alone.
     #[error("{kind} has a character outside A-Z, a-z, 0-9, `-` and `.`, or consists of dots")]
@@ -51,6 +60,10 @@ fn check(kind: &'static str, text: &str) -> Result<(), IdError> {
     // `.` and `..` are legal by FHIR's pattern and a path traversal everywhere else.
     if !plain || text.bytes().all(|b| b == b'.') {
         return Err(IdError::Character { kind });
+    }
+    let digits: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    if cpf_is_valid(&digits) || cns_is_valid(&digits) {
+        return Err(IdError::Document { kind });
     }
     Ok(())
 }
@@ -157,6 +170,28 @@ mod tests {
             })
         );
         assert_eq!(Tenant::parse(""), Err(IdError::Empty { kind: "tenant" }));
+    }
+
+    #[test]
+    fn a_document_number_is_no_identifier() {
+        for text in [
+            "52998224725",
+            "529.982.247-25",
+            "700000000000005",
+            "700-0000-0000-0005",
+        ] {
+            let kind = "patient id";
+            assert_eq!(
+                PatientId::parse(text),
+                Err(IdError::Document { kind }),
+                "{text}"
+            );
+        }
+        assert!(
+            PatientId::parse("52998224726").is_ok(),
+            "its check digits are wrong"
+        );
+        assert!(PatientId::parse("p52998224725").is_ok());
     }
 
     #[test]

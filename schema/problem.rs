@@ -63,6 +63,8 @@ codes! {
     RequestTimeout => 408, "request_timeout", "the request took too long to arrive";
     /// A plugin failed on this input: it trapped, or answered what it must not.
     PluginFailed => 502, "plugin_failed", "a plugin failed on this input";
+    /// A plugin's file was refused: no input can be answered.
+    PluginRefused => 502, "plugin_refused", "the plugin could not be loaded";
     /// A plugin ran into its time limit.
     PluginTimeout => 504, "plugin_timeout", "a plugin ran into its time limit";
     /// A part is down or overloaded; trying again later is right.

@@ -20,6 +20,12 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A forgotten transaction holds locks; the server ends it.
 const IDLE_IN_TRANSACTION_MS: u64 = 30_000;
 
+/// What the server is told of the audit writer's connection: when this machine vanishes, its session
+/// ends within about ten seconds, and with it the lock that its successor waits for. The server's
+/// own default is hours. Of no effect on a Unix socket.
+const KEEPALIVE: &str = " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 \
+     -c tcp_keepalives_count=3 -c tcp_user_timeout=10000";
+
 /// The private cluster that this process runs itself.
 #[derive(Clone, Debug)]
 pub struct EmbeddedConfig {
@@ -147,11 +153,13 @@ impl DatabaseConfig {
                  -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
             ),
         };
+        let keepalive = if login == Login::Audit { KEEPALIVE } else { "" };
         let given = config.get_options().unwrap_or_default();
         let role = login.role();
         // A commit that is answered is on disk, whatever the server's own default.
         let options = format!(
-            "{given} -c search_path=plantao -c role={role} -c synchronous_commit=on{limits}"
+            "{given} -c search_path=plantao -c role={role} -c synchronous_commit=on{limits}\
+             {keepalive}"
         );
         config
             .options(options.trim_start())
@@ -214,6 +222,25 @@ mod tests {
                 .contains("-c role=plantao_audit")
         );
         assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_writer_whose_machine_vanished_does_not_keep_its_lock() {
+        let url = SecretString::from("postgres://one:secret@db.example/hospital");
+        let config = DatabaseConfig::external(url, None);
+        let options = |login| {
+            let made = config.connection(login).unwrap();
+            made.get_options().unwrap().to_owned()
+        };
+        for wanted in [
+            " -c tcp_keepalives_idle=5",
+            " -c tcp_keepalives_interval=2",
+            " -c tcp_keepalives_count=3",
+            " -c tcp_user_timeout=10000",
+        ] {
+            assert!(options(Login::Audit).contains(wanted), "{wanted}");
+            assert!(!options(Login::Application).contains(wanted), "{wanted}");
+        }
     }
 
     #[test]

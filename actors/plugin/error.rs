@@ -98,13 +98,14 @@ pub enum PluginError {
         trap: String,
     },
     /// The function answered with an error code of its own.
-    #[error("plugin `{plugin}` answered code {code}: {message}")]
+    #[error("plugin `{plugin}` answered code {code}{}", after_colon(message))]
     Failed {
         /// Which plugin.
         plugin: String,
         /// The code its function returned.
         code: i32,
-        /// What it said, redacted and cut short; empty when it said nothing.
+        /// What it said, redacted; empty when it said nothing or too much, and for a guest that
+        /// was shown text as it came, whose words could be anything of it.
         message: String,
     },
     /// The output is not UTF-8.
@@ -178,6 +179,13 @@ impl PluginError {
     }
 }
 
+fn after_colon(message: &str) -> String {
+    if message.is_empty() {
+        return String::new();
+    }
+    format!(": {message}")
+}
+
 /// The limits a guest runs under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitKind {
@@ -191,7 +199,7 @@ pub enum LimitKind {
     OutputBytes,
     /// Elements of one table.
     TableElements,
-    /// Names and values of ephemeral variables together.
+    /// Names and values of ephemeral variables together, and what keeping them costs.
     VariableBytes,
     /// Host blocks alive at once.
     Blocks,

@@ -82,7 +82,9 @@ async fn execute(
         .map_err(|e| failed(plugin, &e))?;
     let state = store.data();
     if code != 0 {
-        let message = state.error().and_then(presentable).unwrap_or_default();
+        // Text of a guest that saw everything could say anything, whatever redaction finds in it.
+        let said = state.error().filter(|_| input.is_redacted());
+        let message = said.and_then(presentable).unwrap_or_default();
         return Err(PluginError::Failed {
             plugin: plugin.to_owned(),
             code,
@@ -105,7 +107,7 @@ fn store(module: &GuestModule, input: &GuestInput) -> Result<Store<GuestState>, 
         Arc::clone(&module.plugin),
         module.limits,
         Arc::clone(&module.config),
-        input.as_bytes(),
+        input,
     )?;
     let mut store = Store::new(module.engine.wasm(), state);
     store.limiter(|state| state);

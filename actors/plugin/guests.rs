@@ -14,6 +14,10 @@ use tokio::task::JoinHandle;
 /// spinning guests put off each other's timeouts by 61 ticks.
 const EVENT_INTERVAL: u32 = 2;
 
+/// How many modules are compiled at once. Further ones wait, so that reloads or restarts in a row
+/// cannot pile compilers up on the machine.
+const COMPILERS: usize = 2;
+
 /// The threads guests run on. Clones share them; the last one to go stops them.
 #[derive(Clone, Debug)]
 pub struct GuestRuntime {
@@ -31,6 +35,7 @@ impl GuestRuntime {
             .worker_threads(workers.max(1))
             .thread_name("plantao-guest")
             .event_interval(EVENT_INTERVAL)
+            .max_blocking_threads(COMPILERS)
             .enable_time()
             .build()?;
         let handle = runtime.handle().clone();
@@ -59,13 +64,14 @@ impl GuestRuntime {
         GuestTask(self.handle.spawn(future))
     }
 
-    /// For compilation, which never yields.
+    /// For compilation, which never yields: at most [`COMPILERS`] at once. Dropped before its turn
+    /// it does not begin; once begun it runs to its end, whose bound is the module's size.
     pub(super) async fn compute<T, F>(&self, work: F) -> Option<T>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        self.handle.spawn_blocking(work).await.ok()
+        GuestTask(self.handle.spawn_blocking(work)).finish().await
     }
 }
 
@@ -81,7 +87,7 @@ impl Drop for Threads {
     }
 }
 
-/// A guest at work. Dropping it drops the guest at its next yield.
+/// A guest or a compiler at work. Dropping it drops the guest at its next yield.
 pub(super) struct GuestTask<T>(JoinHandle<T>);
 
 impl<T> GuestTask<T> {
@@ -94,5 +100,47 @@ impl<T> GuestTask<T> {
 impl<T> Drop for GuestTask<T> {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn compilers_wait_for_their_turn_and_those_no_longer_wanted_never_begin() {
+        let guests = GuestRuntime::start(1).unwrap();
+        let (begun, gates) = (Arc::new(AtomicUsize::new(0)), 2 * COMPILERS);
+        let (opened, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(std::sync::Mutex::new(gate));
+        let mut works: Vec<_> = (0..gates)
+            .map(|_| {
+                let (guests, begun, gate) = (guests.clone(), begun.clone(), gate.clone());
+                let work = move || {
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    gate.lock().unwrap().recv().ok()
+                };
+                Box::pin(async move { guests.compute(work).await })
+            })
+            .collect();
+        for work in &mut works {
+            assert!(futures_util::poll!(work).is_pending());
+        }
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        while begun.load(Ordering::SeqCst) < COMPILERS {
+            assert!(std::time::Instant::now() < deadline, "no compiler began");
+            tokio::task::yield_now().await;
+        }
+        works.truncate(COMPILERS);
+        for _ in 0..gates {
+            opened.send(()).unwrap();
+        }
+        for work in works {
+            assert_eq!(work.await, Some(Some(())));
+        }
+        assert_eq!(guests.compute(|| 1).await, Some(1));
+        assert_eq!(begun.load(Ordering::SeqCst), COMPILERS);
     }
 }

@@ -37,7 +37,8 @@ pub struct Limits {
     pub output_bytes: usize,
     /// Elements of one table: 10,000, at most 20,000.
     pub table_elements: usize,
-    /// Names and values of ephemeral variables together: 1 MiB, which is also the ceiling.
+    /// Names and values of ephemeral variables together, and 64 bytes for each: 1 MiB, which is
+    /// also the ceiling.
     pub variable_bytes: usize,
 }
 

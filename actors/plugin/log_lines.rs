@@ -2,12 +2,17 @@
 //!
 //! Owns the lines of one call: how many, how long, at which level. Refuses to log a line before
 //! redaction and never cuts one in two, since half an identifier is no longer recognised: a line
-//! that is too long is only counted. PHI: identifiers are redacted; purpose is operation.
+//! that is too long is only counted. Redaction finds identifiers that stand there as people write
+//! them; a guest can write a name without its context, or anything in base64. So of a guest that
+//! is shown text as it came nothing is logged but how many lines it wrote at each level. PHI:
+//! identifiers are redacted from what was redacted before; purpose is operation.
 
 use std::sync::Arc;
 
 use plantao_schema::phi;
 use tracing::Level;
+
+use super::guard::GuestInput;
 
 /// A guest that says more than this in one call is counted, not heard.
 const LINES_MAX: usize = 32;
@@ -19,50 +24,104 @@ const SILENT: i32 = i32::MAX;
 /// The log of one call.
 pub(super) struct LogLines {
     plugin: Arc<str>,
-    written: usize,
-    withheld: usize,
+    heard: Heard,
+}
+
+/// What becomes of the lines.
+enum Heard {
+    /// The guest was shown redacted text, and its lines are redacted too.
+    Text { written: usize, withheld: usize },
+    /// The guest was shown text as it came.
+    Counts(Counts),
+}
+
+/// How many lines there were at each level.
+#[derive(Default)]
+struct Counts {
+    trace: usize,
+    debug: usize,
+    info: usize,
+    warn: usize,
+    error: usize,
 }
 
 impl LogLines {
-    pub(super) fn new(plugin: Arc<str>) -> Self {
-        Self {
-            plugin,
-            written: 0,
-            withheld: 0,
+    /// The lines of a guest that is shown this input.
+    pub(super) fn about(plugin: Arc<str>, input: &GuestInput) -> Self {
+        if input.is_redacted() {
+            return Self::of_no_call(plugin);
+        }
+        let heard = Heard::Counts(Counts::default());
+        Self { plugin, heard }
+    }
+
+    /// The lines of a guest that is shown nothing.
+    pub(super) fn of_no_call(plugin: Arc<str>) -> Self {
+        let (written, withheld) = (0, 0);
+        let heard = Heard::Text { written, withheld };
+        Self { plugin, heard }
+    }
+
+    /// Logs one line, redacted, or counts it.
+    pub(super) fn write(&mut self, level: Level, line: &[u8]) {
+        match &mut self.heard {
+            Heard::Counts(counts) => *counts.of(level) += 1,
+            Heard::Text { written, withheld } => match presentable(line) {
+                Some(text) if *written < LINES_MAX => {
+                    *written += 1;
+                    log(level, &self.plugin, &text);
+                }
+                _ => *withheld += 1,
+            },
+        }
+    }
+}
+
+impl Counts {
+    fn of(&mut self, level: Level) -> &mut usize {
+        match level {
+            Level::TRACE => &mut self.trace,
+            Level::DEBUG => &mut self.debug,
+            Level::INFO => &mut self.info,
+            Level::WARN => &mut self.warn,
+            _ => &mut self.error,
         }
     }
 
-    /// Logs one line, redacted, or counts it as withheld.
-    pub(super) fn write(&mut self, level: Level, line: &[u8]) {
-        if self.written >= LINES_MAX {
-            self.withheld += 1;
-            return;
-        }
-        let Some(text) = presentable(line) else {
-            self.withheld += 1;
-            return;
-        };
-        self.written += 1;
-        let plugin = &*self.plugin;
-        match level {
-            Level::TRACE => tracing::trace!(plugin, text, "guest line"),
-            Level::DEBUG => tracing::debug!(plugin, text, "guest line"),
-            Level::INFO => tracing::info!(plugin, text, "guest line"),
-            Level::WARN => tracing::warn!(plugin, text, "guest line"),
-            _ => tracing::error!(plugin, text, "guest line"),
-        }
+    fn all(&self) -> usize {
+        self.trace + self.debug + self.info + self.warn + self.error
     }
 }
 
 impl Drop for LogLines {
     fn drop(&mut self) {
-        if self.withheld > 0 {
-            tracing::warn!(
-                plugin = &*self.plugin,
-                lines = self.withheld,
-                "guest lines withheld"
-            );
+        let plugin = &*self.plugin;
+        match &self.heard {
+            Heard::Text { withheld: 0, .. } => {}
+            Heard::Text { withheld, .. } => {
+                tracing::warn!(plugin, lines = withheld, "guest lines withheld");
+            }
+            Heard::Counts(counts) if counts.all() == 0 => {}
+            Heard::Counts(counts) => tracing::info!(
+                plugin,
+                trace = counts.trace,
+                debug = counts.debug,
+                info = counts.info,
+                warn = counts.warn,
+                error = counts.error,
+                "guest lines counted"
+            ),
         }
+    }
+}
+
+fn log(level: Level, plugin: &str, text: &str) {
+    match level {
+        Level::TRACE => tracing::trace!(plugin, text, "guest line"),
+        Level::DEBUG => tracing::debug!(plugin, text, "guest line"),
+        Level::INFO => tracing::info!(plugin, text, "guest line"),
+        Level::WARN => tracing::warn!(plugin, text, "guest line"),
+        _ => tracing::error!(plugin, text, "guest line"),
     }
 }
 

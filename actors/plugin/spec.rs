@@ -22,7 +22,8 @@ const QUEUE_MAX: usize = 4_096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Grant {
     /// The plugin is shown text as it came, identifiers included. Only what has to find
-    /// identifiers needs it.
+    /// identifiers needs it. Its log lines are then counted and not logged, and of its errors
+    /// only the code is passed on: words of a guest that saw everything could say anything.
     #[serde(rename = "phi:raw")]
     PhiRaw,
 }

@@ -13,8 +13,12 @@ use wasmtime::ResourceLimiter;
 
 use super::arena::{Arena, BLOCKS_MAX, OutOfRange};
 use super::error::{LimitKind, PluginError};
+use super::guard::GuestInput;
 use super::limits::Limits;
 use super::log_lines::LogLines;
+
+/// Host bytes a variable costs beyond its name and value, charged so that empty ones are not free.
+const VARIABLE_OVERHEAD_BYTES: usize = 64;
 
 /// Why the host stopped a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,12 +84,14 @@ impl GuestState {
         plugin: Arc<str>,
         limits: Limits,
         config: Arc<BTreeMap<String, String>>,
-        input: &[u8],
+        shown: &GuestInput,
     ) -> Result<Self, Stop> {
+        let input = shown.as_bytes();
         if input.len() > limits.input_bytes {
             return Err(Stop::limit(LimitKind::InputBytes, limits.input_bytes));
         }
-        let mut state = Self::idle(plugin, limits, config);
+        let mut state = Self::idle(Arc::clone(&plugin), limits, config);
+        state.logs = LogLines::about(plugin, shown);
         let address = state.store(input)?;
         state.input = (address, input.len() as u64);
         Ok(state)
@@ -99,7 +105,7 @@ impl GuestState {
     ) -> Self {
         Self {
             arena: Arena::default(),
-            logs: LogLines::new(plugin),
+            logs: LogLines::of_no_call(plugin),
             config,
             limits,
             linear_bytes: 0,
@@ -202,11 +208,12 @@ impl GuestState {
 
     /// Sets a variable, or removes it when there is no value. It ends with the call.
     pub(super) fn set_variable(&mut self, name: &[u8], value: Option<&[u8]>) -> Result<(), Stop> {
-        let old = self
-            .variables
-            .get(name)
-            .map_or(0, |value| name.len() + value.len());
-        let new = value.map_or(0, |value| name.len().saturating_add(value.len()));
+        let price = |value: &[u8]| {
+            let content = name.len().saturating_add(value.len());
+            content.saturating_add(VARIABLE_OVERHEAD_BYTES)
+        };
+        let old = self.variable(name).map_or(0, price);
+        let new = value.map_or(0, price);
         let total = (self.variable_bytes - old).saturating_add(new);
         if total > self.limits.variable_bytes {
             return Err(Stop::limit(
@@ -264,5 +271,41 @@ impl ResourceLimiter for GuestState {
 
     fn memories(&self) -> usize {
         1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(variable_bytes: usize) -> GuestState {
+        let limits = Limits {
+            variable_bytes,
+            ..Limits::default()
+        };
+        GuestState::idle("guest".into(), limits, Arc::default())
+    }
+
+    #[test]
+    fn variables_with_nothing_in_them_are_limited_too() {
+        let mut state = state(Limits::default().variable_bytes);
+        let full = (0_u64..).find(|number| {
+            let set = state.set_variable(&number.to_le_bytes(), Some(b""));
+            set.is_err()
+        });
+        let most = Limits::default().variable_bytes / (8 + VARIABLE_OVERHEAD_BYTES);
+        assert_eq!(full, Some(most as u64));
+    }
+
+    #[test]
+    fn a_variable_that_is_replaced_or_removed_gives_back_what_it_cost() {
+        let mut state = state(2 * VARIABLE_OVERHEAD_BYTES);
+        for value in [b"abc".as_slice(), b"", b"abcdef"] {
+            assert_eq!(state.set_variable(b"a", Some(value)), Ok(()));
+        }
+        assert!(state.set_variable(b"b", Some(b"")).is_err());
+        assert_eq!(state.set_variable(b"a", None), Ok(()));
+        assert_eq!((state.variable(b"a"), state.variable_bytes), (None, 0));
+        assert_eq!(state.set_variable(b"b", Some(b"")), Ok(()));
     }
 }

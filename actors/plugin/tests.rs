@@ -1,8 +1,10 @@
 //! Guests that misbehave in every way known, and what each may cost.
 
 mod abi;
+mod adhoc;
 mod guests;
 mod loading;
 mod sandbox;
 mod supervised;
 mod ward;
+mod words;

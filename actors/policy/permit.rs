@@ -24,7 +24,7 @@ use plantao_schema::time::Timestamp;
 
 /// How long a permit may wait for its use: longer than any request's deadline, shorter than a
 /// change of mind.
-pub const PERMIT_LIFETIME_SECONDS: i64 = 30;
+pub const PERMIT_LIFETIME_SECONDS: i64 = 60;
 
 /// Leave to do one thing once: bound to request, principal, tenant, patient, action, purpose and
 /// expiry.

@@ -3,7 +3,7 @@
 
 use super::health::{self, AdminServices};
 use super::http;
-use crate::net;
+use crate::net::{self, AcceptTrouble};
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::convert::Infallible;
@@ -53,7 +53,7 @@ impl Actor for AdminDoor {
         _myself: ActorRef<Self::Msg>,
         parts: DoorParts,
     ) -> Result<Accepting, ActorProcessingErr> {
-        let listener = net::bind(parts.listen, "admin.listen")
+        let listener = net::bind_again(parts.listen, "admin.listen")
             .await
             .map_err(|error| ActorProcessingErr::from(error.to_string()))?;
         Ok(Accepting(tokio::spawn(accept(listener, parts.services))))
@@ -72,6 +72,7 @@ impl Actor for AdminDoor {
 
 async fn accept(listener: TcpListener, services: AdminServices) {
     let mut connections = JoinSet::new();
+    let mut trouble = AcceptTrouble::default();
     loop {
         while connections.len() >= CONNECTIONS_MAX {
             let _ended = connections.join_next().await;
@@ -86,7 +87,7 @@ async fn accept(listener: TcpListener, services: AdminServices) {
                 }));
             }
             Err(error) => {
-                tracing::warn!(kind = ?error.kind(), "an admin connection could not be accepted");
+                trouble.note(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

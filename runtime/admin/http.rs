@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Longest wait for a header, idle time included: scrapers come every few seconds.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest life of a request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest life of a request: a plugin may take a minute to compile.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Serves one connection with a function of the request.
 pub(super) async fn serve<I, F, R>(io: I, answer: F)

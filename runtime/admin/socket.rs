@@ -4,6 +4,7 @@
 use super::changes;
 use super::health::AdminServices;
 use super::http;
+use crate::net::AcceptTrouble;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::convert::Infallible;
@@ -103,6 +104,7 @@ fn bind(path: &Path) -> Result<UnixListener, ActorProcessingErr> {
 
 async fn accept(listener: UnixListener, services: AdminServices) {
     let mut connections = JoinSet::new();
+    let mut trouble = AcceptTrouble::default();
     loop {
         while connections.len() >= CONNECTIONS_MAX {
             let _ended = connections.join_next().await;
@@ -120,7 +122,7 @@ async fn accept(listener: UnixListener, services: AdminServices) {
                 }));
             }
             Err(error) => {
-                tracing::warn!(kind = ?error.kind(), "an admin connection could not be accepted");
+                trouble.note(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

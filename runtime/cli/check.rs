@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use plantao_actors::database::{EmbeddedConfig, Login, postgres};
 
 use super::context::Context;
 use super::error::CliError;
 use crate::config::STATE_FILE;
+use crate::service;
 use crate::state_dir::{StateDirError, StatePaths};
 
-const POSTGRES_INSTALLED: &str = "/usr/lib/postgresql";
 /// The first bytes of a core WebAssembly module, version 1.
 const WASM_MAGIC: [u8; 8] = *b"\0asm\x01\0\0\0";
 
@@ -93,23 +95,20 @@ fn state_dir(context: &Context) -> Finding {
 }
 
 fn database(context: &Context) -> Finding {
-    let config = &context.config.database;
-    let result = if config.url.is_some() {
-        Ok("the one at `database.url`".into())
-    } else {
-        let found = config
-            .binaries
-            .clone()
-            .filter(|dir| serves(dir))
-            .or_else(installed);
-        match found {
-            Some(dir) => Ok(format!("private cluster by `{}`", dir.display())),
-            None => Err(
-                "no PostgreSQL binaries; `make deps` installs postgresql-15, or set \
-                         `database.binaries`, or `database.url`"
-                    .into(),
-            ),
+    let config = service::database_config(&context.config, &context.config.state_dir);
+    let result = match &config.embedded {
+        None => config
+            .connection(Login::Application)
+            .map(|_parsed| "the one at `database.url`, which was not asked".to_owned())
+            .map_err(|error| error.to_string()),
+        // Looking for the programs makes no directory: a state directory that is not there yet
+        // has no cluster, and the newest programs would make it.
+        Some(cluster) if !cluster.state_dir.exists() => {
+            let mut elsewhere = cluster.clone();
+            elsewhere.state_dir = std::env::temp_dir();
+            cluster_by(&elsewhere)
         }
+        Some(cluster) => cluster_by(cluster),
     };
     Finding {
         what: "postgresql".into(),
@@ -117,18 +116,12 @@ fn database(context: &Context) -> Finding {
     }
 }
 
-fn serves(dir: &Path) -> bool {
-    dir.join("postgres").is_file() && dir.join("initdb").is_file()
-}
-
-fn installed() -> Option<PathBuf> {
-    let versions = std::fs::read_dir(POSTGRES_INSTALLED).ok()?.flatten();
-    let mut found: Vec<PathBuf> = versions
-        .map(|version| version.path().join("bin"))
-        .filter(|dir| serves(dir))
-        .collect();
-    found.sort();
-    found.pop()
+fn cluster_by(config: &EmbeddedConfig) -> Result<String, String> {
+    let (dir, version) = postgres::programs(config).map_err(|error| error.to_string())?;
+    let dir = dir.display();
+    Ok(format!(
+        "private cluster by PostgreSQL {version} in `{dir}`"
+    ))
 }
 
 fn certificate(context: &Context) -> Option<Finding> {

@@ -183,7 +183,13 @@ impl Client {
             .map_err(broken)?;
         let driver = tokio::spawn(connection);
         let request = self.request(ask)?;
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = sender.send_request(request).await.map_err(|error| {
+            if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+                CliError::HungUp { what: self.what }
+            } else {
+                broken(error)
+            }
+        })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_MAX_BYTES)
             .collect()

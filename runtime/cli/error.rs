@@ -36,6 +36,12 @@ pub enum CliError {
         /// What happened.
         reason: String,
     },
+    /// The server took the request and went away before it answered.
+    #[error("{what} went away before it answered")]
+    HungUp {
+        /// The front door, the admin listener, the admin socket.
+        what: &'static str,
+    },
     /// The server answered that it cannot now.
     #[error("{text}")]
     Busy {
@@ -107,7 +113,7 @@ impl CliError {
         match self {
             Self::Usage { .. } => USAGE,
             Self::Input { .. } => NO_INPUT,
-            Self::Unavailable { .. } | Self::Busy { .. } => UNAVAILABLE,
+            Self::Unavailable { .. } | Self::HungUp { .. } | Self::Busy { .. } => UNAVAILABLE,
             Self::State(StateDirError::Absent { .. }) => UNAVAILABLE,
             Self::Config(_) | Self::State(_) => EXIT_CONFIG,
             Self::Service { code, .. } => *code,

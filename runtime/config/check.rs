@@ -5,6 +5,7 @@ use super::error::ConfigError;
 
 /// Timeouts beyond an hour are a slip of the unit.
 const LONGEST_MS: u64 = 3_600_000;
+const BODY_LONGEST_MS: u64 = 45_000;
 const POOL_SIZE_MAX: usize = 500;
 
 /// Refuses the first value that cannot work.
@@ -81,9 +82,27 @@ fn front_door(config: &Config) -> Result<(), ConfigError> {
         1,
         1 << 20,
     )?;
+    // A permit lives for a minute: a body that arrives later finds its permit expired.
+    between(
+        "front_door.body_timeout_ms",
+        door.body_timeout_ms,
+        1,
+        BODY_LONGEST_MS,
+    )?;
+    between(
+        "front_door.body_memory_bytes",
+        door.body_memory_bytes as u64,
+        door.body_limit_bytes as u64,
+        1 << 40,
+    )?;
+    between(
+        "front_door.max_connections_per_address",
+        door.max_connections_per_address as u64,
+        1,
+        1 << 22,
+    )?;
     for (key, value) in [
         ("front_door.header_timeout_ms", door.header_timeout_ms),
-        ("front_door.body_timeout_ms", door.body_timeout_ms),
         ("front_door.handshake_timeout_ms", door.handshake_timeout_ms),
         ("front_door.drain_timeout_ms", door.drain_timeout_ms),
     ] {

@@ -18,7 +18,11 @@ pub struct FrontDoor {
     pub listen: SocketAddr,
     /// The largest request body read; a larger one answers 413.
     pub body_limit_bytes: usize,
-    /// From the first byte of a request to the end of its header.
+    /// What all bodies being read or worked on may take together; beyond it requests answer 503.
+    pub body_memory_bytes: usize,
+    /// Connections open at once from one address; more are closed at once.
+    pub max_connections_per_address: usize,
+    /// From the first byte of a request to the end of its header, and the longest idle time.
     pub header_timeout_ms: u64,
     /// From the end of the header to the end of the body.
     pub body_timeout_ms: u64,

@@ -7,12 +7,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 /// Streams one HTTP/2 connection may have open: a browser opens a dozen.
@@ -26,6 +30,11 @@ const HEADERS_MAX: usize = 64;
 const WINDOW_BYTES: u32 = 1024 * 1024;
 /// A silent HTTP/2 peer is asked for a sign of life this often, and given this long to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How long a write may wait for a peer that does not read.
+const WRITE_STALL: Duration = Duration::from_secs(30);
+/// What a peer with nothing in flight gets to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Limits in time of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -45,16 +54,29 @@ pub(super) async fn connection(
 ) {
     // Answers are written whole; waiting to fill a packet only delays them.
     let _best_effort = stream.set_nodelay(true);
-    let handshake = tokio::time::timeout(timeouts.handshake, acceptor.accept(stream)).await;
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    // A reader who stops reading would pin its answers for ever.
+    stream.as_mut().set_write_timeout_pinned(Some(WRITE_STALL));
+    let handshake = tokio::select! {
+        biased;
+        () = drained(drain.clone()) => return,
+        done = tokio::time::timeout(timeouts.handshake, acceptor.accept(stream)) => done,
+    };
     let Ok(Ok(stream)) = handshake else {
         services.metrics.handshake_failed();
         return;
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let io = TokioIo::new(stream);
+    let activity = Arc::new(Activity::default());
+    let seen = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
-        let services = services.clone();
-        async move { Ok::<_, Infallible>(serve(&services, peer.ip(), request).await) }
+        let (services, busy) = (services.clone(), Activity::begin(&seen));
+        async move {
+            let response = serve(&services, peer.ip(), request).await;
+            drop(busy);
+            Ok::<_, Infallible>(response)
+        }
     });
     if http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
@@ -66,16 +88,7 @@ pub(super) async fn connection(
             .keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
             .serve_connection(io, service);
-        let mut connection = pin!(connection);
-        let stop = tokio::select! {
-            biased;
-            () = drained(drain) => true,
-            _ended = connection.as_mut() => false,
-        };
-        if stop {
-            connection.as_mut().graceful_shutdown();
-            let _cut_off = tokio::time::timeout(timeouts.drain, connection).await;
-        }
+        run(connection, timeouts, drain, &activity).await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -83,20 +96,116 @@ pub(super) async fn connection(
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEADER_MAX_BYTES as usize)
             .serve_connection(io, service);
-        let mut connection = pin!(connection);
-        let stop = tokio::select! {
-            biased;
-            () = drained(drain) => true,
-            _ended = connection.as_mut() => false,
-        };
-        if stop {
-            connection.as_mut().graceful_shutdown();
-            let _cut_off = tokio::time::timeout(timeouts.drain, connection).await;
-        }
+        run(connection, timeouts, drain, &activity).await;
+    }
+}
+
+/// Drives a connection until it ends, has been idle too long, or the door closes; then lets what is
+/// in flight finish.
+async fn run<C: GracefulConnection>(
+    connection: C,
+    timeouts: Timeouts,
+    drain: watch::Receiver<bool>,
+    activity: &Activity,
+) {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        () = drained(drain) => {}
+        () = activity.idle_for(timeouts.header) => {}
+        _ended = connection.as_mut() => return,
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        _ended = connection.as_mut() => {}
+        () = activity.idle_for(FAREWELL) => {}
+        () = tokio::time::sleep(timeouts.drain) => {}
     }
 }
 
 /// Resolves when the door closes, or when the door itself is gone.
 async fn drained(mut drain: watch::Receiver<bool>) {
     let _closed_or_gone = drain.wait_for(|closing| *closing).await;
+}
+
+/// What a connection is doing: an HTTP/2 peer that answers pings and asks for nothing holds a slot
+/// as much as one that works, and hyper has no limit for it.
+struct Activity(Mutex<Doing>);
+
+struct Doing {
+    requests: usize,
+    idle_since: Instant,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self(Mutex::new(Doing {
+            requests: 0,
+            idle_since: Instant::now(),
+        }))
+    }
+}
+
+/// A request in progress.
+struct Busy(Arc<Activity>);
+
+impl Activity {
+    fn begin(this: &Arc<Self>) -> Busy {
+        let mut doing = this.0.lock().unwrap_or_else(PoisonError::into_inner);
+        doing.requests = doing.requests.saturating_add(1);
+        drop(doing);
+        Busy(Arc::clone(this))
+    }
+
+    /// Resolves once nothing has been asked for so long.
+    async fn idle_for(&self, limit: Duration) {
+        loop {
+            let until = {
+                let doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let since = if doing.requests == 0 {
+                    doing.idle_since
+                } else {
+                    Instant::now()
+                };
+                since + limit
+            };
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut doing = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        doing.requests = doing.requests.saturating_sub(1);
+        doing.idle_since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_only_while_nothing_is_asked() {
+        let activity = Arc::new(Activity::default());
+        let limit = Duration::from_secs(10);
+        let started = Instant::now();
+        let busy = Activity::begin(&activity);
+        let asked = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            drop(busy);
+        });
+        activity.idle_for(limit).await;
+        asked.await.unwrap();
+        assert!(
+            started.elapsed() >= Duration::from_secs(35),
+            "{:?}",
+            started.elapsed()
+        );
+    }
 }

@@ -9,11 +9,12 @@ use super::reply::{Answer, FHIR_JSON, JSON};
 use super::route::{AuditPage, Route};
 use super::services::Services;
 use super::{entries, parse, problems, texts};
+use futures_util::future::try_join_all;
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
-use plantao_actors::audit::{AuditLog, AuditReceipt, Filter};
+use plantao_actors::audit::{AuditError, AuditLog, AuditReceipt, Filter, OpenEntry};
 use plantao_actors::database::Scope;
-use plantao_actors::patient::{Found, TransactionOutcome};
+use plantao_actors::patient::{Found, RecordError, TransactionOutcome};
 use plantao_actors::policy::Permit;
 use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::fhir::{
@@ -21,9 +22,13 @@ use plantao_schema::fhir::{
 };
 use plantao_schema::id::ResourceId;
 use plantao_schema::problem::{Problem, ProblemCode};
+use std::collections::BTreeSet;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// What FHIR bodies may be called.
 const FHIR_TYPES: &[&str] = &["application/fhir+json", "application/json"];
+/// Largest body read on the reactor: beyond it parsing takes a millisecond.
+const INLINE_MAX_BYTES: usize = 32 * 1024;
 /// What articles may be called.
 const TEXT_TYPES: &[&str] = &["text/markdown", "text/plain"];
 
@@ -33,13 +38,20 @@ pub(super) enum Handled {
     Read {
         answer: Answer,
         plugin: Option<String>,
-        patient: Option<String>,
+        /// Whose data was looked at, when the request did not say: each has an entry of its own.
+        patients: BTreeSet<String>,
     },
     /// Something was changed: its entry is complete already.
     Changed {
         answer: Answer,
         receipt: AuditReceipt,
     },
+}
+
+/// What a request in progress takes from everybody else.
+struct Load {
+    _slot: OwnedSemaphorePermit,
+    _memory: OwnedSemaphorePermit,
 }
 
 /// The door is open.
@@ -66,7 +78,8 @@ pub(super) async fn handle(
     permit: Permit,
     route: Route,
     headers: &HeaderMap,
-    body: Incoming,
+    body: &mut Incoming,
+    slot: OwnedSemaphorePermit,
 ) -> Result<Handled, Refused> {
     match route {
         Route::Health | Route::Metadata => Err(internal("this address asks for no permit").into()),
@@ -77,24 +90,43 @@ pub(super) async fn handle(
             value,
         } => search(services, permit, kind, &system, &value).await,
         Route::Bundle => {
-            let bytes = parse::body(services, headers, body, FHIR_TYPES).await?;
-            let parse = move || fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id);
+            let (bytes, memory) = parse::body(services, headers, body, FHIR_TYPES).await?;
+            let load = Load {
+                _slot: slot,
+                _memory: memory,
+            };
+            let parse = move || {
+                let parsed = fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id);
+                Ok::<_, Refused>((parsed?, load))
+            };
             let parsed = tokio::task::spawn_blocking(parse).await;
-            let transaction = parsed.map_err(|_| internal("the bundle could not be read"))??;
-            change(services, permit, transaction, false).await
+            let (transaction, load) =
+                parsed.map_err(|_| internal("the bundle could not be read"))??;
+            change(services, permit, transaction, false, load).await
         }
         Route::Store { kind, id } => {
-            let bytes = parse::body(services, headers, body, FHIR_TYPES).await?;
-            let transaction = single(kind, id.as_ref(), fhir::parse_json(&bytes)?)?;
-            change(services, permit, transaction, true).await
+            let (bytes, memory) = parse::body(services, headers, body, FHIR_TYPES).await?;
+            let bytes_are_many = bytes.len() > INLINE_MAX_BYTES;
+            let parse = move || single(kind, id.as_ref(), fhir::parse_json(&bytes)?);
+            let transaction = if bytes_are_many {
+                let parsed = tokio::task::spawn_blocking(parse).await;
+                parsed.map_err(|_| internal("the resource could not be read"))??
+            } else {
+                parse()?
+            };
+            let load = Load {
+                _slot: slot,
+                _memory: memory,
+            };
+            change(services, permit, transaction, true, load).await
         }
         Route::Content => {
-            let body = parse::body(services, headers, body, TEXT_TYPES).await?;
+            let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
             texts::content(services, permit, body).await
         }
         Route::Audit(page) => audit(services, &permit, page).await,
         Route::Call { plugin, function } => {
-            let body = parse::body(services, headers, body, TEXT_TYPES).await?;
+            let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
             texts::call(services, permit, plugin.as_str(), &function, body).await
         }
         Route::Plugins => {
@@ -117,7 +149,7 @@ const fn looked_at(answer: Answer) -> Handled {
     Handled::Read {
         answer,
         plugin: None,
-        patient: None,
+        patients: BTreeSet::new(),
     }
 }
 
@@ -159,13 +191,13 @@ async fn read(
         .read(permit, kind, id)
         .await
         .map_err(|e| problems::record(&e))?;
-    let patient = found.patient.as_ref().map(ToString::to_string);
+    let patients = found.patient.iter().map(ToString::to_string).collect();
     let answer = Answer::json(StatusCode::OK, FHIR_JSON, &found.body)
         .header(header::ETAG, fhir::etag(found.version));
     Ok(Handled::Read {
         answer,
         plugin: None,
-        patient,
+        patients,
     })
 }
 
@@ -181,10 +213,11 @@ async fn search(
         .find_by_identifier(permit, kind, system, value)
         .await
         .map_err(|e| problems::record(&e))?;
-    let patient = found
-        .first()
-        .and_then(|f| f.patient.as_ref())
-        .map(ToString::to_string);
+    let patients: BTreeSet<String> = found
+        .iter()
+        .filter_map(|found| found.patient.as_ref())
+        .map(ToString::to_string)
+        .collect();
     let entries = found
         .into_iter()
         .map(|Found { kind, id, body, .. }| SearchEntry { kind, id, body })
@@ -197,20 +230,26 @@ async fn search(
     Ok(Handled::Read {
         answer,
         plugin: None,
-        patient,
+        patients,
     })
 }
 
+/// Makes a change in a task of its own, which keeps the request's slot and the memory of its body
+/// until it is done: hanging up neither stops it half-way nor makes room for more.
 async fn change(
     services: &Services,
     permit: Permit,
     transaction: Transaction,
     single: bool,
+    load: Load,
 ) -> Result<Handled, Refused> {
     let services = services.clone();
-    let task = tokio::spawn(async move { apply(&services, permit, transaction, single).await });
-    task.await
-        .unwrap_or_else(|_| Err(internal("the change failed inside").into()))
+    let task = tokio::spawn(async move {
+        let _until_done = load;
+        apply(&services, permit, transaction, single).await
+    });
+    // A task that panicked dropped its entry, which the trail then settles by itself.
+    task.await.unwrap_or_else(|_| Err(settled_later()))
 }
 
 async fn apply(
@@ -219,47 +258,84 @@ async fn apply(
     transaction: Transaction,
     single: bool,
 ) -> Result<Handled, Refused> {
-    let (access, decision) = (permit.access(), permit.decision());
-    let pending = Outcome::Pending;
-    let mut entry = entries::decided(access, decision, Phase::Opened, pending, &services.clock);
-    if entry.patient.is_none() {
-        entry.patient = only_patient(&transaction);
-    }
-    let open = services
-        .audit
-        .open(entry)
-        .await
-        .map_err(|e| problems::audit(&e))?;
+    let (open, others) = announce(services, &permit, &transaction).await?;
     match services.records.transact(permit, open, transaction).await {
         Ok((outcome, open)) => {
-            let receipt = services
-                .audit
-                .complete(open, Outcome::Success)
-                .await
-                .map_err(|e| problems::audit(&e))?;
+            let receipt = close(services, open, others, Outcome::Success).await?;
             let answer = if single {
                 stored(&outcome)
             } else {
-                Answer::json(
-                    StatusCode::OK,
-                    FHIR_JSON,
-                    &fhir::bundle_response(outcome.kind, &outcome.entries),
-                )
+                let response = fhir::bundle_response(outcome.kind, &outcome.entries);
+                Answer::json(StatusCode::OK, FHIR_JSON, &response)
             };
             Ok(Handled::Changed { answer, receipt })
         }
+        // Nobody here knows: dropping the entries leaves it to the trail, which asks the database.
+        Err((RecordError::InDoubt, _dropped)) => Err(settled_later()),
         Err((error, open)) => {
-            let problem = problems::record(&error);
-            services
-                .audit
-                .abandon(open, problems::outcome_of(&error))
-                .await
-                .map_err(|e| problems::audit(&e))?;
+            close(services, open, others, problems::outcome_of(&error)).await?;
             Err(Refused {
                 audited: true,
-                ..Refused::from(problem)
+                ..Refused::from(problems::record(&error))
             })
         }
+    }
+}
+
+/// Opens the entries of a change: one that the transaction completes, and where several patients
+/// are concerned one more for each of the others, so that each finds it in their own trail.
+async fn announce(
+    services: &Services,
+    permit: &Permit,
+    transaction: &Transaction,
+) -> Result<(OpenEntry, Vec<OpenEntry>), Refused> {
+    let (access, decision) = (permit.access(), permit.decision());
+    let patients: BTreeSet<String> = transaction
+        .resources()
+        .filter_map(|resource| resource.patient.as_ref())
+        .map(ToString::to_string)
+        .collect();
+    let pending = Outcome::Pending;
+    let entry = |patient: Option<String>| {
+        let clock = &services.clock;
+        let mut entry = entries::decided(access, decision, Phase::Opened, pending, clock);
+        entry.patient = entry.patient.or(patient);
+        entry
+    };
+    let mut patients = patients.into_iter();
+    let first = entry(patients.next());
+    let others = patients.map(|patient| services.audit.open(entry(Some(patient))));
+    let (open, others) = tokio::join!(services.audit.open(first), try_join_all(others));
+    let unaudited = |error: AuditError| Refused::from(problems::audit(&error));
+    Ok((open.map_err(unaudited)?, others.map_err(unaudited)?))
+}
+
+/// Completes the entries of a change that is made, or is known not to be.
+async fn close(
+    services: &Services,
+    open: OpenEntry,
+    others: Vec<OpenEntry>,
+    outcome: Outcome,
+) -> Result<AuditReceipt, Refused> {
+    let others = others
+        .into_iter()
+        .map(|other| services.audit.complete(other, outcome));
+    let (receipt, others) =
+        tokio::join!(services.audit.complete(open, outcome), try_join_all(others));
+    match (receipt, others) {
+        (Ok(receipt), Ok(_others)) => Ok(receipt),
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(%error, "a completion is left to the trail");
+            Err(settled_later())
+        }
+    }
+}
+
+/// The change may be made and its entry will tell: sending it again unseen could make it twice.
+fn settled_later() -> Refused {
+    Refused {
+        audited: true,
+        ..Refused::from(problems::record(&RecordError::InDoubt))
     }
 }
 
@@ -282,17 +358,6 @@ fn stored(outcome: &TransactionOutcome) -> Answer {
             header::LOCATION,
             format!("/fhir/{kind}/{id}/_history/{version}"),
         )
-}
-
-/// The patient that all of a transaction's resources belong to, when there is one.
-fn only_patient(transaction: &Transaction) -> Option<String> {
-    let mut patients = transaction
-        .resources()
-        .filter_map(|resource| resource.patient.as_ref());
-    let first = patients.next()?;
-    patients
-        .all(|patient| patient == first)
-        .then(|| first.to_string())
 }
 
 async fn audit(services: &Services, permit: &Permit, page: AuditPage) -> Result<Handled, Refused> {

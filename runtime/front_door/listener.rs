@@ -6,15 +6,17 @@
 
 use super::connection::{Timeouts, connection};
 use super::services::Services;
-use crate::net::{self, BindError};
+use crate::net::{self, AcceptTrouble, BindError};
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rustls::ServerConfig;
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -26,6 +28,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct DoorLimits {
     /// Connections open at once; more wait in the kernel's queue.
     pub max_connections: usize,
+    /// Connections open at once from one address; more are closed at once.
+    pub max_connections_per_address: usize,
     /// From the accepted connection to the end of the handshake.
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its header; idle connections too.
@@ -81,7 +85,7 @@ impl Actor for FrontDoor {
         _myself: ActorRef<Self::Msg>,
         parts: DoorParts,
     ) -> Result<Open, ActorProcessingErr> {
-        let listener = net::bind(parts.listen, "front_door.listen")
+        let listener = net::bind_again(parts.listen, "front_door.listen")
             .await
             .map_err(|error: BindError| ActorProcessingErr::from(error.to_string()))?;
         let (close, closing) = watch::channel(false);
@@ -122,24 +126,44 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
     };
     let slots = Arc::new(Semaphore::new(parts.limits.max_connections));
     let metrics = parts.services.metrics.clone();
-    let mut connections = JoinSet::new();
+    let mut connections: JoinSet<IpAddr> = JoinSet::new();
+    let mut per_address: HashMap<IpAddr, usize> = HashMap::new();
+    let mut trouble = AcceptTrouble::default();
     loop {
-        while connections.try_join_next().is_some() {}
+        while let Some(ended) = connections.try_join_next() {
+            release(&mut per_address, ended.ok());
+        }
         metrics.connections(connections.len());
         let accepted = tokio::select! {
             biased;
             _closing = closing.wait_for(|closing| *closing) => break,
+            Some(ended) = connections.join_next(), if !connections.is_empty() => {
+                release(&mut per_address, ended.ok());
+                continue;
+            }
             accepted = next(&listener, &slots) => accepted,
         };
-        let Some((slot, accepted)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
+        let (slot, (stream, peer)) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                trouble.note(&error);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
         };
+        let address = peer.ip().to_canonical();
+        let held = per_address.entry(address).or_default();
+        if *held >= parts.limits.max_connections_per_address {
+            // Closed at once: one address must not take the door away from all others.
+            continue;
+        }
+        *held = held.saturating_add(1);
         let (services, acceptor) = (parts.services.clone(), acceptor.clone());
         let drain = closing.clone();
         connections.spawn(async move {
-            connection(services, acceptor, timeouts, drain, accepted).await;
+            connection(services, acceptor, timeouts, drain, (stream, peer)).await;
             drop(slot);
+            address
         });
     }
     drop(listener);
@@ -147,20 +171,26 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
     metrics.connections(0);
 }
 
+/// Gives a place of an address back. Connections end by returning theirs; one that panicked does
+/// not say which it had, and costs its address that place until the door restarts.
+fn release(per_address: &mut HashMap<IpAddr, usize>, address: Option<IpAddr>) {
+    let Some(address) = address else { return };
+    if let Entry::Occupied(mut held) = per_address.entry(address) {
+        let left = held.get().saturating_sub(1);
+        if left == 0 {
+            held.remove();
+        } else {
+            held.insert(left);
+        }
+    }
+}
+
 /// Waits for a free slot first, so that what cannot be served stays in the kernel's queue.
 async fn next(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> Option<(
-    tokio::sync::OwnedSemaphorePermit,
-    (tokio::net::TcpStream, SocketAddr),
-)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok(accepted) => Some((slot, accepted)),
-        Err(error) => {
-            tracing::warn!(kind = ?error.kind(), "a connection could not be accepted");
-            None
-        }
-    }
+) -> std::io::Result<(OwnedSemaphorePermit, (TcpStream, SocketAddr))> {
+    let closed = |_| std::io::Error::other("the door is closed");
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(closed)?;
+    Ok((slot, listener.accept().await?))
 }

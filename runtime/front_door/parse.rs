@@ -13,6 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use plantao_schema::access::{AccessRequest, Principal, Purpose};
 use plantao_schema::id::RequestId;
 use plantao_schema::problem::{Problem, ProblemCode};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Why the data is used; absent means the address's ordinary purpose.
 const PURPOSE_HEADER: &str = "plantao-purpose";
@@ -67,13 +68,15 @@ fn header(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Pro
         .transpose()
 }
 
-/// Checks the content type and reads the whole body, within size and time.
+/// Checks the content type and reads the whole body, within size and time. The second part of the
+/// answer holds the body's share of memory: it is kept for as long as the body or what was read
+/// from it is.
 pub(super) async fn body(
     services: &Services,
     headers: &HeaderMap,
-    body: Incoming,
+    body: &mut Incoming,
     accepted: &[&str],
-) -> Result<Bytes, Problem> {
+) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     content_type(headers, accepted)?;
     let limit = services.body_limit_bytes;
     let too_large = || {
@@ -83,6 +86,11 @@ pub(super) async fn body(
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
+    let announced = body.size_hint().upper().unwrap_or(limit as u64);
+    let memory = services.body_memory(announced).ok_or_else(|| {
+        let detail = "bodies in progress take all the memory they may";
+        Problem::new(ProblemCode::Overloaded, detail)
+    })?;
     let collected =
         tokio::time::timeout(services.body_timeout, Limited::new(body, limit).collect())
             .await
@@ -91,7 +99,7 @@ pub(super) async fn body(
                 Problem::new(ProblemCode::RequestTimeout, detail).field("body")
             })?;
     match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
+        Ok(collected) => Ok((collected.to_bytes(), memory)),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => {
             let detail = "the body ended before its announced length";

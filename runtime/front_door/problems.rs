@@ -137,6 +137,10 @@ pub(super) fn plugin(error: &PluginError) -> Problem {
         PluginError::Overloaded { .. } => ProblemCode::Overloaded,
         PluginError::Unavailable { .. } | PluginError::Resting { .. } => ProblemCode::Unavailable,
         PluginError::Unknown { .. } | PluginError::NoFunction { .. } => ProblemCode::NotFound,
+        PluginError::File { .. }
+        | PluginError::NotWasm { .. }
+        | PluginError::Module { .. }
+        | PluginError::Import { .. } => ProblemCode::PluginRefused,
         PluginError::Forbidden { .. } => ProblemCode::Internal,
         _ => ProblemCode::PluginFailed,
     };

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::Body as _;
 use plantao_actors::audit::AuditReceipt;
 use plantao_schema::id::RequestId;
 use plantao_schema::problem::ProblemCode;
@@ -110,6 +111,17 @@ pub(super) fn refused(refused: &Refused, family: Family, id: &RequestId) -> Resp
         _ => {}
     }
     response
+}
+
+/// The same answer to HEAD: its headers, its length and no body (RFC 9110, 9.3.2).
+pub(super) fn without_body(response: &mut Response<Body>) {
+    if let Some(length) = response.body().size_hint().exact() {
+        let length = HeaderValue::from(length);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length);
+    }
+    *response.body_mut() = Body::default();
 }
 
 fn finish(answer: Answer, id: &RequestId) -> Response<Body> {

@@ -7,14 +7,24 @@ use super::reply::{self, Body, Family};
 use super::route::Route;
 use super::services::Services;
 use super::{entries, parse, problems};
-use http::{Request, Response};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
 use plantao_actors::policy::{Refusal, Verdict};
 use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::id::RequestId;
 use plantao_schema::problem::{Problem, ProblemCode};
 use std::net::IpAddr;
-use tokio::time::Instant;
+use std::sync::Arc;
+use tokio::time::{Duration, Instant};
+
+/// Bytes of a body that are read only to be thrown away, for whom nobody knows.
+const UNREAD_OF_STRANGERS: usize = 64 * 1024;
+/// How long that may take.
+const UNREAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers one request. Total: whatever happens, there is a reply.
 pub(super) async fn serve(
@@ -24,18 +34,43 @@ pub(super) async fn serve(
 ) -> Response<Body> {
     let started = Instant::now();
     let id = services.request_id();
-    let method = request.method().as_str().to_owned();
-    let family = Family::of(request.uri().path());
-    let route = Route::parse(request.method(), request.uri());
+    let (head, mut body) = request.into_parts();
+    let family = Family::of(head.uri.path());
+    let route = Route::parse(&head.method, &head.uri);
     let name = route.as_ref().map_or("none", Route::name);
-    let response = match answer(services, peer, &id, route, request).await {
+    let mut unread = UNREAD_OF_STRANGERS;
+    let answered = answer(services, peer, &id, route, &head, &mut body, &mut unread).await;
+    let mut response = match answered {
         Ok(response) => response,
         Err(refused) => reply::refused(&refused, family, &id),
     };
+    if !body.is_end_stream() {
+        discard(body, unread).await;
+    }
+    if head.method == Method::HEAD {
+        reply::without_body(&mut response);
+    }
+    let status = response.status().as_u16();
     services
         .metrics
-        .request(&method, name, response.status().as_u16(), started.elapsed());
+        .request(head.method.as_str(), name, status, started.elapsed());
     response
+}
+
+/// Reads the rest of a body that the answer did not need, within bounds: clients that are still
+/// sending when the answer comes take the reset that follows for a failure and never show it.
+async fn discard(mut body: Incoming, most: usize) {
+    let reading = async {
+        let mut left = most;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(bytes) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    let _given_up = tokio::time::timeout(UNREAD_PATIENCE, reading).await;
 }
 
 async fn answer(
@@ -43,15 +78,16 @@ async fn answer(
     peer: IpAddr,
     id: &RequestId,
     route: Result<Route, Problem>,
-    request: Request<Incoming>,
+    head: &Parts,
+    body: &mut Incoming,
+    unread: &mut usize,
 ) -> Result<Response<Body>, Refused> {
-    let (head, body) = request.into_parts();
     match route {
         Ok(Route::Health) => return Ok(reply::public(handlers::health(), id)),
         Ok(Route::Metadata) => return Ok(reply::public(handlers::metadata(), id)),
         _ => {}
     }
-    let Ok(_slot) = services.in_flight.try_acquire() else {
+    let Ok(slot) = Arc::clone(&services.in_flight).try_acquire_owned() else {
         let detail = "every slot is taken (`front_door.max_in_flight`)";
         return Err(Problem::new(ProblemCode::Overloaded, detail).into());
     };
@@ -63,6 +99,7 @@ async fn answer(
     // 1, 2: a stranger learns that a credential is needed before anything else.
     let principal = authenticate(&services.verifier, &head.headers)
         .inspect_err(|problem| services.refusals.count(problem.code))?;
+    *unread = services.body_limit_bytes.saturating_mul(2);
     let route = route?;
     let Some(access) = parse::access(services, id, &route, &head.headers, principal)? else {
         return Err(Problem::new(ProblemCode::Internal, "this address has no rule").into());
@@ -78,18 +115,24 @@ async fn answer(
 
     // 4, 5: the handler consumes the permit; what comes back is audited, good or bad.
     let (access, decision) = (permit.access().clone(), permit.decision().clone());
-    match handlers::handle(services, permit, route, &head.headers, body).await {
+    match handlers::handle(services, permit, route, &head.headers, body, slot).await {
         Ok(Handled::Read {
             answer,
             plugin,
-            patient,
+            patients,
         }) => {
-            let success = Outcome::Success;
-            let mut entry =
-                entries::decided(&access, &decision, Phase::Single, success, &services.clock);
-            entry.plugin = plugin;
-            entry.patient = entry.patient.or(patient);
-            let receipt = services.record(entry).await?;
+            let entry = |patient: Option<&String>| {
+                let (outcome, clock) = (Outcome::Success, &services.clock);
+                let mut entry = entries::decided(&access, &decision, Phase::Single, outcome, clock);
+                entry.plugin.clone_from(&plugin);
+                entry.patient = patient.cloned().or(entry.patient);
+                entry
+            };
+            // Whoever's data is in the answer finds it in their own trail.
+            let mut patients = patients.iter();
+            let first = services.record(entry(patients.next()));
+            let others = patients.map(|patient| services.record(entry(Some(patient))));
+            let (receipt, _others) = tokio::try_join!(first, try_join_all(others))?;
             // 6
             Ok(reply::audited(answer, &receipt, id))
         }

@@ -15,7 +15,7 @@ use plantao_schema::id::RequestId;
 use plantao_schema::problem::Problem;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// The handles and limits of the request path. Clones share them.
@@ -43,6 +43,8 @@ pub struct Services {
     pub in_flight: Arc<Semaphore>,
     /// How many that is.
     pub max_in_flight: usize,
+    /// Memory that all bodies in progress may take together, in KiB.
+    pub body_memory_kib: Arc<Semaphore>,
     /// Largest body read, bytes.
     pub body_limit_bytes: usize,
     /// How long a body may take to arrive.
@@ -60,6 +62,14 @@ impl Services {
         self.metrics.audit_entry();
         self.metrics.audit_append(started.elapsed());
         Ok(receipt)
+    }
+
+    /// Takes a body's share of the memory for bodies, if it is free.
+    pub(super) fn body_memory(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1_024)).ok()?;
+        Arc::clone(&self.body_memory_kib)
+            .try_acquire_many_owned(kib)
+            .ok()
     }
 
     /// A new request's id: time-ordered, unguessable enough to quote in a call to the help desk.

@@ -15,6 +15,7 @@ use plantao_actors::plugin::{LimitKind, PluginError, PluginOutput};
 use plantao_actors::policy::Permit;
 use plantao_schema::phi::Analysis;
 use plantao_schema::problem::{Problem, ProblemCode};
+use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 /// The plugin that checks submitted content, and its function.
@@ -43,7 +44,7 @@ pub(super) async fn content(
     Ok(Handled::Read {
         answer,
         plugin: Some(output.sha256),
-        patient: None,
+        patients: BTreeSet::new(),
     })
 }
 
@@ -65,7 +66,7 @@ pub(super) async fn call(
     Ok(Handled::Read {
         answer,
         plugin: Some(output.sha256),
-        patient: None,
+        patients: BTreeSet::new(),
     })
 }
 

@@ -8,6 +8,8 @@
 mod demo;
 mod parts;
 
+pub(crate) use parts::database_config;
+
 pub use demo::{DEMO_PRINCIPALS, DemoPrincipal};
 
 use crate::config::{Config, EXIT_CONFIG, Flags};
@@ -16,10 +18,12 @@ use crate::net::{self, BindError};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::telemetry::{self, LogError, Metrics};
 use plantao_actors::clock::WallClock;
+use plantao_actors::database::DatabaseConfigError;
 use plantao_actors::plugin::{EngineError, PluginError};
 use plantao_schema::access::RulesError;
 use plantao_supervisors::{ExitReason, Lifecycle, LifecycleEvent, StartError, Tree};
 use std::io::Write;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -28,6 +32,9 @@ use tokio::sync::broadcast::error::RecvError;
 const EXIT_SOFTWARE: u8 = 70;
 /// `EX_UNAVAILABLE`: something it needs is taken or missing.
 const EXIT_UNAVAILABLE: u8 = 69;
+
+/// What threads get that are still at work when everything has stopped.
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 /// Why the service did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +48,9 @@ pub enum ServiceError {
     /// The policy is wrong.
     #[error("the policy of the configuration is wrong")]
     Policy(#[from] RulesError),
+    /// The database's address cannot be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseConfigError),
     /// A plugin's description is wrong.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -80,7 +90,9 @@ impl ServiceError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Policy(_) | Self::Plugin(_) | Self::Tls(_) | Self::Log(_) => EXIT_CONFIG,
+            Self::Policy(_) | Self::Database(_) | Self::Plugin(_) | Self::Tls(_) | Self::Log(_) => {
+                EXIT_CONFIG
+            }
             Self::State(StateDirError::OtherVersion { .. }) => EXIT_CONFIG,
             Self::GaveUp(_) => EXIT_SOFTWARE,
             _ => EXIT_UNAVAILABLE,
@@ -102,7 +114,10 @@ pub fn run(config: Config, flags: Flags) -> Result<(), ServiceError> {
         .enable_all()
         .build()
         .map_err(failed)?;
-    runtime.block_on(serve(config, flags))
+    let result = runtime.block_on(serve(config, flags));
+    // What still blocks a thread after an orderly stop has nothing left to answer to.
+    runtime.shutdown_timeout(LAST_THREADS);
+    result
 }
 
 async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {

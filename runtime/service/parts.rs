@@ -5,16 +5,18 @@ use crate::admin::{self, AdminServices, TreeCell};
 use crate::config::{Config, Flags};
 use crate::front_door::{DoorLimits, DoorParts, Refusals, Services};
 use crate::identity::{SigningKey, TokenVerifier, server_config};
+use crate::net;
 use crate::state_dir::StateDir;
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
 use plantao_actors::audit::AuditLog;
 use plantao_actors::clock::WallClock;
-use plantao_actors::database::{Database, DatabaseConfig};
+use plantao_actors::database::{Database, DatabaseConfig, Login};
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
 use plantao_actors::policy::Policy;
 use plantao_actors::vault::Vault;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -22,6 +24,8 @@ use tokio::sync::Semaphore;
 /// Threads that guests run on: as many as there are cores beside the reactor's would starve it on a
 /// small machine, and a guest never needs more than one.
 const GUEST_WORKERS: usize = 2;
+/// Open files kept for everything but the front door: database, admin doors, plugins, logs.
+const FILES_RESERVED: usize = 256;
 
 /// Builds every handle, the cell that the running tree is put into, and the counts.
 pub(super) fn build(
@@ -33,7 +37,11 @@ pub(super) fn build(
     let key = SigningKey::open(state)?;
     let verifier = TokenVerifier::new(&key, &config.identity, config.demo, clock.clone());
     let tls = Arc::new(server_config(&config.front_door, state.paths(), clock)?);
-    let database_config = database_config(config, state);
+    let database_config = database_config(config, state.paths().root());
+    if database_config.embedded.is_none() {
+        database_config.connection(Login::Application)?;
+        database_config.connection(Login::Owner)?;
+    }
     let database = Database::new();
     let vault = Vault::new();
     let policy = Policy::new(config.policy.clone())?;
@@ -60,6 +68,7 @@ pub(super) fn build(
         refusals: Refusals::new(audit.clone(), clock.clone(), tenant.clone()),
         in_flight: Arc::new(Semaphore::new(door.max_in_flight)),
         max_in_flight: door.max_in_flight,
+        body_memory_kib: Arc::new(Semaphore::new(door.body_memory_bytes / 1_024)),
         body_limit_bytes: door.body_limit_bytes,
         body_timeout: Duration::from_millis(door.body_timeout_ms),
     };
@@ -79,7 +88,8 @@ pub(super) fn build(
         listen: door.listen,
         tls,
         limits: DoorLimits {
-            max_connections: door.max_connections,
+            max_connections: door.max_connections.min(connections_possible()),
+            max_connections_per_address: door.max_connections_per_address,
             handshake_timeout: Duration::from_millis(door.handshake_timeout_ms),
             header_timeout: Duration::from_millis(door.header_timeout_ms),
             drain_timeout: Duration::from_millis(door.drain_timeout_ms),
@@ -112,11 +122,18 @@ pub(super) fn build(
     Ok((parts, cell, metrics))
 }
 
-fn database_config(config: &Config, state: &StateDir) -> DatabaseConfig {
+/// How many connections the limit of open files leaves room for.
+fn connections_possible() -> usize {
+    let files = usize::try_from(net::raise_open_files()).unwrap_or(usize::MAX);
+    files.saturating_sub(FILES_RESERVED).max(1)
+}
+
+/// Which PostgreSQL a configuration means.
+pub(crate) fn database_config(config: &Config, state_dir: &Path) -> DatabaseConfig {
     let database = &config.database;
     let mut parts = match &database.url {
         Some(url) => DatabaseConfig::external(url.clone(), database.owner_url.clone()),
-        None => DatabaseConfig::embedded(state.paths().root()),
+        None => DatabaseConfig::embedded(state_dir),
     };
     if let Some(cluster) = &mut parts.embedded {
         cluster.bin_dir.clone_from(&database.binaries);

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::{StateDirError, VERSION, version};
 
+/// The socket's name in its folder.
+pub(super) const SOCKET: &str = "admin.sock";
+
 /// Where things are. Knowing is not owning: the CLI reads through this without the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatePaths {
@@ -96,6 +99,14 @@ impl StatePaths {
 
     /// The Unix socket that takes mutations of the live tree.
     pub fn admin_socket(&self) -> PathBuf {
-        self.runtime_dir().join("admin.sock")
+        // Where it lies depends on who runs: whoever asks reads what the runtime wrote down.
+        let told = std::fs::read_to_string(self.socket_record()).ok();
+        let told = told.map(|line| PathBuf::from(line.trim_end_matches('\n')));
+        told.unwrap_or_else(|| self.runtime_dir().join(SOCKET))
+    }
+
+    /// The file that says where the socket is.
+    pub(super) fn socket_record(&self) -> PathBuf {
+        self.root.join("admin.path")
     }
 }

@@ -211,7 +211,7 @@ const fn issue_code_of(code: ProblemCode) -> IssueCode {
         ProblemCode::RequestTimeout
         | ProblemCode::PluginTimeout
         | ProblemCode::DeadlineExceeded => IssueCode::Timeout,
-        ProblemCode::PluginFailed => IssueCode::Processing,
+        ProblemCode::PluginFailed | ProblemCode::PluginRefused => IssueCode::Processing,
         ProblemCode::Unavailable => IssueCode::Transient,
         ProblemCode::Overloaded => IssueCode::Throttled,
         ProblemCode::Internal => IssueCode::Exception,

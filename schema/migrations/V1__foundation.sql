@@ -1,6 +1,6 @@
 -- The audit trail, the wrapped keys and the sealed clinical records.
 --
--- Every table carries the tenant in its key, and row-level security is enabled and forced on it: a
+-- Every table of records carries the tenant in its key, and row-level security is enabled and forced on it: a
 -- session that has not named a tenant sees no row, the owner included. `plantao.tenant` is set per
 -- transaction (set_config(…, true)); once a transaction has ended it reads as '' and no tenant may
 -- be called that.
@@ -40,8 +40,32 @@ CREATE TABLE audit_entry (
 CREATE INDEX audit_entry_by_principal ON audit_entry (tenant, principal, at_us);
 CREATE INDEX audit_entry_by_resource ON audit_entry (tenant, resource_kind, resource_id, at_us);
 CREATE INDEX audit_entry_by_time ON audit_entry (tenant, at_us);
-CREATE INDEX audit_entry_opened ON audit_entry (chain, entry_id) WHERE phase = 'opened';
-CREATE INDEX audit_entry_completes ON audit_entry (opens) WHERE opens IS NOT NULL;
+-- An opened entry is completed once.
+CREATE UNIQUE INDEX audit_entry_completes ON audit_entry (opens) WHERE phase = 'completed';
+
+-- The opened entries without a completion, kept so that looking for them costs what they are and
+-- not what the trail has grown to. A working list beside the trail and no part of it.
+CREATE TABLE audit_pending (
+    chain    text COLLATE "C" NOT NULL,
+    entry_id uuid NOT NULL,
+    tenant   text NOT NULL CHECK (tenant <> ''),
+    PRIMARY KEY (chain, entry_id)
+);
+
+-- In the transaction that adds the entry and as its writer, whichever statement adds it.
+CREATE FUNCTION audit_pending_follows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.phase = 'opened' THEN
+        INSERT INTO audit_pending (chain, entry_id, tenant)
+        VALUES (NEW.chain, NEW.entry_id, NEW.tenant);
+    ELSE
+        DELETE FROM audit_pending WHERE chain = NEW.chain AND entry_id = NEW.opens;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER audit_pending_follows AFTER INSERT ON audit_entry
+    FOR EACH ROW WHEN (NEW.phase <> 'single') EXECUTE FUNCTION audit_pending_follows();
 
 -- Written inside the transaction that makes a change, so that the change and its outcome are one.
 CREATE TABLE audit_completion (
@@ -82,6 +106,11 @@ CREATE POLICY audit_entry_writer_adds ON audit_entry FOR INSERT TO plantao_audit
 GRANT SELECT ON audit_entry TO plantao_app;
 GRANT SELECT, INSERT ON audit_entry TO plantao_audit;
 
+ALTER TABLE audit_pending ENABLE ROW LEVEL SECURITY;
+ALTER TABLE audit_pending FORCE ROW LEVEL SECURITY;
+CREATE POLICY audit_pending_writer ON audit_pending TO plantao_audit USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, DELETE ON audit_pending TO plantao_audit;
+
 ALTER TABLE audit_completion ENABLE ROW LEVEL SECURITY;
 ALTER TABLE audit_completion FORCE ROW LEVEL SECURITY;
 CREATE POLICY audit_completion_of_tenant ON audit_completion TO plantao_app
@@ -89,10 +118,25 @@ CREATE POLICY audit_completion_of_tenant ON audit_completion TO plantao_app
     WITH CHECK (tenant = current_setting('plantao.tenant', true));
 CREATE POLICY audit_completion_writer_reads ON audit_completion FOR SELECT TO plantao_audit
     USING (true);
+-- The writer records that it knows of no change: from then on there can be none.
+CREATE POLICY audit_completion_writer_adds ON audit_completion FOR INSERT TO plantao_audit
+    WITH CHECK (true);
 GRANT SELECT, INSERT ON audit_completion TO plantao_app;
-GRANT SELECT ON audit_completion TO plantao_audit;
+GRANT SELECT, INSERT ON audit_completion TO plantao_audit;
 
 -- Vault ---------------------------------------------------------------------------------------
+-- The name of the one master key under which every data key is wrapped: no secret, and of no tenant.
+CREATE TABLE vault_master_key (
+    one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+    name       bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE vault_master_key ENABLE ROW LEVEL SECURITY;
+ALTER TABLE vault_master_key FORCE ROW LEVEL SECURITY;
+CREATE POLICY vault_master_key_shared ON vault_master_key TO plantao_app
+    USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT ON vault_master_key TO plantao_app;
+
 -- Data keys, each wrapped under the master key; destroying a row destroys what it sealed.
 CREATE TABLE vault_data_key (
     tenant     text NOT NULL CHECK (tenant <> ''),

@@ -113,3 +113,26 @@ async fn a_reloaded_policy_holds_at_once_and_a_wrong_one_changes_nothing() {
     assert_eq!(submit().await, 200);
     hospital.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_the_way_of_the_answer_is_told_as_done() {
+    let hospital = Hospital::start().await;
+    for path in ["plantao/doors/admin_socket", "plantao/doors"] {
+        let said = hospital.must(&["kill", path]).await;
+        assert!(said.contains(path), "{said}");
+        let end = Instant::now() + Duration::from_secs(5);
+        while hospital
+            .admin_get("/readyz")
+            .await
+            .is_none_or(|reply| reply.status != 200)
+            || !hospital.run(&["reload", "policy"]).await.status.success()
+        {
+            assert!(
+                Instant::now() < end,
+                "the doors do not open again after `{path}`"
+            );
+            pause().await;
+        }
+    }
+    hospital.finish().await;
+}

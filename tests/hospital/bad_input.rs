@@ -101,6 +101,7 @@ async fn every_bad_address_is_refused_by_field() {
         ("/fhir/Patient/%2e%2e%2fetc%2fpasswd", 400, "id"),
         ("/fhir/Patient/..", 400, "id"),
         ("/fhir/Patient/a%00b", 400, "id"),
+        ("/fhir/Patient/529.982.247-25", 400, "id"),
         ("/fhir/Patient?name=x", 400, "identifier"),
         ("/fhir/Patient/nobody-here", 404, "id"),
         ("/nowhere", 404, ""),
@@ -131,6 +132,11 @@ async fn every_bad_address_is_refused_by_field() {
         .await
         .unwrap();
     assert_eq!(reply.status, 403, "{}", reply.text());
+    let trail = hospital.must(&["audit", "tail"]).await;
+    assert!(
+        !trail.contains("529.982"),
+        "the trail holds a document number: {trail}"
+    );
     nothing_restarted(&hospital).await;
     hospital.finish().await;
 }

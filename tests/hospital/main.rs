@@ -14,6 +14,7 @@
 mod admin;
 mod bad_input;
 mod client;
+mod connections;
 mod crashes;
 mod hospital;
 mod plugins;

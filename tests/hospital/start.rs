@@ -125,6 +125,13 @@ async fn an_unreadable_configuration_exits_78_and_names_the_key() {
 async fn missing_postgres_binaries_are_named_with_the_package() {
     let hospital = Hospital::prepared(&["database.binaries=/nonexistent"]);
     refused(&hospital, 69, &["postgresql-15", "make deps"]).await;
+    let check = hospital.run(&["check"]).await;
+    assert!(!check.status.success(), "a check finds what a start would");
+    assert!(
+        text(&check.stdout).contains("postgresql-15"),
+        "{}",
+        text(&check.stdout)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,5 +145,42 @@ async fn secrets_are_private_files() {
     assert_eq!(mode(paths.issuer_key()), 0o600);
     assert_eq!(mode(paths.demo_token("medica")), 0o600);
     assert_eq!(mode(paths.admin_socket()), 0o600);
+    hospital.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_is_found_again_where_it_was_made_whatever_becomes_of_the_directories() {
+    let mut hospital = Hospital::start().await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    hospital.stop().await;
+    let parent = hospital.state.parent().unwrap().to_owned();
+    let key = hospital.paths().keys().join("master.key");
+    let kept = parent.join("kept.key");
+    std::fs::rename(&key, &kept).unwrap();
+    // Without its master key a hospital with records does not start, and says what is missing.
+    let output = hospital.run(&["run", "--demo"]).await;
+    assert!(!output.status.success());
+    assert!(
+        text(&output.stderr).contains("key"),
+        "{}",
+        text(&output.stderr)
+    );
+    let _made_by_nobody = std::fs::remove_file(&key);
+    std::fs::rename(&kept, &key).unwrap();
+    hospital.launch().await;
+    hospital
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
+    hospital.stop().await;
+    let data = hospital.paths().postgres();
+    std::fs::rename(&data, parent.join("elsewhere")).unwrap();
+    refused(&hospital, 69, &["gone or empty"]).await;
+    std::fs::rename(parent.join("elsewhere"), &data).unwrap();
+    hospital.launch().await;
+    hospital
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
     hospital.finish().await;
 }

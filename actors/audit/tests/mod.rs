@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 mod crash;
 mod open_entries;
+mod speed;
 
 const TENANTS: [&str; 3] = ["north", "south", "east"];
 

@@ -2,7 +2,9 @@
 //!
 //! Refuses to guess: an existing cluster is only opened by the major version that made it.
 
-use super::PostgresError;
+use super::cluster::cluster_version;
+use super::{Layout, PostgresError};
+use crate::database::EmbeddedConfig;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +20,17 @@ pub const OLDEST_VERSION: u32 = 15;
 pub(super) struct Binaries {
     pub(super) dir: PathBuf,
     pub(super) version: u32,
+}
+
+/// The directory and major version of the programs that a start with this configuration would run.
+///
+/// # Errors
+/// As the start itself: nothing found, no user to run as, a cluster of another version or gone.
+pub fn programs(config: &EmbeddedConfig) -> Result<(PathBuf, u32), PostgresError> {
+    let layout = Layout::of(config)?;
+    let version = cluster_version(&layout.data_dir)?;
+    let found = Binaries::find(config.bin_dir.as_deref(), version, &layout.data_dir)?;
+    Ok((found.dir, found.version))
 }
 
 impl Binaries {

@@ -41,9 +41,23 @@ impl Cluster {
         }
         own_socket_dir(&layout)?;
         let version = cluster_version(&layout.data_dir)?;
+        if layout.is_recorded() && version.is_none() {
+            return Err(PostgresError::Gone {
+                data_dir: layout.data_dir,
+            });
+        }
+        if layout.is_displaced() && !layout.is_recorded() && version.is_some() {
+            return Err(PostgresError::Unclaimed {
+                data_dir: layout.data_dir,
+            });
+        }
         let binaries = Binaries::find(config.bin_dir.as_deref(), version, &layout.data_dir)?;
         if version.is_none() {
             initialise(config, &layout, &binaries)?;
+        }
+        if !layout.is_recorded() {
+            let path = layout.state_dir.clone();
+            layout.record().map_err(|source| directory(&path, source))?;
         }
         Ok(Self {
             layout,
@@ -94,7 +108,7 @@ pub(super) fn server_command(layout: &Layout, program: &Path) -> Command {
 }
 
 /// The major version of the cluster in a directory; none where there is no cluster yet.
-fn cluster_version(data_dir: &Path) -> Result<Option<u32>, PostgresError> {
+pub(super) fn cluster_version(data_dir: &Path) -> Result<Option<u32>, PostgresError> {
     let path = data_dir.join("PG_VERSION");
     match fs::read_to_string(&path) {
         Ok(text) => match text.trim().parse() {
@@ -136,11 +150,11 @@ fn initialise(
     // password would protect nothing more.
     initdb.args(["--auth-local=trust", "--auth-host=reject"]);
     initdb.args(["--data-checksums", "--no-instructions"]);
-    if config
+    let hasty = config
         .settings
         .iter()
-        .any(|(name, value)| name == "fsync" && value == "off")
-    {
+        .any(|(name, value)| name == "fsync" && value == "off");
+    if cfg!(any(test, feature = "testing")) && hasty {
         initdb.arg("--no-sync");
     }
     let ran = initdb

@@ -3,8 +3,8 @@
 //! PostgreSQL refuses to run as root, and the user that it runs as under root cannot enter root's
 //! home: then the data goes to the machine's own place for it, and that is said aloud. A socket's
 //! path is limited to 107 bytes, so sockets live in a short directory named by a digest of the
-//! state directory. Both are pure functions of the state directory, so that every part of the
-//! system finds the server without asking.
+//! state directory. Both are functions of the state directory, so that every part of the system
+//! finds the server without asking; where the data is, is written down there once and for all.
 
 use super::PostgresError;
 use crate::database::EmbeddedConfig;
@@ -18,6 +18,12 @@ pub(super) const SERVER_USER: &str = "postgres";
 /// What a socket's path may measure: `sun_path` is 108 bytes, one of them the terminator.
 const SOCKET_PATH_MAX: usize = 107;
 const SOCKET_NAME: &str = "/.s.PGSQL.5432.lock";
+
+/// The data directory in a state directory that the server's user can enter.
+const INSIDE: &str = "postgres";
+
+/// The file of the state directory that says where its data is.
+const RECORD: &str = "postgres.path";
 
 /// Clusters that cannot live in their state directory.
 const CLUSTERS: &str = "/var/lib/plantao/clusters";
@@ -55,7 +61,7 @@ impl Layout {
         if !me.is_root() {
             let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
             let socket_dir = user_socket_dir(runtime.as_deref(), me.as_raw(), &digest);
-            let data_dir = state_dir.join("postgres");
+            let data_dir = recorded(&state_dir).unwrap_or_else(|| state_dir.join(INSIDE));
             return Ok(Self {
                 state_dir,
                 data_dir,
@@ -65,11 +71,13 @@ impl Layout {
         }
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let server = user_of(&passwd, SERVER_USER).ok_or(PostgresError::NoUser)?;
-        let data_dir = if enterable(&state_dir, server) {
-            state_dir.join("postgres")
-        } else {
-            Path::new(CLUSTERS).join(&digest)
-        };
+        let data_dir = recorded(&state_dir).unwrap_or_else(|| {
+            if enterable(&state_dir, server) {
+                state_dir.join(INSIDE)
+            } else {
+                Path::new(CLUSTERS).join(&digest)
+            }
+        });
         let socket_dir = Path::new("/run/plantao").join(&digest);
         Ok(Self {
             state_dir,
@@ -79,11 +87,38 @@ impl Layout {
         })
     }
 
+    /// Whether the state directory has said where its data is: only then is a cluster found
+    /// elsewhere its own, and not that of a state directory of the same name that is gone.
+    #[must_use]
+    pub(super) fn is_recorded(&self) -> bool {
+        recorded(&self.state_dir).is_some()
+    }
+
+    /// Writes down where the data is, so that a change of the directories' modes never makes a
+    /// start look elsewhere and find an empty hospital.
+    pub(super) fn record(&self) -> std::io::Result<()> {
+        let place = match self.data_dir.strip_prefix(&self.state_dir) {
+            Ok(inside) => inside,
+            Err(_) => &self.data_dir,
+        };
+        let mut line = place.as_os_str().as_encoded_bytes().to_vec();
+        line.push(b'\n');
+        fs::write(self.state_dir.join(RECORD), line)
+    }
+
     /// Whether the data had to leave the state directory.
     #[must_use]
     pub fn is_displaced(&self) -> bool {
         !self.data_dir.starts_with(&self.state_dir)
     }
+}
+
+/// Where an earlier start put the data: relative to the state directory when it is inside, so that
+/// the two may move together.
+fn recorded(state_dir: &Path) -> Option<PathBuf> {
+    let line = fs::read_to_string(state_dir.join(RECORD)).ok()?;
+    let place = line.trim_end_matches('\n');
+    (!place.is_empty()).then(|| state_dir.join(place))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, PostgresError> {

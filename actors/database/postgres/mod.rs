@@ -14,7 +14,7 @@ mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub(super) mod testing;
 
-pub use binaries::OLDEST_VERSION;
+pub use binaries::{OLDEST_VERSION, programs};
 pub use layout::Layout;
 pub use server::{QUIT_DEADLINE, STOP_DEADLINE, server_child};
 use std::io;
@@ -47,6 +47,24 @@ pub enum PostgresError {
         binaries: u32,
         /// The command that upgrades.
         upgrade: String,
+    },
+    /// The state directory says where its cluster is, and there is none.
+    #[error(
+        "the data directory `{data_dir}` that this state directory names is gone or empty: bring it \
+         back, or start with another state directory"
+    )]
+    Gone {
+        /// Where it was.
+        data_dir: PathBuf,
+    },
+    /// A cluster lies where a new one would go, and this state directory did not make it.
+    #[error(
+        "`{data_dir}` holds the data of a state directory that is gone, and with it the keys that \
+         open its records: move it away to start anew"
+    )]
+    Unclaimed {
+        /// Where it lies.
+        data_dir: PathBuf,
     },
     /// Running as root without the user that PostgreSQL needs instead.
     #[error("PostgreSQL refuses to run as root and there is no user `postgres`: run `make deps`")]

@@ -16,6 +16,7 @@ use crate::database::EmbeddedConfig;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Shutdown};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rustix::process::Signal;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -64,6 +65,7 @@ struct PostgresServer;
 struct Running {
     watcher: JoinHandle<()>,
     process: Process,
+    socket_dir: PathBuf,
     _lock: ClusterLock,
 }
 
@@ -99,6 +101,7 @@ impl Actor for PostgresServer {
         Ok(Running {
             watcher,
             process,
+            socket_dir: cluster.layout.socket_dir,
             _lock: cluster.lock,
         })
     }
@@ -120,6 +123,8 @@ impl Actor for PostgresServer {
     ) -> Result<(), ActorProcessingErr> {
         state.watcher.abort();
         stop(&state.process).await;
+        // Empty once its server is gone; one that is not belongs to somebody else by now.
+        let _in_use = std::fs::remove_dir(&state.socket_dir);
         Ok(())
     }
 }

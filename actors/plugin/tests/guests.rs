@@ -88,14 +88,8 @@ impl Bench {
         text: &str,
         grants: &[Grant],
     ) -> Result<Answer, PluginError> {
-        let call = Call {
-            module: Arc::clone(module),
-            function: function.to_owned(),
-            text: text.to_owned(),
-            raw: RawAllowed::of(&grants.iter().copied().collect()),
-        };
         self.guests
-            .spawn(run(call))
+            .spawn(run(call(module, function, text, grants)))
             .finish()
             .await
             .expect("the guest's task panicked")
@@ -105,6 +99,21 @@ impl Bench {
     pub(super) async fn run(&self, fields: &str) -> Result<Answer, PluginError> {
         let module = self.module(&spec(quick()), &wasm(fields));
         self.call(&module, "run", "abcde", &[]).await
+    }
+}
+
+/// One call, not run yet.
+pub(super) fn call(
+    module: &Arc<GuestModule>,
+    function: &str,
+    text: &str,
+    grants: &[Grant],
+) -> Call {
+    Call {
+        module: Arc::clone(module),
+        function: function.to_owned(),
+        text: text.to_owned(),
+        raw: RawAllowed::of(&grants.iter().copied().collect()),
     }
 }
 

@@ -192,28 +192,6 @@ async fn an_output_freed_after_it_was_set_is_refused() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_guest_comes_with_its_code_and_without_identifiers() {
-    let bench = Bench::new();
-    // Says its whole input as its error.
-    let failing = r#"
-      (import "extism:host/env" "input_offset" (func $input (result i64)))
-      (import "extism:host/env" "error_set" (func $error (param i64)))
-      (func (export "run") (result i32) (call $error (call $input)) (i32.const 7))"#;
-    let module = bench.module(&spec(quick()), &wasm(failing));
-    match bench.call(&module, "run", WITH_CPF, &[Grant::PhiRaw]).await {
-        Err(error @ PluginError::Failed { code: 7, .. }) => {
-            let said = error.to_string();
-            assert!(
-                said.contains("acompanhamento") && !said.contains(CPF),
-                "{said}"
-            );
-            assert!(!error.is_crash());
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
 async fn a_missing_function_is_named_without_what_a_caller_may_have_hidden_in_it() {
     let bench = Bench::new();
     let module = bench.module(&spec(quick()), &wasm(TRAP));
