@@ -170,7 +170,7 @@ impl PluginError {
         match self {
             // Found before there was a guest.
             Self::Limit {
-                limit: LimitKind::InputBytes | LimitKind::ModuleBytes,
+                limit: LimitKind::InputBytes | LimitKind::ModuleBytes | LimitKind::FunctionBytes,
                 ..
             } => false,
             Self::Limit { .. } | Self::OutOfRange { .. } | Self::Trapped { .. } => true,
@@ -205,6 +205,8 @@ pub enum LimitKind {
     Blocks,
     /// Size of the module file.
     ModuleBytes,
+    /// Size of one function in it.
+    FunctionBytes,
 }
 
 impl fmt::Display for LimitKind {
@@ -218,6 +220,7 @@ impl fmt::Display for LimitKind {
             Self::VariableBytes => "bytes of variables",
             Self::Blocks => "memory blocks",
             Self::ModuleBytes => "bytes of module",
+            Self::FunctionBytes => "bytes of one function",
         })
     }
 }

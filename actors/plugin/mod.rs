@@ -21,6 +21,7 @@
 mod abi;
 mod arena;
 mod brake;
+mod code_size;
 mod engine;
 mod error;
 mod executor;

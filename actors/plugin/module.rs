@@ -15,14 +15,13 @@ use wasmtime::{
 };
 
 use super::abi;
+use super::code_size::{self, CodeRefusal, FUNCTION_MAX_BYTES, MAGIC};
 use super::engine::GuestEngine;
 use super::error::{ImportRefusal, LimitKind, PluginError};
 use super::limits::Limits;
 use super::spec::PluginSpec;
 use super::state::GuestState;
 
-/// How every binary module begins; a component or a text does not.
-const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 /// A validator's message repeats what it read, so it is cut before it becomes ours.
 const REASON_MAX_CHARS: usize = 200;
 const PAGE_BYTES: u64 = 64 * 1024;
@@ -73,6 +72,17 @@ impl GuestModule {
             plugin: plugin(),
             reason: one_line(&format!("{e:#}")),
         };
+        code_size::check(bytes).map_err(|refusal| match refusal {
+            CodeRefusal::Frame => PluginError::Module {
+                plugin: plugin(),
+                reason: "its sections do not fit into it".to_owned(),
+            },
+            CodeRefusal::Function => PluginError::Limit {
+                plugin: plugin(),
+                limit: LimitKind::FunctionBytes,
+                value: FUNCTION_MAX_BYTES as u64,
+            },
+        })?;
         let module = Module::from_binary(engine.wasm(), bytes).map_err(refused)?;
         check_memory(&module, spec)?;
         let linker = link(engine, &module, spec)?;

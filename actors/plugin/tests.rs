@@ -1,7 +1,6 @@
 //! Guests that misbehave in every way known, and what each may cost.
 
 mod abi;
-mod adhoc;
 mod guests;
 mod loading;
 mod sandbox;

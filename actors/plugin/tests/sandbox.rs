@@ -247,6 +247,9 @@ fn bytes_that_are_no_module_are_refused_with_their_reason() {
     }
     let refusal = bench.load(&wasm("(memory 2000)")).err();
     assert_eq!(refusal, Some(passed(LimitKind::MemoryBytes, 64 << 20)));
+    let long = wasm(&format!("(func {})", "(nop)".repeat(64 << 10)));
+    let refusal = bench.load(&long).err();
+    assert_eq!(refusal, Some(passed(LimitKind::FunctionBytes, 64 << 10)));
 }
 
 #[tokio::test]
