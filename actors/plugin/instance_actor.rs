@@ -4,7 +4,8 @@
 //! class is permanent. Refuses to live on after its guest was stopped by force: it answers the
 //! caller with the typed reason first and then crashes, so that the tree shows what happened and
 //! the next call meets a new incarnation. The guest itself runs on the guests' own threads; while
-//! it does, this actor only waits, and a kill of the actor drops the guest.
+//! it does, this actor only waits, and a kill of the actor drops the guest. An answer that is no
+//! crash goes from there to the caller: through this actor it would wait for one more thread.
 
 use std::sync::Arc;
 
@@ -78,25 +79,25 @@ impl Actor for PluginInstance {
             return Ok(());
         }
         let plugin = Arc::clone(&call.module.plugin);
-        let answer = match seat.guests.spawn(run(call)).finish().await {
-            Some(answer) => answer,
-            // The guest's task panicked, which is our fault and not the guest's.
-            None => Err(PluginError::Unavailable {
-                plugin: plugin.to_string(),
-            }),
+        let work = async move {
+            match run(call).await {
+                Err(crash) if crash.is_crash() => Some((crash, lease, reply)),
+                answer => {
+                    // The next call may have the slot when this one has its answer.
+                    drop(lease);
+                    reply.send(answer);
+                    None
+                }
+            }
         };
-        let Err(error) = &answer else {
-            reply.send(answer);
+        // A task that panicked, which is our fault and not the guest's, took the reply along: the
+        // caller reads that nobody answers.
+        let Some((crash, lease, reply)) = seat.guests.spawn(work).finish().await.flatten() else {
             return Ok(());
         };
-        if !error.is_crash() {
-            reply.send(answer);
-            return Ok(());
-        }
-        tracing::warn!(plugin = &*plugin, %error, "guest stopped");
-        let crash = error.clone();
+        tracing::warn!(plugin = &*plugin, error = %crash, "guest stopped");
         seat.pool.crashing(seat.index);
-        reply.send(answer);
+        reply.send(Err(crash.clone()));
         drop(lease);
         Err(crash.into())
     }
