@@ -5,7 +5,7 @@
 
 use super::AuditError;
 use super::log::AuditReceipt;
-use plantao_schema::audit::{ChainHead, Chained, Entry};
+use plantao_schema::audit::{ChainHead, Chained, Entry, Phase};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
@@ -43,25 +43,47 @@ impl Batch {
     }
 }
 
-/// What each entry of a batch gets, given everything that is on disk under the batch's keys.
+/// What each entry of a batch gets, given everything that is on disk under the batch's keys and
+/// what completes the entries that the batch completes.
 pub(super) fn receipts(
     entries: &[Entry],
     stored: &[Chained],
 ) -> Vec<Result<AuditReceipt, AuditError>> {
-    let stored: HashMap<Uuid, &Chained> = stored.iter().map(|row| (row.entry.id, row)).collect();
-    let receipt = |entry: &Entry| match stored.get(&entry.id) {
+    let by_key: HashMap<Uuid, &Chained> = stored.iter().map(|row| (row.entry.id, row)).collect();
+    let completions: HashMap<Uuid, &Chained> = stored
+        .iter()
+        .filter_map(|row| Some((completes(&row.entry)?, row)))
+        .collect();
+    let completion = |entry: &Entry| completions.get(&completes(entry)?).copied();
+    let receipt = |entry: &Entry| match by_key.get(&entry.id) {
         Some(row) if row.entry == *entry => Ok(AuditReceipt::of(row)),
         Some(_) => Err(AuditError::Duplicate),
-        None => Err(AuditError::Unavailable),
+        // Completed already: the same outcome is what its caller wants proof of.
+        None => match completion(entry) {
+            Some(row) if row.entry.outcome == entry.outcome => Ok(AuditReceipt::of(row)),
+            Some(_) => Err(AuditError::Duplicate),
+            None => Err(AuditError::Unavailable),
+        },
     };
     entries.iter().map(receipt).collect()
 }
 
-/// The entries that are not on disk yet, each key once.
+/// The entries that are not on disk yet, each key once and each opened entry completed once.
 pub(super) fn missing<'a>(entries: &'a [Entry], stored: &[Chained]) -> Vec<&'a Entry> {
     let mut known: HashSet<Uuid> = stored.iter().map(|row| row.entry.id).collect();
-    entries
+    let mut completions: HashSet<Uuid> = stored
         .iter()
-        .filter(|entry| known.insert(entry.id))
-        .collect()
+        .filter_map(|row| completes(&row.entry))
+        .collect();
+    let mut first = |entry: &Entry| {
+        let completed = completes(entry).is_some_and(|opened| completions.contains(&opened));
+        let new = !completed && known.insert(entry.id);
+        new && completes(entry).is_none_or(|opened| completions.insert(opened))
+    };
+    entries.iter().filter(|entry| first(entry)).collect()
+}
+
+/// The opened entry that this one completes.
+pub(super) fn completes(entry: &Entry) -> Option<Uuid> {
+    entry.opens.filter(|_| entry.phase == Phase::Completed)
 }

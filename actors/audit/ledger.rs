@@ -1,20 +1,20 @@
 //! The writing connection, the heads of this node's chains, and the commit of a batch.
 //!
-//! A batch goes out by COPY first. After any error nothing is assumed: the connection is dropped, a
-//! new one takes the node's lock (so that whatever was sent before is settled), reads the heads
+//! A small batch goes out by INSERT, one round trip; a large one by COPY, which takes three and costs
+//! less for each row. After any error nothing is assumed: the connection is dropped, a new one takes the node's lock (so that whatever was sent before is settled), reads the heads
 //! back, looks up which of the batch's keys are on disk and inserts the rest, whole or not at all.
 //! Refuses to try for ever: past [`RETRY_WINDOW`] the callers are told that there is no receipt.
 
 use super::AuditError;
-use super::batch::{Batch, Heads, chain_of, missing, receipts};
+use super::batch::{Batch, Heads, chain_of, completes, missing, receipts};
 use super::log::AuditReceipt;
 use super::store;
-use super::unfinished::settlement;
-use super::writer::{BATCH_MAX, Duties, Waiting};
+use super::writer::{Duties, Waiting};
 use crate::database::{DatabaseError, Login, STATEMENT_DEADLINE, Session};
-use plantao_schema::audit::{Chained, Entry, Outcome};
+use plantao_schema::audit::{Chained, Entry, Phase};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Statement;
 
@@ -22,8 +22,8 @@ use tokio_postgres::Statement;
 /// give up a little later than it.
 const RETRY_WINDOW: Duration = Duration::from_secs(3);
 
-/// Between looks for unfinished entries that fail.
-const SETTLE_PAUSE: Duration = Duration::from_millis(900);
+/// The most rows that go out by INSERT. Beyond it, what COPY saves on each row outweighs its wait.
+const INSERT_MAX: usize = 64;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
@@ -31,6 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A session that holds the node's lock.
 struct Connection {
     session: Session,
+    insert: Statement,
     copy: Option<Statement>,
 }
 
@@ -38,46 +39,37 @@ pub(super) struct Ledger {
     duties: Duties,
     connection: Option<Connection>,
     heads: Heads,
-    owes: bool,
-    settle_after: Option<Instant>,
     down_since: Option<Instant>,
-}
-
-/// COPY is faster; INSERT tells apart what it added from what was there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
-    Copy,
-    Insert,
+    /// The backend that holds the node's lock, told to the settler.
+    backend: watch::Sender<Option<i32>>,
 }
 
 type Receipts = Vec<Result<AuditReceipt, AuditError>>;
 
 impl Ledger {
-    /// Owes a look for unfinished entries: the incarnation before may have left some.
-    pub(super) const fn new(duties: Duties) -> Self {
+    pub(super) const fn new(duties: Duties, backend: watch::Sender<Option<i32>>) -> Self {
         Self {
             duties,
             connection: None,
             heads: Heads::new(),
-            owes: true,
-            settle_after: None,
             down_since: None,
+            backend,
         }
     }
 
-    pub(super) const fn owes(&self) -> bool {
-        self.owes
-    }
-
-    pub(super) const fn owe(&mut self) {
-        self.owes = true;
+    /// Sees to it that there is a connection, for a time when nobody writes.
+    pub(super) async fn reach(&mut self) {
+        if let Err(error) = self.connection().await {
+            self.lose(&error);
+        }
     }
 
     /// Makes a batch durable and answers every caller, with a receipt or with why there is none.
-    pub(super) async fn commit(&mut self, batch: Vec<Waiting>) {
-        if batch.is_empty() {
-            return;
-        }
+    ///
+    /// A completion whose caller has gone is left out: its entry is in nobody's hands any more, so
+    /// that it is completed from the database's own record, and once.
+    pub(super) async fn commit(&mut self, mut batch: Vec<Waiting>) {
+        batch.retain(|one| one.entry.phase != Phase::Completed || !one.reply.is_abandoned());
         let mut entries = Vec::with_capacity(batch.len());
         let mut callers = Vec::with_capacity(batch.len());
         for Waiting {
@@ -108,46 +100,14 @@ impl Ledger {
                 .map(|_| Err(AuditError::Unavailable))
                 .collect()
         });
-        for ((reply, in_flight), receipt) in callers.into_iter().zip(receipts) {
+        let answers = callers.into_iter().zip(receipts);
+        for (entry, ((reply, in_flight), receipt)) in entries.iter().zip(answers) {
+            if entry.phase == Phase::Opened && reply.is_abandoned() {
+                // It may be on disk only now, and nobody holds it.
+                self.duties.log.held.owe();
+            }
             reply.send(receipt);
             drop(in_flight);
-        }
-    }
-
-    /// Completes what was opened and is in nobody's hands.
-    pub(super) async fn settle(&mut self) {
-        if self
-            .settle_after
-            .is_some_and(|after| Instant::now() < after)
-        {
-            return;
-        }
-        // A look that fails must not cost every batch that follows it another one.
-        self.settle_after = Some(Instant::now() + SETTLE_PAUSE);
-        let limit = i64::try_from(BATCH_MAX).unwrap_or(i64::MAX);
-        let held = self.duties.held.all();
-        let node = self.duties.node.clone();
-        let found = match self.connection().await {
-            Ok(connection) => {
-                let client = &connection.session.client;
-                within(store::unfinished(client, &node, &held, limit)).await
-            }
-            Err(error) => Err(error),
-        };
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return self.lose(&error),
-        };
-        let clock = &self.duties.clock;
-        let entries: Vec<Entry> = found
-            .iter()
-            .map(|(opened, recorded)| settlement(opened, recorded.as_deref(), clock))
-            .collect();
-        if self.write(&entries, false).await.is_ok() {
-            // A full page may not be the last.
-            self.owes = entries.len() == BATCH_MAX;
-            self.settle_after = None;
-            report(&entries);
         }
     }
 
@@ -174,35 +134,43 @@ impl Ledger {
 
     /// All of the batch, none of which is on disk.
     async fn append(&mut self, entries: &[Entry]) -> Result<Receipts, DatabaseError> {
-        let rows = self.add(entries.iter().collect(), How::Copy).await?;
+        let rows = self.add(entries.iter().collect()).await?;
         Ok(rows.iter().map(|row| Ok(AuditReceipt::of(row))).collect())
     }
 
     /// The part of the batch that is not on disk.
     async fn reconcile(&mut self, entries: &[Entry]) -> Result<Receipts, DatabaseError> {
         let keys: Vec<_> = entries.iter().map(|entry| entry.id).collect();
-        let connection = self.connection().await?;
-        let mut stored = within(store::find(&connection.session.client, &keys)).await?;
-        let rows = self.add(missing(entries, &stored), How::Insert).await?;
+        let opened: Vec<_> = entries.iter().filter_map(completes).collect();
+        let client = &self.connection().await?.session.client;
+        let mut stored = within(store::find(client, &keys)).await?;
+        if !opened.is_empty() {
+            stored.extend(within(store::find_completions(client, &opened)).await?);
+        }
+        let rows = self.add(missing(entries, &stored)).await?;
         stored.extend(rows);
         Ok(receipts(entries, &stored))
     }
 
-    async fn add(&mut self, entries: Vec<&Entry>, how: How) -> Result<Vec<Chained>, DatabaseError> {
+    /// Whole or not at all.
+    async fn add(&mut self, entries: Vec<&Entry>) -> Result<Vec<Chained>, DatabaseError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
         let node = self.duties.node.clone();
         let chains: BTreeSet<String> = entries.iter().map(|entry| chain_of(&node, entry)).collect();
         self.connection().await?;
-        let Some(connection) = &mut self.connection else {
+        let Some(connection) = &self.connection else {
             return Err(DatabaseError::Unavailable);
         };
-        let client = &mut connection.session.client;
+        let client = &connection.session.client;
         within(store::load_heads(client, &mut self.heads, chains)).await?;
         let batch = Batch::chain(&node, &self.heads, entries);
         match &connection.copy {
-            Some(copy) if how == How::Copy => {
+            Some(copy) if batch.rows.len() > INSERT_MAX => {
                 within(store::copy(client, copy, &batch.rows)).await?;
             }
-            _ => within(store::insert(client, &batch.rows)).await?,
+            _ => within(store::insert(client, &connection.insert, &batch.rows)).await?,
         }
         self.heads = batch.heads;
         Ok(batch.rows)
@@ -215,7 +183,7 @@ impl Ledger {
             .as_ref()
             .is_some_and(|held| held.session.client.is_closed())
         {
-            self.connection = None;
+            self.drop_connection();
         }
         if self.connection.is_none() {
             self.heads.clear();
@@ -224,11 +192,18 @@ impl Ledger {
             let session = Session::open(&config)
                 .await
                 .map_err(|_| DatabaseError::Unavailable)?;
-            within(store::lock_node(&session.client, &self.duties.node)).await?;
-            let copy = within(store::prepare_copy(&session.client)).await?;
+            let client = &session.client;
+            let backend = within(store::lock_node(client, &self.duties.node)).await?;
+            let insert = within(store::prepare_insert(client)).await?;
+            let copy = within(store::prepare_copy(client)).await?;
             let by_copy = copy.is_some();
             tracing::info!(node = self.duties.node, by_copy, "audit writer connected");
-            self.connection = Some(Connection { session, copy });
+            self.connection = Some(Connection {
+                session,
+                insert,
+                copy,
+            });
+            self.backend.send_replace(Some(backend));
         }
         self.connection.as_mut().ok_or(DatabaseError::Unavailable)
     }
@@ -238,24 +213,14 @@ impl Ledger {
         if self.down_since.is_none() {
             tracing::warn!(%error, "audit writer lost its database");
         }
-        self.connection = None;
+        self.drop_connection();
         self.heads.clear();
         self.down_since.get_or_insert_with(Instant::now);
     }
-}
 
-fn report(entries: &[Entry]) {
-    let unknown = entries
-        .iter()
-        .filter(|entry| entry.outcome == Outcome::Unknown)
-        .count();
-    let recorded = entries.len().saturating_sub(unknown);
-    if !entries.is_empty() {
-        tracing::warn!(
-            recorded,
-            unknown,
-            "completed audit entries that were left open"
-        );
+    fn drop_connection(&mut self) {
+        self.connection = None;
+        self.backend.send_replace(None);
     }
 }
 

@@ -86,7 +86,6 @@ pub struct OpenEntry {
 struct Hold {
     id: Uuid,
     held: Held,
-    writer: Handle<Message>,
     settled: bool,
 }
 
@@ -94,8 +93,7 @@ impl Drop for Hold {
     fn drop(&mut self) {
         self.held.release(self.id);
         if !self.settled {
-            // Full or down: the writer looks again by itself after its next start.
-            drop(self.writer.cast(Message::Settle));
+            self.held.owe();
         }
     }
 }
@@ -111,7 +109,9 @@ impl OpenEntry {
     /// trail can still tell what became of it.
     ///
     /// # Errors
-    /// As [`Transaction::execute`].
+    /// As [`Transaction::execute`]. [`DatabaseError::Conflict`] when the outcome was recorded
+    /// before, above all as unknown because the entry had been given up: the transaction can then
+    /// only be rolled back, so that what the trail says stays true.
     pub async fn complete_in(
         &self,
         transaction: &Transaction,
@@ -225,7 +225,6 @@ impl AuditLog {
         Hold {
             id,
             held: self.held.clone(),
-            writer: self.writer.clone(),
             settled: false,
         }
     }

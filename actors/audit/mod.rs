@@ -37,6 +37,7 @@ mod batch;
 mod ledger;
 mod log;
 mod reader;
+mod settler;
 mod store;
 mod unfinished;
 mod writer;
@@ -68,8 +69,9 @@ pub enum AuditError {
         /// The deadline that passed.
         after: Duration,
     },
-    /// Another entry with the same key is in the trail: a fault of the caller.
-    #[error("another audit entry has the same key")]
+    /// Another entry with the same key is in the trail, or another completion of the same opened
+    /// entry with another outcome: a fault of the caller.
+    #[error("another audit entry has the same key, or completes the same entry otherwise")]
     Duplicate,
     /// A text that the trail cannot hold: a fault of the caller.
     #[error("`{field}` of the audit entry is longer than {max_bytes} bytes or holds a NUL")]

@@ -54,15 +54,16 @@ pub(super) fn sorted(error: &tokio_postgres::Error) -> DatabaseError {
 }
 
 /// Takes the right to write this node's chains, and waits while a predecessor's session ends: once
-/// it is ours, whatever the predecessor sent has been committed or is gone.
-pub(super) async fn lock_node(client: &Client, node: &str) -> Result<(), DatabaseError> {
+/// it is ours, whatever the predecessor sent has been committed or is gone. Returns the backend that
+/// holds it.
+pub(super) async fn lock_node(client: &Client, node: &str) -> Result<i32, DatabaseError> {
     let key = format!("plantao-audit/{node}");
-    let lock = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
-    client
-        .execute(lock, &[&key])
+    let lock = "SELECT pg_backend_pid(), pg_advisory_lock(hashtextextended($1, 0))";
+    let row = client
+        .query_one(lock, &[&key])
         .await
-        .map(drop)
-        .map_err(|error| sorted(&error))
+        .map_err(|error| sorted(&error))?;
+    value(&row, 0)
 }
 
 /// Whether COPY is open to this role: it is refused where row-level security applies.
@@ -182,29 +183,36 @@ async fn stream(client: &Client, copy: &Statement, rows: &[Chained]) -> Result<(
         .map_err(|error| sorted(&error))
 }
 
-/// Writes rows in one transaction, or none of them when any of their keys is taken.
-pub(super) async fn insert(client: &mut Client, rows: &[Chained]) -> Result<(), DatabaseError> {
-    let failed = |error: tokio_postgres::Error| sorted(&error);
-    let transaction = client.transaction().await.map_err(failed)?;
-    let statement = format!(
-        "INSERT INTO audit_entry ({COLUMNS}) SELECT * FROM {UNNEST} ON CONFLICT DO NOTHING"
-    );
+/// The INSERT, prepared once for each session.
+pub(super) async fn prepare_insert(client: &Client) -> Result<Statement, DatabaseError> {
+    let insert = format!("INSERT INTO audit_entry ({COLUMNS}) SELECT * FROM {UNNEST}");
+    client
+        .prepare(&insert)
+        .await
+        .map_err(|error| sorted(&error))
+}
+
+/// Writes rows in one round trip: all of them are durable once this returns, or none, and none when
+/// any of their keys is taken.
+///
+/// The transaction is that of the one statement. The server commits it when it has read the end of
+/// the flight and then says that it is ready for the next: the driver returns on that word, and not
+/// on the completion of the statement, which comes before the commit.
+pub(super) async fn insert(
+    client: &Client,
+    insert: &Statement,
+    rows: &[Chained],
+) -> Result<(), DatabaseError> {
     let columns = columns(rows);
     let params: Vec<&(dyn ToSql + Sync)> = columns
         .iter()
         .map(|column| &**column as &(dyn ToSql + Sync))
         .collect();
-    let inserted = transaction
-        .execute(&statement, &params)
+    client
+        .execute(insert, &params)
         .await
-        .map_err(failed)?;
-    if usize::try_from(inserted) != Ok(rows.len()) {
-        transaction.rollback().await.map_err(failed)?;
-        return Err(DatabaseError::Conflict {
-            constraint: "audit_entry".to_owned(),
-        });
-    }
-    transaction.commit().await.map_err(failed)
+        .map(drop)
+        .map_err(|error| sorted(&error))
 }
 
 fn column<'a, T: ToSql + Sync + Send + 'a>(
@@ -253,34 +261,18 @@ pub(super) async fn find(client: &Client, keys: &[Uuid]) -> Result<Vec<Chained>,
     rows.iter().map(chained).collect()
 }
 
-/// Opened entries of this node without a completion, those in `held` left out, each with the
-/// outcome that its transaction recorded, if any.
-pub(super) async fn unfinished(
+/// What completes these opened entries.
+pub(super) async fn find_completions(
     client: &Client,
-    node: &str,
-    held: &[Uuid],
-    limit: i64,
-) -> Result<Vec<(Entry, Option<String>)>, DatabaseError> {
-    let named: Vec<String> = COLUMNS
-        .split(", ")
-        .map(|name| format!("o.{name}"))
-        .collect();
-    // '0' is the character after '/': the range holds every chain of the node, and no other's.
-    let statement = format!(
-        "SELECT {}, c.outcome FROM audit_entry o \
-         LEFT JOIN audit_completion c ON c.tenant = o.tenant AND c.entry_id = o.entry_id \
-         WHERE o.phase = 'opened' AND o.chain >= $1 AND o.chain < $2 \
-         AND o.entry_id <> ALL($3) \
-         AND NOT EXISTS (SELECT FROM audit_entry d WHERE d.opens = o.entry_id) \
-         ORDER BY o.chain, o.seq LIMIT $4",
-        named.join(", ")
-    );
-    let (from, to) = (format!("{node}/"), format!("{node}0"));
-    let rows = client.query(&statement, &[&from, &to, &held, &limit]).await;
-    let rows = rows.map_err(|error| sorted(&error))?;
-    rows.iter()
-        .map(|row| Ok((chained(row)?.entry, value(row, TYPES.len())?)))
-        .collect()
+    opened: &[Uuid],
+) -> Result<Vec<Chained>, DatabaseError> {
+    let statement =
+        format!("SELECT {COLUMNS} FROM audit_entry WHERE phase = 'completed' AND opens = ANY($1)");
+    let rows = client
+        .query(&statement, &[&opened])
+        .await
+        .map_err(|error| sorted(&error))?;
+    rows.iter().map(chained).collect()
 }
 
 /// A row of [`COLUMNS`].
@@ -319,7 +311,7 @@ pub(super) fn chained(row: &Row) -> Result<Chained, DatabaseError> {
     })
 }
 
-fn value<'a, T: tokio_postgres::types::FromSql<'a>>(
+pub(super) fn value<'a, T: tokio_postgres::types::FromSql<'a>>(
     row: &'a Row,
     index: usize,
 ) -> Result<T, DatabaseError> {

@@ -5,46 +5,66 @@ use crate::clock::WallClock;
 use dashmap::DashSet;
 use plantao_schema::audit::{Entry, Outcome, Severity};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// The opened entries of this process whose outcome someone still owes.
+/// The opened entries of this process whose outcome someone still owes, and whether there may be
+/// others that nobody does.
 #[derive(Clone, Default)]
-pub(super) struct Held(Arc<DashSet<Uuid>>);
+pub(super) struct Held(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    ids: DashSet<Uuid>,
+    owed: Notify,
+}
 
 impl Held {
     pub(super) fn take(&self, id: Uuid) {
-        self.0.insert(id);
+        self.0.ids.insert(id);
     }
 
     pub(super) fn release(&self, id: Uuid) {
-        self.0.remove(&id);
+        self.0.ids.remove(&id);
+    }
+
+    pub(super) fn has(&self, id: Uuid) -> bool {
+        self.0.ids.contains(&id)
     }
 
     pub(super) fn all(&self) -> Vec<Uuid> {
-        self.0.iter().map(|id| *id).collect()
+        self.0.ids.iter().map(|id| *id).collect()
+    }
+
+    /// Says that an entry may be in nobody's hands. Never lost, however much waits in the mailbox
+    /// and whether or not a writer is there.
+    pub(super) fn owe(&self) {
+        self.0.owed.notify_one();
+    }
+
+    /// Returns once after any number of [`Held::owe`].
+    pub(super) async fn owed(&self) {
+        self.0.owed.notified().await;
     }
 }
 
 /// The completion of an entry that nobody holds any more. `recorded` is what the transaction that
-/// made the change wrote about it, if it was committed.
-pub(super) fn settlement(opened: &Entry, recorded: Option<&str>, clock: &WallClock) -> Entry {
-    let outcome = recorded.and_then(Outcome::from_name);
-    let (outcome, severity, explanation) = match outcome {
-        Some(outcome) => (
-            outcome,
-            opened.severity,
-            "completed from the transaction's own record",
-        ),
-        None => (
-            Outcome::Unknown,
+/// made the change wrote about it, or [`Outcome::Unknown`] where none has.
+pub(super) fn settlement(opened: &Entry, recorded: Outcome, clock: &WallClock) -> Entry {
+    let (severity, explanation) = if recorded == Outcome::Unknown {
+        (
             Severity::Warning,
             "abandoned: no record of a committed change; the outcome is unknown",
-        ),
+        )
+    } else {
+        (
+            opened.severity,
+            "completed from the transaction's own record",
+        )
     };
-    let explanation = explanation.to_owned();
     Entry {
         severity,
-        explanation,
-        ..completion(opened, outcome, clock.now())
+        explanation: explanation.to_owned(),
+        ..completion(opened, recorded, clock.now())
     }
 }

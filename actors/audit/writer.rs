@@ -3,7 +3,8 @@
 //! Its mailbox only hands entries on, so that it keeps draining while a batch is being committed;
 //! one task that it owns takes whatever waits, up to [`BATCH_MAX`], and commits that as one (group
 //! commit without a timer: the busier, the larger the batch). How many wait is bounded by the
-//! handle, whose permit an entry keeps until it is answered.
+//! handle, whose permit an entry keeps until it is answered. A second task completes opened entries
+//! that are in nobody's hands; it is one more caller.
 //!
 //! Starts without a database and connects by itself, so that losing PostgreSQL never uses up
 //! restarts. Assumes a permanent restart, one incarnation at a time. Lost on restart: entries that
@@ -11,14 +12,13 @@
 
 use super::ledger::Ledger;
 use super::log::{AuditLog, AuditReceipt};
-use super::{AuditError, unfinished::Held};
-use crate::clock::WallClock;
+use super::{AuditError, settler::settle};
 use crate::database::DatabaseConfig;
 use plantao_schema::audit::Entry;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, InFlight, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Entries that may wait to become durable: about a quarter of a second's worth of what two cores
@@ -31,24 +31,20 @@ pub(super) const BATCH_MAX: usize = 512;
 /// How long a stop waits for the entries that were accepted: less than a shutdown gives.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(4);
 
-/// How long the writer rests when it owes something to the trail and nobody writes.
+/// How long nobody may write before the writer sees to its connection.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The writer as a child. `node` names this machine's chains and must be its own and lasting.
 #[must_use]
 pub fn audit_child(log: &AuditLog, config: DatabaseConfig, node: impl Into<String>) -> ChildSpec {
     let node = node.into();
-    let (held, clock) = (log.held.clone(), log.clock.clone());
     let handle: &Handle<Message> = &log.writer;
-    ChildSpec::worker("writer", handle, move || {
-        let duties = Duties {
-            config: config.clone(),
-            node: node.clone(),
-            held: held.clone(),
-            clock: clock.clone(),
-        };
-        (AuditWriter, duties)
-    })
+    let duties = Duties {
+        config,
+        node,
+        log: log.clone(),
+    };
+    ChildSpec::worker("writer", handle, move || (AuditWriter, duties.clone()))
 }
 
 /// What the writer is asked.
@@ -57,40 +53,36 @@ pub(super) enum Message {
         entry: Box<Entry>,
         reply: Reply<Result<AuditReceipt, AuditError>>,
     },
-    Settle,
 }
 
 /// What an incarnation is made from.
+#[derive(Clone)]
 pub(super) struct Duties {
     pub(super) config: DatabaseConfig,
     pub(super) node: String,
-    pub(super) held: Held,
-    pub(super) clock: WallClock,
+    pub(super) log: AuditLog,
 }
 
 /// An entry, the caller who waits for it, and the permit that bounds how many do.
 pub(super) struct Waiting {
     pub(super) entry: Box<Entry>,
     pub(super) reply: Reply<Result<AuditReceipt, AuditError>>,
-    pub(super) in_flight: Option<InFlight>,
-}
-
-pub(super) enum Item {
-    Entry(Waiting),
-    Settle,
+    pub(super) in_flight: InFlight,
 }
 
 struct AuditWriter;
 
 struct Writing {
-    queue: Option<mpsc::UnboundedSender<Item>>,
+    queue: Option<mpsc::UnboundedSender<Waiting>>,
     task: JoinHandle<()>,
+    settler: JoinHandle<()>,
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
         // What was not acknowledged is dropped unanswered, which its callers see at once.
         self.task.abort();
+        self.settler.abort();
     }
 }
 
@@ -106,14 +98,23 @@ impl Actor for AuditWriter {
     ) -> Result<Self::State, ActorProcessingErr> {
         // Unbounded here, bounded by the handle: an item holds its caller's permit.
         let (queue, items) = mpsc::unbounded_channel();
-        let end = EndsWith(myself);
+        let (backend, writer) = watch::channel(None);
+        let (end, other_end) = (EndsWith(myself.clone()), EndsWith(myself));
+        // The incarnation before may have left entries open.
+        duties.log.held.owe();
+        let settling = settle(duties.clone(), writer);
+        let settler = tokio::spawn(async move {
+            let _end = other_end;
+            settling.await;
+        });
         let task = tokio::spawn(async move {
             let _end = end;
-            write(items, Ledger::new(duties)).await;
+            write(items, Ledger::new(duties, backend)).await;
         });
         Ok(Writing {
             queue: Some(queue),
             task,
+            settler,
         })
     }
 
@@ -123,19 +124,16 @@ impl Actor for AuditWriter {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let (message, in_flight) = message.open();
-        let item = match message {
-            Message::Append { entry, reply } => Item::Entry(Waiting {
-                entry,
-                reply,
-                in_flight: Some(in_flight),
-            }),
-            Message::Settle => Item::Settle,
+        let (Message::Append { entry, reply }, in_flight) = message.open();
+        let waiting = Waiting {
+            entry,
+            reply,
+            in_flight,
         };
         let sent = state
             .queue
             .as_ref()
-            .is_some_and(|queue| queue.send(item).is_ok());
+            .is_some_and(|queue| queue.send(waiting).is_ok());
         if sent {
             Ok(())
         } else {
@@ -155,7 +153,7 @@ impl Actor for AuditWriter {
     }
 }
 
-/// Ends the actor when its task ends, by a panic above all: half a writer would answer nobody.
+/// Ends the actor when a task of it ends, by a panic above all: half a writer would answer nobody.
 struct EndsWith(ActorRef<Envelope<Message>>);
 
 impl Drop for EndsWith {
@@ -164,29 +162,15 @@ impl Drop for EndsWith {
     }
 }
 
-async fn write(mut items: mpsc::UnboundedReceiver<Item>, mut ledger: Ledger) {
-    let mut drained = Vec::with_capacity(BATCH_MAX);
+async fn write(mut items: mpsc::UnboundedReceiver<Waiting>, mut ledger: Ledger) {
+    ledger.reach().await;
+    let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
-        let taken = if ledger.owes() {
-            let draining = items.recv_many(&mut drained, BATCH_MAX);
-            // Elapsed: nobody writes, and there is time for what is owed.
-            tokio::time::timeout(LOOK_AGAIN, draining).await.ok()
-        } else {
-            Some(items.recv_many(&mut drained, BATCH_MAX).await)
-        };
-        if taken == Some(0) {
-            return;
-        }
-        let mut batch = Vec::with_capacity(drained.len());
-        for item in drained.drain(..) {
-            match item {
-                Item::Entry(waiting) => batch.push(waiting),
-                Item::Settle => ledger.owe(),
-            }
-        }
-        ledger.commit(batch).await;
-        if ledger.owes() {
-            ledger.settle().await;
+        let draining = items.recv_many(&mut batch, BATCH_MAX);
+        match tokio::time::timeout(LOOK_AGAIN, draining).await {
+            Ok(0) => return,
+            Ok(_) => ledger.commit(std::mem::take(&mut batch)).await,
+            Err(_) => ledger.reach().await,
         }
     }
 }

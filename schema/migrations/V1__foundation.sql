@@ -1,9 +1,9 @@
 -- The audit trail, the wrapped keys and the sealed clinical records.
 --
--- Every table of records carries the tenant in its key, and row-level security is enabled and forced on it: a
--- session that has not named a tenant sees no row, the owner included. `plantao.tenant` is set per
--- transaction (set_config(…, true)); once a transaction has ended it reads as '' and no tenant may
--- be called that.
+-- Row-level security is enabled and forced on every table. One that holds anything of a tenant
+-- carries the tenant in its key: a session that has not named a tenant sees no row of it, the owner
+-- included. `plantao.tenant` is set per transaction (set_config(…, true)); once a transaction has
+-- ended it reads as '' and no tenant may be called that.
 
 GRANT USAGE ON SCHEMA plantao TO plantao_app, plantao_audit;
 
@@ -46,7 +46,7 @@ CREATE UNIQUE INDEX audit_entry_completes ON audit_entry (opens) WHERE phase = '
 -- The opened entries without a completion, kept so that looking for them costs what they are and
 -- not what the trail has grown to. A working list beside the trail and no part of it.
 CREATE TABLE audit_pending (
-    chain    text COLLATE "C" NOT NULL,
+    chain    text COLLATE "C" NOT NULL, -- one tenant's
     entry_id uuid NOT NULL,
     tenant   text NOT NULL CHECK (tenant <> ''),
     PRIMARY KEY (chain, entry_id)
@@ -125,7 +125,7 @@ GRANT SELECT, INSERT ON audit_completion TO plantao_app;
 GRANT SELECT, INSERT ON audit_completion TO plantao_audit;
 
 -- Vault ---------------------------------------------------------------------------------------
--- The name of the one master key under which every data key is wrapped: no secret, and of no tenant.
+-- The name of the master key that wraps every data key, once there is one: no secret, no tenant's.
 CREATE TABLE vault_master_key (
     one        boolean PRIMARY KEY DEFAULT true CHECK (one),
     name       bytea NOT NULL,

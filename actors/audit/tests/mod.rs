@@ -4,6 +4,7 @@ use super::*;
 use crate::clock::WallClock;
 use crate::database::testing::{TestDatabase, TestSession};
 use crate::database::{Database, DatabaseConfig, Login, Scope};
+use futures_util::future;
 use plantao_schema::audit::{ChainHead, Chained, Entry, Outcome, Phase, Severity, Verifier};
 use plantao_schema::id::Tenant;
 use plantao_schema::time::Timestamp;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 mod crash;
 mod open_entries;
-mod speed;
+mod settling;
 
 const TENANTS: [&str; 3] = ["north", "south", "east"];
 
@@ -284,24 +285,16 @@ async fn without_a_writer_or_a_database_there_is_no_receipt() {
 #[tokio::test]
 async fn insertion_without_copy_is_whole_or_not_at_all() {
     let test = TestDatabase::create().await;
-    let mut session =
-        crate::database::Session::open(&test.config().connection(Login::Audit).unwrap())
-            .await
-            .unwrap();
+    let session = test.session(Login::Audit).await;
+    let insert = store::prepare_insert(&session).await.unwrap();
     let entries = [entry("north"), entry("north"), entry("north")];
     let heads = batch::Heads::new();
     let two = batch::Batch::chain("node-1", &heads, entries.iter().take(2));
-    store::insert(&mut session.client, &two.rows).await.unwrap();
-    assert_eq!(
-        store::head(&session.client, "node-1/north")
-            .await
-            .unwrap()
-            .seq,
-        2
-    );
+    store::insert(&session, &insert, &two.rows).await.unwrap();
+    assert_eq!(store::head(&session, "node-1/north").await.unwrap().seq, 2);
     // One of these is there already, so that none may be added: the chain would have a hole.
     let again = batch::Batch::chain("node-1", &two.heads, entries.iter().skip(1));
-    let refused = store::insert(&mut session.client, &again.rows)
+    let refused = store::insert(&session, &insert, &again.rows)
         .await
         .unwrap_err();
     assert!(
