@@ -16,6 +16,7 @@ mod bad_input;
 mod client;
 mod connections;
 mod crashes;
+mod external;
 mod hospital;
 mod plugins;
 mod records;
