@@ -1,10 +1,12 @@
 //! `VaultKeeper`: the actor that owns the master key, and `Vault`, what others hold.
 //!
-//! The key is read from its file at each start and lives in this actor's state alone. Assumes a
+//! The key is read from its file at each start and lives in this actor's state alone. A first start
+//! makes one; the database remembers the name of the first that was used, and no data key is made
+//! under any other: where the file was lost, a new one is no substitute. Assumes a
 //! permanent restart. Lost on restart: nothing; callers with a data key in hand keep it.
 
 use super::data_key::{DataKey, IndexKey, KeyBytes, KeySubject};
-use super::master_key::{MasterKey, Place};
+use super::master_key::{MasterKey, NAME_BYTES, Place};
 use super::{VaultError, store};
 use crate::database::{Database, Scope};
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
@@ -55,7 +57,8 @@ impl Vault {
     /// The newest key for a subject, made if there is none.
     ///
     /// # Errors
-    /// [`VaultError`]; when unavailable, nothing was made.
+    /// [`VaultError`]; when unavailable, nothing was made. [`VaultError::OtherMasterKey`] when the
+    /// database knows another master key than the file holds.
     pub async fn data_key(
         &self,
         database: &Database,
@@ -121,9 +124,17 @@ impl Vault {
         }
         let made = place.clone();
         let make = |reply| Message::Make { place: made, reply };
-        let (wrapped, bytes) = self.keeper.call(DEADLINE, make).await??;
-        if store::add(database, scope, &place, &wrapped).await? {
-            return Ok((place.version, bytes));
+        let (made, bytes) = self.keeper.call(DEADLINE, make).await??;
+        match store::add(database, scope, &place, &made).await {
+            Ok(true) => return Ok((place.version, bytes)),
+            Ok(false) => {}
+            Err(error) => {
+                if error == VaultError::OtherMasterKey {
+                    tracing::error!(incident = "other_master_key", tenant = place.tenant, %error,
+                        "security incident: the key file is not the one that wrapped what there is");
+                }
+                return Err(error);
+            }
         }
         // Someone else was first, and what is in the table is the key.
         let found = store::find(database, scope, &place.subject, None).await?;
@@ -157,13 +168,24 @@ impl Vault {
 pub(super) enum Message {
     Make {
         place: Place,
-        reply: Reply<Result<(Vec<u8>, KeyBytes), VaultError>>,
+        reply: Reply<Result<(Made, KeyBytes), VaultError>>,
     },
     Unwrap {
         place: Place,
         wrapped: Vec<u8>,
         reply: Reply<Result<KeyBytes, VaultError>>,
     },
+}
+
+/// A wrapped key, and the name of the master key that wrapped it.
+pub(super) struct Made {
+    pub(super) wrapped: Vec<u8>,
+    pub(super) master: [u8; NAME_BYTES],
+}
+
+fn made_by(master: &MasterKey) -> impl FnOnce((Vec<u8>, KeyBytes)) -> (Made, KeyBytes) {
+    let master = master.name();
+    move |(wrapped, bytes)| (Made { wrapped, master }, bytes)
 }
 
 struct VaultKeeper;
@@ -190,7 +212,7 @@ impl Actor for VaultKeeper {
     ) -> Result<(), ActorProcessingErr> {
         let (message, _in_flight) = message.open();
         match message {
-            Message::Make { place, reply } => reply.send(master.make(&place)),
+            Message::Make { place, reply } => reply.send(master.make(&place).map(made_by(master))),
             Message::Unwrap {
                 place,
                 wrapped,

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// How many bytes of a wrapped key name the master key that wrapped it.
-const NAME_BYTES: usize = 8;
+pub(super) const NAME_BYTES: usize = 8;
 
 /// Why the master key cannot be used. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +99,11 @@ impl MasterKey {
             cipher: Cipher::new(bytes)?,
             name,
         })
+    }
+
+    /// What tells it from other master keys, and nothing else about it.
+    pub(super) const fn name(&self) -> [u8; NAME_BYTES] {
+        self.name
     }
 
     /// Draws a new key and wraps it for its place.

@@ -6,7 +6,8 @@
 //! The hierarchy: a master key (file, 0600) wraps one data key per patient, one per tenant for
 //! records of no patient, and one per tenant for blind indexes. Wrapped keys are rows of
 //! `vault_data_key`; destroying a row destroys what it sealed. The master key is *not* in the
-//! database's backup: keep a copy of the file elsewhere, for without it nothing opens again.
+//! database's backup: keep a copy of the file elsewhere, for without it nothing opens again. Its name
+//! is in the database (`vault_master_key`), so that a wrong file is refused before it wraps anything.
 //!
 //! PHI: bodies pass through [`DataKey::seal`] and [`DataKey::open`] and are kept nowhere.
 //! - Purpose: confidentiality of records at rest (LGPD Art. 46; 45 CFR 164.312(a)(2)(iv)).
@@ -33,8 +34,12 @@ pub enum VaultError {
     /// The value does not open: changed, moved, or sealed under another key. Carries nothing.
     #[error("the sealed value does not open")]
     Sealed,
-    /// The wrapped key was made under another master key: the key file is not the right one.
-    #[error("the data key was wrapped under another master key: restore the right key file")]
+    /// What is in the database was wrapped under another master key than the key file holds; a
+    /// new file was made if it was missing. Nothing is read or made under the wrong one.
+    #[error(
+        "the key file holds another master key than the one in use: restore the right key file \
+         and restart"
+    )]
     OtherMasterKey,
     /// No such version of the key: its data was erased.
     #[error("the data key does not exist: what it sealed was erased")]

@@ -1,6 +1,7 @@
-//! The vault's two statements.
+//! The vault's statements.
 
 use super::VaultError;
+use super::keeper::Made;
 use super::master_key::Place;
 use crate::database::{Database, Scope};
 
@@ -12,6 +13,10 @@ const AT_VERSION: &str = "SELECT version, wrapped FROM vault_data_key \
 
 const ADD: &str = "INSERT INTO vault_data_key (tenant, subject, version, wrapped) \
      VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+
+const NAME_MASTER: &str = "INSERT INTO vault_master_key (name) VALUES ($1) ON CONFLICT DO NOTHING";
+
+const MASTER: &str = "SELECT name FROM vault_master_key";
 
 /// A wrapped key and its version: the newest, or the one asked for.
 pub(super) async fn find(
@@ -32,21 +37,30 @@ pub(super) async fn find(
     Ok(rows.first().map(|row| (row.get(0), row.get(1))))
 }
 
-/// Keeps a wrapped key, unless someone else was first.
+/// Keeps a wrapped key, unless someone else was first. Its master key is the first that is used
+/// here or the one that was; under any other nothing is kept.
 pub(super) async fn add(
     database: &Database,
     scope: &Scope,
     place: &Place,
-    wrapped: &[u8],
+    made: &Made,
 ) -> Result<bool, VaultError> {
     let transaction = database.begin(scope).await?;
+    let name = made.master.as_slice();
+    // Two first uses at once: the second waits for the first, and then reads its name.
+    transaction.execute(NAME_MASTER, &[&name]).await?;
+    let known = transaction.query_opt(MASTER, &[]).await?;
+    if known.is_none_or(|row| row.get::<_, &[u8]>(0) != name) {
+        transaction.rollback().await?;
+        return Err(VaultError::OtherMasterKey);
+    }
     let Place {
         tenant,
         subject,
         version,
     } = place;
     let added = transaction
-        .execute(ADD, &[tenant, subject, version, &wrapped])
+        .execute(ADD, &[tenant, subject, version, &made.wrapped])
         .await?;
     transaction.commit().await?;
     Ok(added == 1)

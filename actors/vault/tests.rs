@@ -2,8 +2,8 @@
 
 use super::data_key::KeyBytes;
 use super::*;
-use crate::database::Scope;
 use crate::database::testing::TestDatabase;
+use crate::database::{Login, Scope};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use proptest::prelude::*;
@@ -198,10 +198,62 @@ async fn another_master_key_is_named_as_the_fault() {
     tree.shutdown().await;
     let (vault, lost) = (Vault::new(), tempfile::tempdir().unwrap());
     let tree = keeper(&vault, lost.path()).await;
-    let refused = vault
-        .data_key(&database, &scope, &KeySubject::Directory)
-        .await
-        .unwrap_err();
+    let read = vault.data_key_at(&database, &scope, &KeySubject::Directory, 1);
+    assert_eq!(read.await.unwrap_err(), VaultError::OtherMasterKey);
+    let known = vault.data_key(&database, &scope, &KeySubject::Directory);
+    let refused = known.await.unwrap_err();
     assert_eq!(refused, VaultError::OtherMasterKey);
+    assert!(refused.to_string().contains("restore the right key file"));
+    // Nor does it wrap anything new: not in this tenant, and not in one that has no key yet.
+    for tenant in [scope.tenant.clone(), tenant("other")] {
+        let scope = Scope::system(tenant);
+        let maria = patient("maria");
+        let made = vault.data_key(&database, &scope, &maria);
+        assert_eq!(made.await.unwrap_err(), VaultError::OtherMasterKey);
+        let index = vault.index_key(&database, &scope).await.unwrap_err();
+        assert_eq!(index, VaultError::OtherMasterKey);
+    }
     tree.shutdown().await;
+    let owner = test.session(Login::Owner).await;
+    let count = "SELECT count(*) FROM plantao.vault_data_key";
+    let kept: i64 = owner.query_one(count, &[]).await.unwrap().get(0);
+    assert_eq!(kept, 1);
+    // The right file again.
+    std::fs::copy(
+        dir.path().join("master.key"),
+        lost.path().join("master.key"),
+    )
+    .unwrap();
+    let tree = keeper(&vault, lost.path()).await;
+    let restored = vault.data_key(&database, &scope, &KeySubject::Directory);
+    restored.await.unwrap();
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn of_two_master_keys_at_a_first_use_one_is_refused() {
+    let test = TestDatabase::create().await;
+    let database = test.database();
+    let (one, other) = (Vault::new(), Vault::new());
+    let (left, right) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let trees = (
+        keeper(&one, left.path()).await,
+        keeper(&other, right.path()).await,
+    );
+    let (north, south) = (
+        Scope::system(tenant("north")),
+        Scope::system(tenant("south")),
+    );
+    let (directory, maria) = (KeySubject::Directory, patient("maria"));
+    let (first, second) = tokio::join!(
+        one.data_key(&database, &north, &directory),
+        other.data_key(&database, &south, &maria),
+    );
+    let refused = [first.map(drop), second.map(drop)]
+        .iter()
+        .filter(|made| **made == Err(VaultError::OtherMasterKey))
+        .count();
+    assert_eq!(refused, 1);
+    trees.0.shutdown().await;
+    trees.1.shutdown().await;
 }
