@@ -23,6 +23,7 @@ use plantao_actors::plugin::{EngineError, PluginError};
 use plantao_schema::access::RulesError;
 use plantao_supervisors::{ExitReason, Lifecycle, LifecycleEvent, StartError, Tree};
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::Receiver;
@@ -45,6 +46,15 @@ pub enum ServiceError {
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateDirError),
+    /// The key that opens every record is gone, and the records are not.
+    #[error(
+        "`{path}` is gone and records sealed under it are here: bring the file back from your copy",
+        path = .path.display()
+    )]
+    MasterKeyGone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The policy is wrong.
     #[error("the policy of the configuration is wrong")]
     Policy(#[from] RulesError),

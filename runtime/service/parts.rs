@@ -43,6 +43,10 @@ pub(super) fn build(
         database_config.connection(Login::Owner)?;
     }
     let database = Database::new();
+    let master_key = state.paths().keys().join("master.key");
+    if !master_key.exists() && state.paths().postgres_record().exists() {
+        return Err(ServiceError::MasterKeyGone { path: master_key });
+    }
     let vault = Vault::new();
     let policy = Policy::new(config.policy.clone())?;
     let audit = AuditLog::with_queue(clock.clone(), config.audit.queue);
@@ -109,7 +113,7 @@ pub(super) fn build(
         database_config,
         database,
         vault,
-        master_key: state.paths().keys().join("master.key"),
+        master_key,
         policy,
         audit,
         plugins,

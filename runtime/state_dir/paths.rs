@@ -76,6 +76,11 @@ impl StatePaths {
         self.root.join("postgres")
     }
 
+    /// The file that says where the cluster is, once there is one.
+    pub fn postgres_record(&self) -> PathBuf {
+        self.root.join("postgres.path")
+    }
+
     /// A short folder for sockets (their paths end at 107 bytes), one for each state directory:
     /// `/run/plantao/HASH-admin` as root, else under `XDG_RUNTIME_DIR`, else under `/tmp`.
     pub fn runtime_dir(&self) -> PathBuf {
