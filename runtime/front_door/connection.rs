@@ -46,7 +46,7 @@ pub(super) struct Timeouts {
 
 /// Serves one connection to its end; returns early only by dropping.
 pub(super) async fn connection(
-    services: Services,
+    services: Arc<Services>,
     acceptor: TlsAcceptor,
     timeouts: Timeouts,
     drain: watch::Receiver<bool>,
@@ -71,7 +71,7 @@ pub(super) async fn connection(
     let activity = Arc::new(Activity::default());
     let seen = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (services, busy) = (services.clone(), Activity::begin(&seen));
+        let (services, busy) = (Arc::clone(&services), Activity::begin(&seen));
         async move {
             let response = serve(&services, peer.ip(), request).await;
             drop(busy);

@@ -125,7 +125,8 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
         drain: parts.limits.drain_timeout,
     };
     let slots = Arc::new(Semaphore::new(parts.limits.max_connections));
-    let metrics = parts.services.metrics.clone();
+    let services = Arc::new(parts.services);
+    let metrics = services.metrics.clone();
     let mut connections: JoinSet<IpAddr> = JoinSet::new();
     let mut per_address: HashMap<IpAddr, usize> = HashMap::new();
     let mut trouble = AcceptTrouble::default();
@@ -158,7 +159,7 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
             continue;
         }
         *held = held.saturating_add(1);
-        let (services, acceptor) = (parts.services.clone(), acceptor.clone());
+        let (services, acceptor) = (Arc::clone(&services), acceptor.clone());
         let drain = closing.clone();
         connections.spawn(async move {
             connection(services, acceptor, timeouts, drain, (stream, peer)).await;
