@@ -4,8 +4,8 @@
 //! costs less for each row. After any error nothing is assumed: the connection is dropped, a new
 //! one takes the node's lock (so that whatever was sent before is settled), reads the heads back,
 //! looks up which of the batch's keys are on disk, and which opened entries are completed, and
-//! inserts the rest, whole or not at all. Refuses to try for ever: past [`RETRY_WINDOW`] the callers
-//! are told that there is no receipt.
+//! inserts the rest, whole or not at all. Refuses to try for ever: past [`RETRY_WINDOW`] the
+//! callers are told that there is no receipt.
 
 use super::AuditError;
 use super::batch::{Batch, Heads, chain_of, completes, missing, receipts};

@@ -54,8 +54,8 @@ pub(super) fn sorted(error: &tokio_postgres::Error) -> DatabaseError {
 }
 
 /// Takes the right to write this node's chains, and waits while a predecessor's session ends: once
-/// it is ours, whatever the predecessor sent has been committed or is gone. Returns the backend that
-/// holds it.
+/// it is ours, whatever the predecessor sent has been committed or is gone. Returns the backend
+/// that holds it.
 pub(super) async fn lock_node(client: &Client, node: &str) -> Result<i32, DatabaseError> {
     let key = format!("plantao-audit/{node}");
     let lock = "SELECT pg_backend_pid(), pg_advisory_lock(hashtextextended($1, 0))";

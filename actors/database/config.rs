@@ -20,9 +20,9 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A forgotten transaction holds locks; the server ends it.
 const IDLE_IN_TRANSACTION_MS: u64 = 30_000;
 
-/// What the server is told of the audit writer's connection: when this machine vanishes, its session
-/// ends within about ten seconds, and with it the lock that its successor waits for. The server's
-/// own default is hours. Of no effect on a Unix socket.
+/// What the server is told of the audit writer's connection: when this machine vanishes, its
+/// session ends within about ten seconds, and with it the lock that its successor waits for. The
+/// server's own default is hours. Of no effect on a Unix socket.
 const KEEPALIVE: &str = " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 \
      -c tcp_keepalives_count=3 -c tcp_user_timeout=10000";
 

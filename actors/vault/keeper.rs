@@ -131,7 +131,7 @@ impl Vault {
             Err(error) => {
                 if error == VaultError::OtherMasterKey {
                     tracing::error!(incident = "other_master_key", tenant = place.tenant, %error,
-                        "security incident: the key file is not the one that wrapped what there is");
+                        "security incident: the key file is not the one in use");
                 }
                 return Err(error);
             }

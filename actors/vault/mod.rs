@@ -6,8 +6,8 @@
 //! The hierarchy: a master key (file, 0600) wraps one data key per patient, one per tenant for
 //! records of no patient, and one per tenant for blind indexes. Wrapped keys are rows of
 //! `vault_data_key`; destroying a row destroys what it sealed. The master key is *not* in the
-//! database's backup: keep a copy of the file elsewhere, for without it nothing opens again. Its name
-//! is in the database (`vault_master_key`), so that a wrong file is refused before it wraps anything.
+//! database's backup: keep a copy of the file elsewhere, for without it nothing opens again. Its
+//! name is in the database (`vault_master_key`): a wrong file is refused before it wraps anything.
 //!
 //! PHI: bodies pass through [`DataKey::seal`] and [`DataKey::open`] and are kept nowhere.
 //! - Purpose: confidentiality of records at rest (LGPD Art. 46; 45 CFR 164.312(a)(2)(iv)).

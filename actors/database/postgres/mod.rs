@@ -50,8 +50,8 @@ pub enum PostgresError {
     },
     /// The state directory says where its cluster is, and there is none.
     #[error(
-        "the data directory `{data_dir}` that this state directory names is gone or empty: bring it \
-         back, or start with another state directory"
+        "the data directory `{data_dir}` that this state directory names is gone or empty: \
+         bring it back, or start with another state directory"
     )]
     Gone {
         /// Where it was.
