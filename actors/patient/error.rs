@@ -47,6 +47,10 @@ pub enum RecordError {
     /// A stored record could not be opened. An incident was logged.
     #[error("a stored record could not be opened")]
     Corrupt,
+    /// The records are sealed under another master key than the one in use: an operator has to
+    /// bring the right key file back.
+    #[error("the records are sealed under another master key: restore the right key file")]
+    OtherMasterKey,
     /// A fault of this program: a refused statement, a body that cannot be read back.
     #[error("an internal fault")]
     Internal,

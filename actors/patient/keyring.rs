@@ -128,7 +128,11 @@ pub(super) fn refused(error: VaultError) -> RecordError {
         VaultError::Database(error) => error.into(),
         VaultError::Random => RecordError::Unavailable,
         VaultError::Sealed => RecordError::Corrupt,
-        VaultError::OtherMasterKey | VaultError::Erased => {
+        VaultError::OtherMasterKey => {
+            tracing::error!(incident = "other_master_key", %error, "no record can be opened");
+            RecordError::OtherMasterKey
+        }
+        VaultError::Erased => {
             tracing::error!(incident = "data_key_unusable", %error, "a data key cannot be used");
             RecordError::Corrupt
         }

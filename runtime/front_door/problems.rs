@@ -100,6 +100,11 @@ pub(super) fn record(error: &RecordError) -> Problem {
             "it is not known whether the change was made: read before sending it again",
             None,
         ),
+        RecordError::OtherMasterKey => (
+            ProblemCode::Unavailable,
+            "no record can be opened until an operator brings the right master key back",
+            None,
+        ),
         RecordError::PermitMismatch | RecordError::Corrupt | RecordError::Internal => {
             tracing::error!(%error, "record");
             (ProblemCode::Internal, "the record cannot be given", None)
