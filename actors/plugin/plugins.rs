@@ -244,7 +244,7 @@ impl Plugins {
     /// A compiler cannot be interrupted; what bounds it is its input. A file of more than
     /// [`PluginHost::module_bytes`] is refused before it is read whole, and one with a function of
     /// more than 64 KiB before it is compiled: what the compiler needs grows faster than a
-    /// function's length. Of 2 MiB in functions of that size it made the worst in some twelve seconds.
+    /// function's length. Of 2 MiB in functions of that size it made the worst in some 12 s.
     /// The loader compiles one file after the other; over all plugins two are compiled at a time,
     /// on threads apart from the reactor's, and one whose turn has not come when its loader ends
     /// never begins. An answer that takes longer than a minute is [`PluginError::Unavailable`];
