@@ -192,8 +192,8 @@ async fn every_bad_token_is_refused_and_says_why_without_repeating_it() {
 async fn a_slow_or_broken_client_costs_its_own_connection() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let settings = [
-        "front_door.handshake_timeout_ms=300",
-        "front_door.header_timeout_ms=300",
+        "front_door.handshake_timeout_ms=1500",
+        "front_door.header_timeout_ms=1500",
     ];
     let hospital = Hospital::start_with(&settings).await;
     let mut silent = tokio::net::TcpStream::connect(hospital.door).await.unwrap();
