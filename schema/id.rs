@@ -29,8 +29,8 @@ pub enum IdError {
         bytes: usize,
     },
     /// A person's document number: identifiers stand in addresses, tables and the audit trail in
-    /// the clear, and must identify nobody outside this system. Of random numbers of 11 or 15 digits
-    /// one in a hundred and one in twenty are refused too; a letter in front is enough.
+    /// the clear, and must identify nobody outside this system. Of random numbers of 11 or 15
+    /// digits one in a hundred and one in twenty are refused too; a letter in front is enough.
     #[error("{kind} is a valid CPF or CNS: expected an identifier that names nobody")]
     Document {
         /// Which identifier was being read.
