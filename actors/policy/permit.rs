@@ -3,16 +3,25 @@
 //! A permit has no public constructor, cannot be cloned and is consumed by the handler, so a
 //! request that skipped the decision, or uses one twice, does not compile:
 //!
-//! ```compile_fail
-//! fn forge(access: plantao_schema::access::AccessRequest) -> plantao_actors::policy::Permit {
-//!     plantao_actors::policy::Permit { access, decision: todo!(), expires_at: todo!() }
+//! ```compile_fail,E0451
+//! use plantao_actors::policy::Permit;
+//! use plantao_schema::access::{AccessRequest, Decision};
+//! use plantao_schema::time::Timestamp;
+//! fn forge(access: AccessRequest, decision: Decision, expires_at: Timestamp) -> Permit {
+//!     Permit { access, decision, expires_at }
 //! }
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0382
 //! fn twice(permit: plantao_actors::policy::Permit) {
-//!     let first = permit;
-//!     let second = permit.clone();
+//!     drop(permit);
+//!     drop(permit);
+//! }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! fn copy(permit: plantao_actors::policy::Permit) -> plantao_actors::policy::Permit {
+//!     permit.clone()
 //! }
 //! ```
 
