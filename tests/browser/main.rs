@@ -1,0 +1,18 @@
+//! The pages as a person sees them: a real Chromium in front of the real binary.
+//!
+//! Every test runs a hospital and a browser of its own. One binary, because linking is what takes
+//! long.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop loudly"
+)]
+#![allow(dead_code, reason = "the hospital's harness serves other subjects too")]
+
+#[path = "../hospital/client.rs"]
+mod client;
+#[path = "../hospital/hospital.rs"]
+mod hospital;
