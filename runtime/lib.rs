@@ -10,6 +10,7 @@ pub mod config;
 pub mod front_door;
 pub mod identity;
 pub mod net;
+pub mod pages;
 pub mod service;
 pub mod state_dir;
 pub mod telemetry;

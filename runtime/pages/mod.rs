@@ -1,0 +1,6 @@
+//! The pages: HTML made on the server, and what of it lives.
+
+mod headers;
+mod words;
+
+pub use headers::headers;
