@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod clock;
 pub mod database;
+pub mod live;
 pub mod patient;
 pub mod plugin;
 pub mod policy;

@@ -1,0 +1,1 @@
+//! The diff engine against naive models of itself.
