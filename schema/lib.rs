@@ -5,8 +5,11 @@
 
 pub mod access;
 pub mod audit;
+pub mod emergency;
 pub mod fhir;
 pub mod id;
+pub mod locale;
 pub mod phi;
 pub mod problem;
 pub mod time;
+pub mod vitals;

@@ -9,10 +9,16 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 /// The files of `schema/migrations`, in order. Each is final once released.
-const MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__foundation",
-    include_str!("../../schema/migrations/V1__foundation.sql"),
-)];
+const MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "V1__foundation",
+        include_str!("../../schema/migrations/V1__foundation.sql"),
+    ),
+    (
+        "V2__live_pages",
+        include_str!("../../schema/migrations/V2__live_pages.sql"),
+    ),
+];
 
 /// Run before the migrations, each time: every statement may find its work done.
 const ROLES: &str = include_str!("../../schema/migrations/roles.sql");

@@ -1,6 +1,6 @@
-//! The decision: role and purpose first, then emergency access, then the score.
+//! The decision: the session, then emergency access; role, purpose and consent; then the score.
 
-use super::{AccessRequest, Action, Rules, Signals, Trust, trust};
+use super::{AccessRequest, Action, ConsentStatus, ResourceKind, Rules, Signals, Trust, trust};
 use serde::{Deserialize, Serialize};
 
 /// Shortest reason accepted for emergency access: a word is not a reason.
@@ -51,6 +51,10 @@ pub enum Reason {
     PurposeNotGranted,
     /// The credential's time is over.
     CredentialExpired,
+    /// The session was ended before its credential's time was over.
+    SessionRevoked,
+    /// The patient has withdrawn consent to this purpose.
+    ConsentRevoked,
     /// Emergency access without a proper reason, role or patient in focus.
     EmergencyNotPossible,
     /// There is no policy to decide by.
@@ -69,6 +73,8 @@ impl Reason {
             Self::RoleLacksGrant => "role_lacks_grant",
             Self::PurposeNotGranted => "purpose_not_granted",
             Self::CredentialExpired => "credential_expired",
+            Self::SessionRevoked => "session_revoked",
+            Self::ConsentRevoked => "consent_revoked",
             Self::EmergencyNotPossible => "emergency_not_possible",
             Self::PolicyUnavailable => "policy_unavailable",
         }
@@ -120,12 +126,14 @@ pub fn decide(rules: &Rules, request: &AccessRequest, signals: &Signals) -> Deci
     let trust = trust(signals);
     let threshold = rules.thresholds.get(&request.kind).copied();
     let (verdict, reason) = match threshold {
+        // A session somebody ended is over for everything, an emergency included: it may be stolen.
+        _ if signals.session_revoked => (VerdictKind::Deny, Reason::SessionRevoked),
         None => (VerdictKind::Deny, Reason::PolicyUnavailable),
         Some(_) if request.at >= request.principal.expires_at => {
             (VerdictKind::Deny, Reason::CredentialExpired)
         }
         Some(_) if request.break_glass.is_some() => emergency(rules, request),
-        Some(threshold) => ordinary(rules, request, trust.score, threshold),
+        Some(threshold) => ordinary(rules, request, signals.consent, trust.score, threshold),
     };
     Decision {
         verdict,
@@ -155,6 +163,7 @@ fn emergency(rules: &Rules, request: &AccessRequest) -> (VerdictKind, Reason) {
 fn ordinary(
     rules: &Rules,
     request: &AccessRequest,
+    consent: ConsentStatus,
     score: u8,
     threshold: super::Threshold,
 ) -> (VerdictKind, Reason) {
@@ -164,6 +173,10 @@ fn ordinary(
     }
     if !rules.may_for(role, action, kind, request.purpose) {
         return (VerdictKind::Deny, Reason::PurposeNotGranted);
+    }
+    // The consent itself stays readable and writable, or nobody could give it again.
+    if consent == ConsentStatus::Revoked && kind != ResourceKind::Consent {
+        return (VerdictKind::Deny, Reason::ConsentRevoked);
     }
     if score >= threshold.allow {
         (VerdictKind::Allow, Reason::Trusted)

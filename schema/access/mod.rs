@@ -6,16 +6,18 @@
 //! result is a plain [`Decision`]; only the policy engine turns one into a permit.
 
 mod decision;
+mod fields;
 mod rules;
 mod score;
 mod vocabulary;
 
 pub use decision::{BREAK_GLASS_REASON_MIN_CHARS, Decision, Reason, VerdictKind, decide};
+pub use fields::Fields;
 pub use rules::{Grant, RoleRule, Rules, RulesError, Threshold};
 pub use score::{Factor, Signals, Trust, trust};
 pub use vocabulary::{
-    AccessRequest, Action, DevicePosture, Network, Principal, Purpose, ResourceKind, Role,
-    UnknownName,
+    AccessRequest, Action, ConsentStatus, DevicePosture, Network, Principal, Purpose, ResourceKind,
+    Role, UnknownName,
 };
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The policy as data: roles with least privilege, and a threshold per kind of resource.
 
-use super::{Action, Purpose, ResourceKind, Role};
+use super::{Action, Fields, Purpose, ResourceKind, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -112,6 +112,20 @@ impl Rules {
     pub fn may_for(&self, role: &Role, action: Action, kind: ResourceKind, why: Purpose) -> bool {
         self.grants(role, action, kind)
             .any(|grant| grant.purposes.contains(&why))
+    }
+
+    /// What of a patient, and of the running system, the role may see for this purpose at this
+    /// score: each part as if it were read by itself.
+    #[must_use]
+    pub fn fields(&self, role: &Role, purpose: Purpose, score: u8) -> Fields {
+        let reaches = |kind: ResourceKind| {
+            let threshold = self.thresholds.get(&kind);
+            threshold.is_some_and(|threshold| score >= threshold.allow)
+        };
+        Fields::SOURCES
+            .iter()
+            .filter(|(_, kind)| reaches(*kind) && self.may_for(role, Action::Read, *kind, purpose))
+            .fold(Fields::default(), |all, (field, _)| all.union(*field))
     }
 
     fn grants<'a>(

@@ -4,7 +4,7 @@
 //! resource request, threat intelligence); the numbers are this product's choice. Unknown scores
 //! low, never open. A worse signal never raises the score.
 
-use super::{DevicePosture, Network};
+use super::{ConsentStatus, DevicePosture, Network};
 use serde::{Deserialize, Serialize};
 
 /// What is known about a request beside the credential itself.
@@ -24,6 +24,10 @@ pub struct Signals {
     pub refusals_last_ten_minutes: u32,
     /// Whether the hour is one in which this institution usually works.
     pub duty_hours: bool,
+    /// What the patient in focus has said about this purpose; never part of the score.
+    pub consent: ConsentStatus,
+    /// Whether the principal's session was ended early; never part of the score.
+    pub session_revoked: bool,
 }
 
 /// One factor's share of the score, and why.

@@ -44,6 +44,7 @@ fn request(role: &str) -> AccessRequest {
             multi_factor: true,
             authenticated_at: NOW,
             expires_at: NOW.plus_seconds(60),
+            session: None,
         },
         action: Action::Read,
         kind: ResourceKind::Patient,
@@ -63,6 +64,8 @@ const BEST: Signals = Signals {
     requests_last_minute: 1,
     refusals_last_ten_minutes: 0,
     duty_hours: true,
+    consent: ConsentStatus::NotAsked,
+    session_revoked: false,
 };
 
 const WORST: Signals = Signals {
@@ -73,6 +76,8 @@ const WORST: Signals = Signals {
     requests_last_minute: u32::MAX,
     refusals_last_ten_minutes: u32::MAX,
     duty_hours: false,
+    consent: ConsentStatus::NotAsked,
+    session_revoked: false,
 };
 
 fn verdict(request: &AccessRequest, signals: &Signals) -> (VerdictKind, Reason) {
@@ -168,6 +173,87 @@ fn emergency_access_needs_role_reason_patient_and_a_read() {
 }
 
 #[test]
+fn withdrawn_consent_closes_everything_but_the_consent_itself_and_an_emergency() {
+    let revoked = Signals {
+        consent: ConsentStatus::Revoked,
+        ..BEST
+    };
+    let mut rules = rules();
+    let role = Role::parse("physician").unwrap();
+    rules.roles.get_mut(&role).unwrap().grants.push(Grant {
+        on: ResourceKind::Consent,
+        actions: vec![Action::Read],
+        purposes: vec![Purpose::Treatment],
+    });
+    let ask = |request: &AccessRequest| {
+        let decision = decide(&rules, request, &revoked);
+        (decision.verdict, decision.reason)
+    };
+    let mut request = request("physician");
+    assert_eq!(ask(&request), (VerdictKind::Deny, Reason::ConsentRevoked));
+    request.kind = ResourceKind::Consent;
+    assert_eq!(ask(&request), (VerdictKind::Allow, Reason::Trusted));
+    request.kind = ResourceKind::Patient;
+    request.break_glass = Some("cardiac arrest in ward 3".into());
+    assert_eq!(ask(&request), (VerdictKind::BreakGlass, Reason::Emergency));
+}
+
+#[test]
+fn a_role_without_a_grant_is_not_told_of_the_consent() {
+    let revoked = Signals {
+        consent: ConsentStatus::Revoked,
+        ..BEST
+    };
+    let refused = (VerdictKind::Deny, Reason::RoleLacksGrant);
+    assert_eq!(verdict(&request("visitor"), &revoked), refused);
+}
+
+#[test]
+fn a_revoked_session_is_refused_before_all_else_even_in_an_emergency() {
+    let ended = Signals {
+        session_revoked: true,
+        ..BEST
+    };
+    let mut request = request("physician");
+    let refused = (VerdictKind::Deny, Reason::SessionRevoked);
+    assert_eq!(verdict(&request, &ended), refused);
+    request.break_glass = Some("cardiac arrest in ward 3".into());
+    assert_eq!(verdict(&request, &ended), refused);
+}
+
+#[test]
+fn fields_follow_the_grants_the_purpose_and_the_threshold_of_each_record() {
+    let mut rules = rules();
+    let physician = Role::parse("physician").unwrap();
+    let grants = &mut rules.roles.get_mut(&physician).unwrap().grants;
+    for on in [ResourceKind::Observation, ResourceKind::Condition] {
+        let actions = vec![Action::Read, Action::Search];
+        let purposes = vec![Purpose::Treatment];
+        grants.push(Grant {
+            on,
+            actions,
+            purposes,
+        });
+    }
+    grants.push(Grant {
+        on: ResourceKind::AllergyIntolerance,
+        actions: vec![Action::Write],
+        purposes: vec![Purpose::Treatment],
+    });
+    let allow = 90;
+    let demanding = Threshold { allow, step_up: 40 };
+    rules.thresholds.insert(ResourceKind::Condition, demanding);
+    let fields = |score| rules.fields(&physician, Purpose::Treatment, score);
+    let some = Fields::NAME.union(Fields::VITALS);
+    assert_eq!(fields(59), Fields::default());
+    assert_eq!(fields(60), some);
+    assert_eq!(fields(allow), some.union(Fields::CONDITIONS));
+    assert!(rules.fields(&physician, Purpose::Research, 100).is_empty());
+    let visitor = Role::parse("visitor").unwrap();
+    assert!(rules.fields(&visitor, Purpose::Treatment, 100).is_empty());
+}
+
+#[test]
 fn a_policy_with_a_hole_or_a_crossed_threshold_is_refused_by_name() {
     let mut holed = rules();
     holed.thresholds.remove(&ResourceKind::Audit);
@@ -206,6 +292,8 @@ fn signals() -> impl Strategy<Value = Signals> {
                 requests_last_minute: requests,
                 refusals_last_ten_minutes: refusals,
                 duty_hours,
+                consent: ConsentStatus::NotAsked,
+                session_revoked: false,
             },
         )
 }
@@ -223,6 +311,7 @@ proptest! {
             refusals_last_ten_minutes:
                 one.refusals_last_ten_minutes.max(other.refusals_last_ten_minutes),
             duty_hours: one.duty_hours && other.duty_hours,
+            ..one
         };
         prop_assert!(trust(&worse).score <= trust(&one).score);
     }

@@ -1,6 +1,6 @@
 //! The nouns and verbs of an access request.
 
-use crate::id::{PatientId, PrincipalId, RequestId, ResourceId, Tenant};
+use crate::id::{PatientId, PrincipalId, RequestId, ResourceId, SessionId, Tenant};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -72,19 +72,32 @@ closed_set!(
 closed_set!(
     /// On what kind of thing.
     ResourceKind, "resource kind",
-    "`patient`, `observation`, `practitioner`, `organization`, `bundle`, `content`, `audit`, \
+    "`patient`, `observation`, `allergy_intolerance`, `medication_request`, `condition`, \
+     `practitioner`, `organization`, `bundle`, `ward`, `consent`, `session`, `content`, `audit`, \
      `plugin`, `system`",
     {
         /// A patient's demographics (FHIR Patient). PHI.
         Patient => "patient",
         /// Measurements (FHIR Observation). PHI.
         Observation => "observation",
+        /// What a patient must not be given (FHIR AllergyIntolerance). PHI.
+        AllergyIntolerance => "allergy_intolerance",
+        /// What a patient is to be given (FHIR MedicationRequest). PHI.
+        MedicationRequest => "medication_request",
+        /// What a patient suffers from (FHIR Condition). PHI.
+        Condition => "condition",
         /// A health professional (FHIR Practitioner).
         Practitioner => "practitioner",
         /// An institution (FHIR Organization).
         Organization => "organization",
         /// A transaction over several resources (FHIR Bundle). PHI.
         Bundle => "bundle",
+        /// A ward: its beds and who lies in them. PHI.
+        Ward => "ward",
+        /// A patient's consent to a purpose.
+        Consent => "consent",
+        /// A principal's session.
+        Session => "session",
         /// An article or page.
         Content => "content",
         /// The audit trail.
@@ -136,6 +149,20 @@ closed_set!(
         Foreign => "foreign",
         /// An address of the threat list.
         Threat => "threat",
+    }
+);
+
+closed_set!(
+    /// What a patient has said about one purpose of use (LGPD Art. 8).
+    ConsentStatus, "consent status", "`not_asked`, `granted`, `revoked`",
+    {
+        /// Nothing is recorded: the purpose stands on another legal basis (LGPD Art. 11 II), or
+        /// nobody has asked yet.
+        NotAsked => "not_asked",
+        /// Given.
+        Granted => "granted",
+        /// Withdrawn: what was allowed on it ends at once (LGPD Art. 8 § 5).
+        Revoked => "revoked",
     }
 );
 
@@ -206,6 +233,8 @@ pub struct Principal {
     pub authenticated_at: Timestamp,
     /// When its credential ends.
     pub expires_at: Timestamp,
+    /// The session it acts in, when its credential names one that can be ended early.
+    pub session: Option<SessionId>,
 }
 
 /// One request for access, complete: what a decision is made from and a permit is bound to.

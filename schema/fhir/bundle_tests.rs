@@ -89,9 +89,9 @@ fn the_demonstration_bundle_stores_under_the_ids_the_walk_reads() {
 fn bundles_nobody_here_wrote_are_read_whole() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/fhir");
     let expected = [
-        ("synthea-conn.json", 39, 34),
-        ("synthea-hoeger.json", 36, 30),
-        ("synthea-kreiger.json", 51, 19),
+        ("synthea-conn.json", 41, 32),
+        ("synthea-hoeger.json", 40, 26),
+        ("synthea-kreiger.json", 52, 18),
         ("synthea-hospitals.json", 102, 0),
         ("synthea-practitioners.json", 102, 0),
     ];

@@ -60,6 +60,12 @@ pub enum FhirType {
     Organization,
     /// A measurement or a statement about a subject.
     Observation,
+    /// What a patient reacts to and must not be given.
+    AllergyIntolerance,
+    /// An order for medication.
+    MedicationRequest,
+    /// A problem or diagnosis.
+    Condition,
 }
 
 impl FhirType {
@@ -69,6 +75,9 @@ impl FhirType {
         Self::Practitioner,
         Self::Organization,
         Self::Observation,
+        Self::AllergyIntolerance,
+        Self::MedicationRequest,
+        Self::Condition,
     ];
 
     /// Its name in the specification, in addresses and in tables.
@@ -79,6 +88,9 @@ impl FhirType {
             Self::Practitioner => "Practitioner",
             Self::Organization => "Organization",
             Self::Observation => "Observation",
+            Self::AllergyIntolerance => "AllergyIntolerance",
+            Self::MedicationRequest => "MedicationRequest",
+            Self::Condition => "Condition",
         }
     }
 }
@@ -114,7 +126,7 @@ pub fn parse_type(name: &str) -> Result<FhirType, FhirTypeError> {
     if let Some(kind) = FhirType::ALL.iter().find(|kind| kind.as_str() == name) {
         return Ok(*kind);
     }
-    match definitions::codes::RESOURCE_TYPES
+    match definitions::RESOURCE_TYPES
         .iter()
         .find(|known| **known == name)
     {
@@ -132,7 +144,7 @@ pub struct Resource {
     pub kind: FhirType,
     /// Its logical id.
     pub id: ResourceId,
-    /// Whose record it belongs to: the patient itself, or the subject of an observation. `None`
+    /// Whose record it belongs to: the patient itself, or whom the record is about. `None`
     /// for the directory (practitioners, organisations) and subjects that are no patients of ours.
     pub patient: Option<PatientId>,
     /// The whole body, `resourceType` and `id` included.

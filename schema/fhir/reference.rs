@@ -1,7 +1,7 @@
 //! References between resources: their shape, and whose record they put a resource into.
 
 use super::FhirType;
-use super::definitions::codes::RESOURCE_TYPES;
+use super::definitions::RESOURCE_TYPES;
 use crate::id::{PatientId, ResourceId};
 use serde_json::{Map, Value};
 
@@ -110,12 +110,17 @@ pub(super) fn patient_of(
 ) -> Option<PatientId> {
     match kind {
         FhirType::Patient => PatientId::parse(id.as_str()).ok(),
-        FhirType::Observation => {
-            let text = body.get("subject")?.get("reference")?.as_str()?;
-            Reference::parse(text).ok()?.patient()
+        FhirType::Observation | FhirType::MedicationRequest | FhirType::Condition => {
+            referenced(body, "subject")
         }
+        FhirType::AllergyIntolerance => referenced(body, "patient"),
         FhirType::Practitioner | FhirType::Organization => None,
     }
+}
+
+fn referenced(body: &Map<String, Value>, element: &str) -> Option<PatientId> {
+    let text = body.get(element)?.get("reference")?.as_str()?;
+    Reference::parse(text).ok()?.patient()
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 //! codes outside a required list, references to types an element may not name. Rules over several
 //! elements are in `invariants`, document numbers in `identifier`.
 
-use super::definitions::{self, EXTENSION, Element, Kind, REFERENCE, Type};
+use super::definitions::{
+    self, CODEABLE_CONCEPT, CodeList, EXTENSION, Element, Kind, REFERENCE, Type,
+};
 use super::issue::name_or_mark;
 use super::primitive::{self, Fault, Primitive};
 use super::reference::Reference;
@@ -162,6 +164,12 @@ fn one(report: &mut Report, element: &Element, value: &Value, at: &Path<'_>) {
             }
             None => report.add(IssueCode::Structure, at, "expected a JSON string"),
         },
+        Kind::Concept(list) => {
+            if let Some(map) = as_object(report, value, at) {
+                object(report, &CODEABLE_CONCEPT, map, at, Place::Element);
+                concept(report, list, map, at);
+            }
+        }
         Kind::Of(of) => {
             if let Some(map) = as_object(report, value, at) {
                 object(report, of, map, at, Place::Element);
@@ -178,6 +186,24 @@ fn one(report: &mut Report, element: &Element, value: &Value, at: &Path<'_>) {
                 contained(report, map, at);
             }
         }
+    }
+}
+
+/// A required binding of a concept: one of its codings is out of the list, and a text alone is not.
+fn concept(report: &mut Report, list: &CodeList, map: &Map<String, Value>, at: &Path<'_>) {
+    let codings = map.get("coding").and_then(Value::as_array);
+    let bound = codings.into_iter().flatten().any(|coding| {
+        let text = |name: &str| coding.get(name).and_then(Value::as_str);
+        text("system") == Some(list.system)
+            && text("code").is_some_and(|code| list.codes.contains(&code))
+    });
+    if !bound {
+        let text = format!(
+            "expected a coding of `{}` with one of: {}",
+            list.system,
+            list.codes.join(", ")
+        );
+        report.add(IssueCode::CodeInvalid, at, text);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Lists of more than sixty codes (languages, currencies, media types) are not here: those
 //! elements are checked for the shape of a code and not for membership.
 
+use super::CodeList;
+
 /// `address-type`.
 pub(super) static ADDRESS_TYPE: &[&str] = &["postal", "physical", "both"];
 
@@ -11,6 +13,53 @@ pub(super) static ADDRESS_USE: &[&str] = &["home", "work", "temp", "old", "billi
 
 /// `administrative-gender`.
 pub(super) static ADMINISTRATIVE_GENDER: &[&str] = &["male", "female", "other", "unknown"];
+
+/// `allergyintolerance-clinical`.
+pub(super) static ALLERGY_CLINICAL: CodeList = CodeList {
+    system: "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",
+    codes: &["active", "inactive", "resolved"],
+};
+
+/// `allergyintolerance-verification`.
+pub(super) static ALLERGY_VERIFICATION: CodeList = CodeList {
+    system: "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification",
+    codes: &["unconfirmed", "confirmed", "refuted", "entered-in-error"],
+};
+
+/// `allergy-intolerance-type`.
+pub(super) static ALLERGY_TYPE: &[&str] = &["allergy", "intolerance"];
+
+/// `allergy-intolerance-category`.
+pub(super) static ALLERGY_CATEGORY: &[&str] = &["food", "medication", "environment", "biologic"];
+
+/// `allergy-intolerance-criticality`.
+pub(super) static ALLERGY_CRITICALITY: &[&str] = &["low", "high", "unable-to-assess"];
+
+/// `condition-clinical`.
+pub(super) static CONDITION_CLINICAL: CodeList = CodeList {
+    system: "http://terminology.hl7.org/CodeSystem/condition-clinical",
+    codes: &[
+        "active",
+        "recurrence",
+        "relapse",
+        "inactive",
+        "remission",
+        "resolved",
+    ],
+};
+
+/// `condition-ver-status`.
+pub(super) static CONDITION_VERIFICATION: CodeList = CodeList {
+    system: "http://terminology.hl7.org/CodeSystem/condition-ver-status",
+    codes: &[
+        "unconfirmed",
+        "provisional",
+        "differential",
+        "confirmed",
+        "refuted",
+        "entered-in-error",
+    ],
+};
 
 /// `contact-point-system`.
 pub(super) static CONTACT_POINT_SYSTEM: &[&str] =
@@ -61,6 +110,30 @@ pub(super) static IDENTIFIER_USE: &[&str] = &["usual", "official", "temp", "seco
 /// `link-type`.
 pub(super) static LINK_TYPE: &[&str] = &["replaced-by", "replaces", "refer", "seealso"];
 
+/// `medicationrequest-intent`.
+pub(super) static MEDICATION_REQUEST_INTENT: &[&str] = &[
+    "proposal",
+    "plan",
+    "order",
+    "original-order",
+    "reflex-order",
+    "filler-order",
+    "instance-order",
+    "option",
+];
+
+/// `medicationrequest-status`.
+pub(super) static MEDICATION_REQUEST_STATUS: &[&str] = &[
+    "active",
+    "on-hold",
+    "cancelled",
+    "completed",
+    "entered-in-error",
+    "stopped",
+    "draft",
+    "unknown",
+];
+
 /// `name-use`.
 pub(super) static NAME_USE: &[&str] = &[
     "usual",
@@ -93,6 +166,9 @@ pub(super) static OPERATION_PARAMETER_USE: &[&str] = &["in", "out"];
 /// `quantity-comparator`.
 pub(super) static QUANTITY_COMPARATOR: &[&str] = &["<", "<=", ">=", ">"];
 
+/// `reaction-event-severity`.
+pub(super) static REACTION_SEVERITY: &[&str] = &["mild", "moderate", "severe"];
+
 /// `related-artifact-type`.
 pub(super) static RELATED_ARTIFACT_TYPE: &[&str] = &[
     "documentation",
@@ -104,6 +180,9 @@ pub(super) static RELATED_ARTIFACT_TYPE: &[&str] = &[
     "depends-on",
     "composed-of",
 ];
+
+/// `request-priority`.
+pub(super) static REQUEST_PRIORITY: &[&str] = &["routine", "urgent", "asap", "stat"];
 
 /// `sort-direction`.
 pub(super) static SORT_DIRECTION: &[&str] = &["ascending", "descending"];
@@ -122,153 +201,3 @@ pub(super) static TRIGGER_TYPE: &[&str] = &[
 
 /// `units-of-time`.
 pub(super) static UNITS_OF_TIME: &[&str] = &["s", "min", "h", "d", "wk", "mo", "a"];
-
-/// Every resource type of R4, so that one which is not taken here can be told from a misspelling.
-pub(in crate::fhir) static RESOURCE_TYPES: &[&str] = &[
-    "Account",
-    "ActivityDefinition",
-    "AdverseEvent",
-    "AllergyIntolerance",
-    "Appointment",
-    "AppointmentResponse",
-    "AuditEvent",
-    "Basic",
-    "Binary",
-    "BiologicallyDerivedProduct",
-    "BodyStructure",
-    "Bundle",
-    "CapabilityStatement",
-    "CarePlan",
-    "CareTeam",
-    "CatalogEntry",
-    "ChargeItem",
-    "ChargeItemDefinition",
-    "Claim",
-    "ClaimResponse",
-    "ClinicalImpression",
-    "CodeSystem",
-    "Communication",
-    "CommunicationRequest",
-    "CompartmentDefinition",
-    "Composition",
-    "ConceptMap",
-    "Condition",
-    "Consent",
-    "Contract",
-    "Coverage",
-    "CoverageEligibilityRequest",
-    "CoverageEligibilityResponse",
-    "DetectedIssue",
-    "Device",
-    "DeviceDefinition",
-    "DeviceMetric",
-    "DeviceRequest",
-    "DeviceUseStatement",
-    "DiagnosticReport",
-    "DocumentManifest",
-    "DocumentReference",
-    "EffectEvidenceSynthesis",
-    "Encounter",
-    "Endpoint",
-    "EnrollmentRequest",
-    "EnrollmentResponse",
-    "EpisodeOfCare",
-    "EventDefinition",
-    "Evidence",
-    "EvidenceVariable",
-    "ExampleScenario",
-    "ExplanationOfBenefit",
-    "FamilyMemberHistory",
-    "Flag",
-    "Goal",
-    "GraphDefinition",
-    "Group",
-    "GuidanceResponse",
-    "HealthcareService",
-    "ImagingStudy",
-    "Immunization",
-    "ImmunizationEvaluation",
-    "ImmunizationRecommendation",
-    "ImplementationGuide",
-    "InsurancePlan",
-    "Invoice",
-    "Library",
-    "Linkage",
-    "List",
-    "Location",
-    "Measure",
-    "MeasureReport",
-    "Media",
-    "Medication",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "MedicationKnowledge",
-    "MedicationRequest",
-    "MedicationStatement",
-    "MedicinalProduct",
-    "MedicinalProductAuthorization",
-    "MedicinalProductContraindication",
-    "MedicinalProductIndication",
-    "MedicinalProductIngredient",
-    "MedicinalProductInteraction",
-    "MedicinalProductManufactured",
-    "MedicinalProductPackaged",
-    "MedicinalProductPharmaceutical",
-    "MedicinalProductUndesirableEffect",
-    "MessageDefinition",
-    "MessageHeader",
-    "MolecularSequence",
-    "NamingSystem",
-    "NutritionOrder",
-    "Observation",
-    "ObservationDefinition",
-    "OperationDefinition",
-    "OperationOutcome",
-    "Organization",
-    "OrganizationAffiliation",
-    "Parameters",
-    "Patient",
-    "PaymentNotice",
-    "PaymentReconciliation",
-    "Person",
-    "PlanDefinition",
-    "Practitioner",
-    "PractitionerRole",
-    "Procedure",
-    "Provenance",
-    "Questionnaire",
-    "QuestionnaireResponse",
-    "RelatedPerson",
-    "RequestGroup",
-    "ResearchDefinition",
-    "ResearchElementDefinition",
-    "ResearchStudy",
-    "ResearchSubject",
-    "RiskAssessment",
-    "RiskEvidenceSynthesis",
-    "Schedule",
-    "SearchParameter",
-    "ServiceRequest",
-    "Slot",
-    "Specimen",
-    "SpecimenDefinition",
-    "StructureDefinition",
-    "StructureMap",
-    "Subscription",
-    "Substance",
-    "SubstanceNucleicAcid",
-    "SubstancePolymer",
-    "SubstanceProtein",
-    "SubstanceReferenceInformation",
-    "SubstanceSourceMaterial",
-    "SubstanceSpecification",
-    "SupplyDelivery",
-    "SupplyRequest",
-    "Task",
-    "TerminologyCapabilities",
-    "TestReport",
-    "TestScript",
-    "ValueSet",
-    "VerificationResult",
-    "VisionPrescription",
-];

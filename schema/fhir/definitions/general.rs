@@ -60,7 +60,7 @@ pub(super) static ATTACHMENT: Type = Type {
 };
 
 /// `CodeableConcept`.
-pub(super) static CODEABLE_CONCEPT: Type = Type {
+pub(in crate::fhir) static CODEABLE_CONCEPT: Type = Type {
     name: "CodeableConcept",
     elements: &[many("coding", Of(&CODING)), opt("text", Simple(Text))],
 };

@@ -3,13 +3,16 @@
 //! Tables rather than generated structs, because a body is stored and given back as it came:
 //! nothing here reads a resource into another shape.
 
-pub(super) mod codes;
+mod clinical;
+mod codes;
 mod general;
 mod resources;
 mod special;
+mod types;
 
-pub(super) use self::general::REFERENCE;
+pub(super) use self::general::{CODEABLE_CONCEPT, REFERENCE};
 pub(super) use self::special::EXTENSION;
+pub(super) use self::types::RESOURCE_TYPES;
 
 use super::FhirType;
 use super::primitive::Primitive;
@@ -42,12 +45,22 @@ pub(super) enum Kind {
     Simple(Primitive),
     /// A code out of a list.
     Bound(&'static [&'static str]),
+    /// A `CodeableConcept` with at least one coding out of a list.
+    Concept(&'static CodeList),
     /// A complex type.
     Of(&'static Type),
     /// A `Reference` to one of these types; no types means any.
     Reference(&'static [&'static str]),
     /// A resource inside the resource.
     Contained,
+}
+
+/// The codes a concept is bound to, and the system they belong to.
+pub(super) struct CodeList {
+    /// The code system's canonical address.
+    pub(super) system: &'static str,
+    /// Its codes.
+    pub(super) codes: &'static [&'static str],
 }
 
 /// The table of a resource type.
@@ -57,6 +70,9 @@ pub(super) fn of(kind: FhirType) -> &'static Type {
         FhirType::Practitioner => &resources::PRACTITIONER,
         FhirType::Organization => &resources::ORGANIZATION,
         FhirType::Observation => &resources::OBSERVATION,
+        FhirType::AllergyIntolerance => &clinical::ALLERGY_INTOLERANCE,
+        FhirType::MedicationRequest => &clinical::MEDICATION_REQUEST,
+        FhirType::Condition => &clinical::CONDITION,
     }
 }
 
