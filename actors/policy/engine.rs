@@ -1,19 +1,26 @@
 //! The actor that owns the policy, and the handle that decides by its snapshot.
 //!
 //! Lost on restart: the behaviour table (minutes of counts); the rules are read again from the
-//! factory's settings. Restart class: permanent, because without it nobody gets in.
+//! factory's settings. Restart class: permanent, because without it nobody gets in. What was taken
+//! back (consents, sessions) is other actors' and found through [`Tables`].
 
 use super::behaviour::Behaviour;
+use super::changes::Changes;
 use super::permit::{Permit, Refusal, Verdict};
 use super::settings::PolicySettings;
+use super::tables::{Standing, Tables};
+use super::view::ViewGrant;
 use arc_swap::{ArcSwap, ArcSwapWeak};
 use plantao_schema::access::{
-    AccessRequest, Decision, Rules, RulesError, Signals, VerdictKind, decide,
+    AccessRequest, ConsentStatus, Decision, Fields, Purpose, Rules, RulesError, Signals,
+    VerdictKind, decide,
 };
+use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{CallError, ChildSpec, Envelope, Handle, Limits, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 
@@ -21,6 +28,8 @@ use tokio::time::{Duration, Instant};
 const IN_FLIGHT_MAX: usize = 16;
 /// How long a reload may take.
 const RELOAD_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a request may wait for its tenant's tables: a restart of their owner fits into it.
+const READY_DEADLINE: Duration = Duration::from_secs(1);
 /// How often silent principals are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
@@ -47,6 +56,8 @@ pub struct Policy {
     snapshot: Arc<ArcSwapWeak<Snapshot>>,
     settings: Arc<ArcSwap<PolicySettings>>,
     engine: Handle<Message>,
+    tables: Tables,
+    changes: Changes,
 }
 
 impl Policy {
@@ -56,22 +67,39 @@ impl Policy {
     /// [`RulesError`] when the rules are incomplete or out of bounds.
     pub fn new(settings: PolicySettings) -> Result<Self, RulesError> {
         settings.rules.validate()?;
+        let changes = Changes::new();
         Ok(Self {
             snapshot: Arc::new(ArcSwapWeak::new(Weak::new())),
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             engine: Handle::new(Limits::in_flight(IN_FLIGHT_MAX)),
+            tables: Tables::new(&changes),
+            changes,
         })
     }
 
-    /// Decides one request, anew, on the caller's thread. Total: an absent engine denies.
+    /// The tables of what was taken back, for the actors that own them.
+    #[must_use]
+    pub fn tables(&self) -> Tables {
+        self.tables.clone()
+    }
+
+    /// Decides one request, anew, on the caller's thread. Total: an absent engine denies, and so
+    /// does a tenant whose consents or ended sessions are unknown, emergencies excepted.
     #[must_use]
     pub fn decide(&self, access: AccessRequest, peer: IpAddr) -> Verdict {
-        let Some(snapshot) = self.snapshot.load().upgrade() else {
+        let standing = self.standing(&access);
+        let (Some(snapshot), Some((consent, session_revoked))) =
+            (self.snapshot.load().upgrade(), standing)
+        else {
             let decision = Decision::policy_unavailable();
             return Verdict::Denial(Refusal { access, decision });
         };
         let now = Instant::now();
-        let signals = signals(&snapshot, &access, peer, now);
+        let signals = Signals {
+            consent,
+            session_revoked,
+            ..signals(&snapshot, &access, peer, now)
+        };
         let decision = decide(&snapshot.settings.rules, &access, &signals);
         match decision.verdict {
             VerdictKind::Allow | VerdictKind::BreakGlass => {
@@ -83,6 +111,85 @@ impl Policy {
                 Verdict::Denial(Refusal { access, decision })
             }
         }
+    }
+
+    /// What the tables say, or nothing when the request cannot be decided without them.
+    fn standing(&self, access: &AccessRequest) -> Option<(ConsentStatus, bool)> {
+        let Standing {
+            consent,
+            session_revoked,
+        } = self.tables.standing(access);
+        if consent.is_none() || session_revoked.is_none() {
+            self.tables.want(&access.principal.tenant);
+        }
+        if access.break_glass.is_some() {
+            let consent = consent.unwrap_or(ConsentStatus::NotAsked);
+            return Some((consent, session_revoked.unwrap_or_default()));
+        }
+        Some((consent?, session_revoked?))
+    }
+
+    /// What a permit to open a page lets the page show. Nothing of it without an engine.
+    #[must_use]
+    pub fn view(&self, permit: &Permit) -> ViewGrant {
+        let break_glass = permit.is_break_glass();
+        let score = if break_glass {
+            u8::MAX
+        } else {
+            permit.decision().trust.score
+        };
+        let snapshot = self.snapshot.load().upgrade();
+        let fields = snapshot.map_or_else(Fields::default, |snapshot| {
+            let (role, purpose) = (&permit.principal().role, permit.purpose());
+            snapshot.settings.rules.fields(role, purpose, score)
+        });
+        ViewGrant {
+            tenant: permit.tenant().clone(),
+            patient: permit.patient().cloned(),
+            fields,
+            purpose: permit.purpose(),
+            break_glass,
+        }
+    }
+
+    /// Whether a patient's data may be used for a purpose, for whoever learns the patient only
+    /// after the decision. False when it was withdrawn and when that is unknown.
+    #[must_use]
+    pub fn consented(&self, tenant: &Tenant, patient: &PatientId, purpose: Purpose) -> bool {
+        let said = self.tables.consent(tenant, patient, purpose);
+        if said.is_none() {
+            self.tables.want(tenant);
+        }
+        said.is_some_and(|said| said != ConsentStatus::Revoked)
+    }
+
+    /// Moves at every change of what decisions rest on: the engine starting, dying or reloading,
+    /// a consent, an ended session, a table coming or going. Whoever decides again because of it
+    /// awaits [`Policy::ready`] first, so that a restart of milliseconds closes nothing.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Waits, at most a second, until requests of this tenant can be decided; the first one makes
+    /// its tables load. Says whether they can; deciding without is a denial and no error.
+    pub async fn ready(&self, tenant: &Tenant) -> bool {
+        let can = || self.is_up() && self.tables.know(tenant);
+        if can() {
+            return true;
+        }
+        let mut changes = self.changes();
+        self.tables.want(tenant);
+        let waiting = async {
+            while !can() {
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // In time or not: the answer is what is true now.
+        let _ = tokio::time::timeout(READY_DEADLINE, waiting).await;
+        can()
     }
 
     /// Whether decisions can be made.
@@ -122,6 +229,8 @@ fn signals(snapshot: &Snapshot, access: &AccessRequest, peer: IpAddr, now: Insta
         requests_last_minute: pace.requests_last_minute,
         refusals_last_ten_minutes: pace.refusals_last_ten_minutes,
         duty_hours: snapshot.settings.duty_hours.contains(access.at),
+        consent: ConsentStatus::NotAsked,
+        session_revoked: false,
     }
 }
 
@@ -145,12 +254,16 @@ struct State {
     snapshot: Arc<Snapshot>,
     publish: Arc<ArcSwapWeak<Snapshot>>,
     settings: Arc<ArcSwap<PolicySettings>>,
+    changes: Changes,
     pruning: JoinHandle<()>,
 }
 
 impl Drop for State {
     fn drop(&mut self) {
         self.pruning.abort();
+        // Before the notice: whoever decides because of it must not find the policy any more.
+        self.publish.store(Weak::new());
+        self.changes.bump();
     }
 }
 
@@ -172,10 +285,12 @@ impl Actor for PolicyEngine {
             behaviour,
         });
         policy.snapshot.store(Arc::downgrade(&snapshot));
+        policy.changes.bump();
         Ok(State {
             snapshot,
             publish: policy.snapshot,
             settings: policy.settings,
+            changes: policy.changes,
             pruning,
         })
     }
@@ -199,6 +314,7 @@ impl Actor for PolicyEngine {
                 });
                 state.publish.store(Arc::downgrade(&snapshot));
                 state.snapshot = snapshot;
+                state.changes.bump();
                 tracing::info!(event = "policy_reloaded", "policy reloaded");
                 reply.send(());
             }

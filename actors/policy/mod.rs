@@ -5,18 +5,32 @@
 //! without it every decision is a denial. Readers decide on their own thread, so no request waits
 //! in the engine's mailbox.
 //!
+//! Two more tables go into a decision and die with their own actors: which patients withdrew
+//! consent, which sessions were ended. A tenant whose tables are not there is denied, emergencies
+//! excepted. [`Policy::changes`] tells live pages when to ask again.
+//!
 //! Personal data: the behaviour table holds counts per principal (staff, not patients) for minutes,
-//! in memory. Purpose: security of processing (LGPD Art. 46); legal basis: legitimate interest
-//! (Art. 7 IX); retention: ten minutes after the last request; access: this process; encryption:
-//! none, never stored; audit: each decision, with its score and explanation.
+//! in memory; the consent table pseudonyms of patients with a purpose, for as long as its owner
+//! lives. Purpose: security of processing (LGPD Art. 46), consent (Art. 8); legal basis: legitimate
+//! interest (Art. 7 IX), legal obligation (Art. 7 II); retention: ten minutes after the last
+//! request, the row in the database; access: this process; encryption: none, never stored here;
+//! audit: each decision, with its score and explanation.
 
 mod behaviour;
+mod changes;
 mod engine;
 mod permit;
 mod settings;
+mod shelf;
+mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod view;
 
 pub use engine::{Policy, PolicyError, child};
 pub use permit::{PERMIT_LIFETIME_SECONDS, Permit, Refusal, Verdict};
 pub use settings::{DutyHours, PolicySettings};
+pub(crate) use shelf::{Owned, Shelf};
+pub use tables::Tables;
+pub(crate) use tables::{Ended, Withdrawn};
+pub use view::ViewGrant;

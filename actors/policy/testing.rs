@@ -1,12 +1,13 @@
 //! For tests of other folders: a policy that knows two roles, and permits by a real decision.
 
-use super::{DutyHours, Policy, PolicySettings, Verdict};
+use super::tables::{Ended, Withdrawn};
+use super::{DutyHours, Owned, Policy, PolicySettings, Verdict, ViewGrant};
 use crate::policy::Permit;
 use plantao_schema::access::{
-    AccessRequest, Action, DevicePosture, Grant, Principal, Purpose, ResourceKind, Role, RoleRule,
-    Rules, Threshold,
+    AccessRequest, Action, ConsentStatus, DevicePosture, Fields, Grant, Principal, Purpose,
+    ResourceKind, Role, RoleRule, Rules, Threshold,
 };
-use plantao_schema::id::{PrincipalId, RequestId, Tenant};
+use plantao_schema::id::{PatientId, PrincipalId, RequestId, SessionId, Tenant};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use std::collections::BTreeMap;
@@ -80,6 +81,7 @@ pub fn access(action: Action, kind: ResourceKind, at: Timestamp) -> AccessReques
         multi_factor: true,
         authenticated_at: at,
         expires_at: at.plus_seconds(3_600),
+        session: None,
     };
     #[expect(clippy::expect_used, reason = "a literal that parses")]
     let request_id = RequestId::parse("test-request").expect("valid");
@@ -93,6 +95,72 @@ pub fn access(action: Action, kind: ResourceKind, at: Timestamp) -> AccessReques
         purpose: Purpose::Treatment,
         break_glass: None,
         at,
+    }
+}
+
+/// The tables of a policy whose owners are not part of a test: tenant `demo`, nothing revoked.
+/// Dropping it is the owners' death.
+pub struct LoadedTables {
+    consents: Owned<Withdrawn>,
+    sessions: Owned<Ended>,
+    tenant: Tenant,
+}
+
+/// Owns the tables of `policy`.
+///
+/// # Panics
+/// Never: its tenant is valid.
+#[must_use]
+pub fn loaded(policy: &Policy) -> LoadedTables {
+    #[expect(clippy::expect_used, reason = "a literal that parses")]
+    let tenant = Tenant::parse("demo").expect("valid");
+    let tables = policy.tables();
+    let loaded = LoadedTables {
+        consents: tables.consents.own(),
+        sessions: tables.sessions.own(),
+        tenant,
+    };
+    let demo = || loaded.tenant.clone();
+    loaded.consents.load(demo(), Withdrawn::new());
+    loaded.sessions.load(demo(), Ended::new());
+    loaded
+}
+
+impl LoadedTables {
+    /// A patient says something about a purpose.
+    pub fn say(&self, patient: &PatientId, purpose: Purpose, status: ConsentStatus) {
+        self.consents.change(&self.tenant, |withdrawn| {
+            let purposes = withdrawn.entry(patient.clone()).or_default();
+            if status == ConsentStatus::Revoked {
+                purposes.insert(purpose);
+            } else {
+                purposes.remove(&purpose);
+            }
+        });
+    }
+
+    /// A session ends before its time.
+    pub fn end(&self, session: &SessionId, until: Timestamp) {
+        self.sessions.change(&self.tenant, |ended| {
+            ended.insert(session.clone(), until);
+        });
+    }
+}
+
+/// A grant of tenant `demo` for treatment, without a decision.
+///
+/// # Panics
+/// Never: its tenant is valid.
+#[must_use]
+pub fn grant(patient: Option<PatientId>, fields: Fields) -> ViewGrant {
+    #[expect(clippy::expect_used, reason = "a literal that parses")]
+    let tenant = Tenant::parse("demo").expect("valid");
+    ViewGrant {
+        tenant,
+        patient,
+        fields,
+        purpose: Purpose::Treatment,
+        break_glass: false,
     }
 }
 
@@ -115,7 +183,9 @@ pub async fn permit(access: AccessRequest) -> Permit {
     let tree = Tree::start("policy-testing", spec)
         .await
         .expect("the engine starts");
+    let tables = loaded(&policy);
     let verdict = policy.decide(access, HERE);
+    drop(tables);
     tree.shutdown().await;
     match verdict {
         Verdict::Permit(permit) => permit,
