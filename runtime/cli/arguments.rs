@@ -4,12 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use self::people::{
+    Account, AccountCommand, Consent, ConsentCommand, ConsentOf, LogIn, Replay, Vitals,
+    VitalsCommand, Ward, WardCommand,
+};
+
+mod people;
+
 const EXAMPLES: &str = "\
 Examples:
   plantao run --demo                          bring a hospital up on this machine, with principals
   plantao content submit article.md           check an article for identifiers and LGPD risk
   plantao fhir load bundle.json               store a FHIR R4 bundle
   plantao fhir get Patient maria-exemplo      read one record
+  plantao ward place uti leito-1 maria-exemplo
+  plantao vitals replay config/demo/sinais.csv --patient maria-exemplo --speed 60
+  plantao login                               a link that logs a browser in
   plantao tree                                the live supervision tree
   plantao kill plantao/trust/policy            end one actor and watch it come back
   plantao audit tail                          who did what
@@ -69,6 +79,17 @@ pub(super) enum Command {
     Content(Content),
     /// Store and read FHIR R4 resources
     Fhir(Fhir),
+    /// Print a link that logs a browser in, once
+    #[command(name = "login")]
+    LogIn(LogIn),
+    /// Make accounts that log in with a password and a one-time code
+    Account(Account),
+    /// See and change who lies in which bed
+    Ward(Ward),
+    /// Record what patients consent to
+    Consent(Consent),
+    /// Send vital signs
+    Vitals(Vitals),
     /// Draw the live supervision tree
     Tree(Tree),
     /// Kill one actor of the running tree; its supervisor answers

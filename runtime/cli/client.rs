@@ -20,6 +20,10 @@ use tokio_rustls::TlsConnector;
 use super::error::CliError;
 use super::outcome;
 
+pub(super) use self::kept::Kept;
+
+mod kept;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A large bundle is stored in seconds; a call that takes longer is not coming back.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
@@ -47,6 +51,7 @@ enum To {
 }
 
 /// What to ask.
+#[derive(Clone)]
 pub(super) struct Ask {
     method: Method,
     target: String,
@@ -62,6 +67,24 @@ impl Ask {
             target,
             headers: Vec::new(),
             body: Bytes::new(),
+        }
+    }
+
+    pub(super) fn delete(target: impl Into<String>) -> Self {
+        Self {
+            method: Method::DELETE,
+            ..Self::get(target)
+        }
+    }
+
+    pub(super) fn put(
+        target: impl Into<String>,
+        content_type: &str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        Self {
+            method: Method::PUT,
+            ..Self::post(target, content_type, body)
         }
     }
 
@@ -244,5 +267,27 @@ impl Client {
             address,
             reason: reason.into(),
         }
+    }
+}
+
+/// A path segment: what is not plain is escaped, so that the server sees what was typed.
+pub(super) fn segment(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_id_travels_as_one_segment() {
+        assert_eq!(segment("../x y"), "..%2Fx%20y");
     }
 }

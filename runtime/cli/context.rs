@@ -41,8 +41,12 @@ impl Context {
         let state = self.state()?;
         let token = self.bearer(&state, usual)?;
         let tls = client_config(&state.ca_certificate())?;
-        let address = reachable(self.config.front_door.listen);
-        Ok(Client::front_door(address, tls, &token))
+        Ok(Client::front_door(self.door(), tls, &token))
+    }
+
+    /// Where this machine reaches the front door.
+    pub(super) fn door(&self) -> SocketAddr {
+        reachable(self.config.front_door.listen)
     }
 
     /// The read-only admin listener.

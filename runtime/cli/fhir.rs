@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::arguments::{Fhir, FhirCommand};
-use super::client::Ask;
+use super::client::{Ask, segment};
 use super::context::Context;
 use super::error::CliError;
 use super::outcome::{self, at};
@@ -156,18 +156,6 @@ fn report(answer: &Value, out: &mut impl Write) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A path segment: what is not plain is escaped, so that the server sees what was typed.
-fn segment(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,10 +211,5 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("plantao fhir get Patient maria"), "{said}");
-    }
-
-    #[test]
-    fn a_typed_id_travels_as_one_segment() {
-        assert_eq!(segment("../x y"), "..%2Fx%20y");
     }
 }

@@ -6,21 +6,27 @@
 //! go to the standard output, everything else to the standard error. Exit codes are those of
 //! sysexits: 0 done, 1 refused, 64 usage, 66 no such input, 69 not running, 78 configuration.
 
+mod account;
 mod arguments;
 mod audit;
 mod check;
 mod client;
+mod consent;
 mod content;
 mod context;
 mod error;
 mod fhir;
 mod kill;
+mod login;
 mod outcome;
 mod plugins;
 mod reload;
 mod run;
+mod terminal;
 mod token;
 mod tree;
+mod vitals;
+mod ward;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -75,6 +81,11 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
             Command::Token(token) => token::token(&context, &token, &mut out),
             Command::Content(content) => content::content(&context, &content, &mut out).await,
             Command::Fhir(fhir) => fhir::fhir(&context, &fhir, &mut out).await,
+            Command::LogIn(log_in) => login::log_in(&context, &log_in, &mut out).await,
+            Command::Account(account) => account::account(&context, &account, &mut out).await,
+            Command::Ward(ward) => ward::ward(&context, &ward, &mut out).await,
+            Command::Consent(consent) => consent::consent(&context, &consent, &mut out).await,
+            Command::Vitals(vitals) => vitals::vitals(&context, &vitals, &mut out).await,
             Command::Tree(tree) => tree::tree(&context, &tree, &mut out).await,
             Command::Kill(kill) => kill::kill(&context, &kill, &mut out).await,
             Command::Reload(reload) => reload::reload(&context, &reload, &mut out).await,
