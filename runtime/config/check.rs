@@ -7,6 +7,8 @@ use super::error::ConfigError;
 const LONGEST_MS: u64 = 3_600_000;
 const BODY_LONGEST_MS: u64 = 45_000;
 const POOL_SIZE_MAX: usize = 500;
+/// A log-in that outlives a day outlives the shift it was made for.
+const SESSION_LONGEST_S: u64 = 86_400;
 
 /// Refuses the first value that cannot work.
 pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
@@ -26,6 +28,13 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
     }
     between("audit.queue", config.audit.queue as u64, 1, 1 << 20)?;
     between("identity.leeway_s", config.identity.leeway_s, 0, 300)?;
+    between(
+        "identity.session_s",
+        config.identity.session_s.into(),
+        60,
+        SESSION_LONGEST_S,
+    )?;
+    live(config)?;
     if !config.admin.listen.ip().is_loopback() {
         return refuse(
             "admin.listen",
@@ -54,6 +63,27 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
         reason: error.to_string(),
     })?;
     Ok(())
+}
+
+fn live(config: &Config) -> Result<(), ConfigError> {
+    let live = &config.live;
+    let most = 1 << 22;
+    for (key, value) in [
+        ("live.max_viewers", live.max_viewers),
+        (
+            "live.max_viewers_per_principal",
+            live.max_viewers_per_principal,
+        ),
+        ("live.max_topics", live.max_topics),
+    ] {
+        between(key, value as u64, 1, most)?;
+    }
+    between(
+        "live.opens_per_second",
+        live.opens_per_second.into(),
+        1,
+        100_000,
+    )
 }
 
 fn front_door(config: &Config) -> Result<(), ConfigError> {
@@ -100,6 +130,12 @@ fn front_door(config: &Config) -> Result<(), ConfigError> {
         door.max_connections_per_address as u64,
         1,
         1 << 22,
+    )?;
+    between(
+        "front_door.connects_per_second_per_address",
+        door.connects_per_second_per_address.into(),
+        1,
+        1_000_000,
     )?;
     for (key, value) in [
         ("front_door.header_timeout_ms", door.header_timeout_ms),

@@ -25,7 +25,7 @@ use serde::Deserialize;
 pub use self::error::ConfigError;
 pub use self::layers::{Flags, STATE_FILE};
 pub use self::sections::{
-    Admin, Audit, Database, FrontDoor, Identity, Log, LogFormat, Plugin, PluginHost,
+    Admin, Audit, Database, FrontDoor, Identity, Live, Log, LogFormat, Plugin, PluginHost,
 };
 
 /// What a process exits with when its configuration is refused (`EX_CONFIG` of sysexits).
@@ -50,6 +50,8 @@ pub struct Config {
     pub audit: Audit,
     /// Who signs the bearer tokens, and for whom.
     pub identity: Identity,
+    /// The live pages.
+    pub live: Live,
     /// Trust scores, thresholds and the roles' source.
     pub policy: PolicySettings,
     /// What all plugins share.

@@ -22,6 +22,8 @@ pub struct FrontDoor {
     pub body_memory_bytes: usize,
     /// Connections open at once from one address; more are closed at once.
     pub max_connections_per_address: usize,
+    /// New connections a second from one address, twice as many at once; more are closed at once.
+    pub connects_per_second_per_address: u32,
     /// From the first byte of a request to the end of its header, and the longest idle time.
     pub header_timeout_ms: u64,
     /// From the end of the header to the end of the body.
@@ -87,6 +89,22 @@ pub struct Identity {
     pub audience: String,
     /// How far apart the issuer's clock and ours may be.
     pub leeway_s: u64,
+    /// How long a log-in on the pages lasts, if the credential it was made from lasts as long.
+    pub session_s: u32,
+}
+
+/// The live pages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Live {
+    /// Viewers (WebSockets) at once on this node; more answer 503 with `Retry-After`.
+    pub max_viewers: usize,
+    /// Viewers of one principal at once.
+    pub max_viewers_per_principal: usize,
+    /// Different pages (subject, fields and language) shown at once.
+    pub max_topics: usize,
+    /// Viewers that may be opened a second; more answer 503 with `Retry-After`.
+    pub opens_per_second: u32,
 }
 
 /// What all plugins share.
