@@ -1,0 +1,1 @@
+//! Templates: what is refused, and that no value becomes markup.
