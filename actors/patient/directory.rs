@@ -8,8 +8,9 @@
 //! PHI: opened bodies for the time of one answer; nothing is remembered. Purpose, legal basis,
 //! access and audit as in [`super::session`].
 
+use super::sessions::Sessions;
 use super::store::{Found, Loaded};
-use super::write::Write;
+use super::write::{Effect, Write};
 use super::{RecordError, RecordStore};
 use crate::database::Scope;
 use plantao_schema::fhir::FhirType;
@@ -42,12 +43,13 @@ pub(super) enum Message {
 /// The actor.
 pub(super) struct Directory<S> {
     store: Arc<S>,
+    sessions: Arc<Sessions<S>>,
 }
 
 impl<S> Directory<S> {
-    /// A worker.
-    pub(super) const fn new(store: Arc<S>) -> Self {
-        Self { store }
+    /// A worker that tells the sessions of what it changed.
+    pub(super) const fn new(store: Arc<S>, sessions: Arc<Sessions<S>>) -> Self {
+        Self { store, sessions }
     }
 }
 
@@ -82,7 +84,7 @@ impl<S: RecordStore> Actor for Directory<S> {
                 };
                 reply.send(stored.and_then(all));
             }
-            Message::Write(write) => write.perform(&*self.store).await,
+            Message::Write(write) => self.write(*write).await,
             // Whoever asked has gone.
             Message::Read(..) | Message::Find(..) => {}
         }
@@ -91,6 +93,16 @@ impl<S: RecordStore> Actor for Directory<S> {
 }
 
 impl<S: RecordStore> Directory<S> {
+    /// Stores, answers, and tells the live sessions of the patients concerned.
+    async fn write(&self, write: Write) {
+        let (tenant, bundle) = (write.scope.tenant.clone(), Arc::clone(&write.bundle));
+        let effect = write.perform(&*self.store).await;
+        if !matches!(effect, Effect::Nothing) {
+            let patients = bundle.resources().filter_map(|one| one.patient.clone());
+            self.sessions.changed(&tenant, &patients.collect());
+        }
+    }
+
     async fn read(
         &self,
         scope: &Scope,

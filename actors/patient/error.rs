@@ -20,6 +20,9 @@ pub enum RecordError {
     /// The permit's time is over.
     #[error("the permit has expired")]
     PermitExpired,
+    /// The patient withdrew consent to this use of the data.
+    #[error("the patient withdrew consent to this use")]
+    ConsentRevoked,
     /// A record names a patient of this server that does not exist.
     #[error("a record refers to a patient that does not exist")]
     UnknownPatient,

@@ -4,10 +4,10 @@
 //! that is about to happen. A difference is a fault of the program and is refused.
 
 use super::RecordError;
-use crate::policy::Permit;
-use plantao_schema::access::{Action, ResourceKind};
+use crate::policy::{Permit, Policy};
+use plantao_schema::access::{Action, Purpose, ResourceKind};
 use plantao_schema::fhir::{FhirType, Transaction};
-use plantao_schema::id::ResourceId;
+use plantao_schema::id::{PatientId, ResourceId, Tenant};
 use plantao_schema::time::Timestamp;
 
 /// Reading one record.
@@ -29,6 +29,29 @@ pub(super) fn read(
         Ok(())
     } else {
         Err(RecordError::PermitMismatch)
+    }
+}
+
+/// Whether a patient's data may be used for a purpose, now that the patient is known. Emergency
+/// access does not ask. Without a policy there is nobody who could have said anything.
+pub(super) async fn consent(
+    policy: Option<&Policy>,
+    tenant: &Tenant,
+    patient: &PatientId,
+    purpose: Purpose,
+) -> Result<(), RecordError> {
+    let Some(policy) = policy else { return Ok(()) };
+    if policy.consented(tenant, patient, purpose) {
+        return Ok(());
+    }
+    // Perhaps it is only not known yet, which is no refusal by the patient.
+    if !policy.ready(tenant).await {
+        return Err(RecordError::Unavailable);
+    }
+    if policy.consented(tenant, patient, purpose) {
+        Ok(())
+    } else {
+        Err(RecordError::ConsentRevoked)
     }
 }
 
@@ -80,6 +103,9 @@ pub const fn resource_kind(kind: FhirType) -> ResourceKind {
         FhirType::Practitioner => ResourceKind::Practitioner,
         FhirType::Organization => ResourceKind::Organization,
         FhirType::Observation => ResourceKind::Observation,
+        FhirType::AllergyIntolerance => ResourceKind::AllergyIntolerance,
+        FhirType::MedicationRequest => ResourceKind::MedicationRequest,
+        FhirType::Condition => ResourceKind::Condition,
     }
 }
 

@@ -6,11 +6,11 @@
 
 use super::keyring::{Keyring, refused};
 use super::loan::Borrowed;
-use super::store::{Loaded, Stored};
+use super::store::{Edition, Loaded, Recent, Stored};
 use super::{RecordError, RecordStore};
 use crate::audit::OpenEntry;
 use crate::database::{Database, Row, Scope};
-use crate::vault::{Aad, KeySubject, Vault};
+use crate::vault::{Aad, DataKey, KeySubject, Vault};
 use plantao_schema::fhir::{self, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
 use plantao_schema::time::Timestamp;
@@ -47,30 +47,41 @@ impl PostgresRecords {
     }
 
     async fn open(&self, scope: &Scope, kind: FhirType, row: &Row) -> Result<Stored, RecordError> {
-        let patient = patient(row, 2)?;
-        let subject = subject(patient.as_ref());
+        let subject = subject(patient(row, 2)?.as_ref());
         let key_version = row.try_get::<_, i32>(4).map_err(unreadable)?;
-        let label: &str = row.try_get(3).map_err(unreadable)?;
-        if label != subject.label() {
-            return Err(refused(crate::vault::VaultError::Sealed));
-        }
-        let id = ResourceId::parse(row.try_get(0).map_err(unreadable)?)
-            .map_err(|_| RecordError::Internal)?;
-        let version = version(row, 1)?;
         let key = self.keys.to_open(scope, &subject, key_version).await?;
-        let place = place_of(kind, &id, version);
-        let aad = aad(scope, &place, key_version);
-        let sealed: &[u8] = row.try_get(6).map_err(unreadable)?;
-        let body = key.open(&aad, sealed).map_err(refused)?;
-        let updated_at = timestamp(row.try_get(5).map_err(unreadable)?);
-        Ok(Stored {
-            id,
-            version,
-            updated_at,
-            patient,
-            body,
-        })
+        opened(scope, kind, row, &key)
     }
+}
+
+/// A row's record, opened with its key: pure computation.
+pub(super) fn opened(
+    scope: &Scope,
+    kind: FhirType,
+    row: &Row,
+    key: &DataKey,
+) -> Result<Stored, RecordError> {
+    let patient = patient(row, 2)?;
+    let label: &str = row.try_get(3).map_err(unreadable)?;
+    if label != subject(patient.as_ref()).label() || label != key.subject().label() {
+        return Err(refused(crate::vault::VaultError::Sealed));
+    }
+    let id = ResourceId::parse(row.try_get(0).map_err(unreadable)?)
+        .map_err(|_| RecordError::Internal)?;
+    let version = version(row, 1)?;
+    let place = place_of(kind, &id, version);
+    let sealed: &[u8] = row.try_get(6).map_err(unreadable)?;
+    let body = key
+        .open(&aad(scope, &place, key.version()), sealed)
+        .map_err(refused)?;
+    let updated_at = timestamp(row.try_get(5).map_err(unreadable)?);
+    Ok(Stored {
+        id,
+        version,
+        updated_at,
+        patient,
+        body,
+    })
 }
 
 impl RecordStore for PostgresRecords {
@@ -130,6 +141,26 @@ impl RecordStore for PostgresRecords {
             found.push(self.open(scope, kind, row).await?);
         }
         Ok(found)
+    }
+
+    async fn recent(
+        &self,
+        scope: &Scope,
+        patient: &PatientId,
+        kinds: &[FhirType],
+        limit: usize,
+    ) -> Result<Recent, RecordError> {
+        super::recent::recent(self, scope, patient, kinds, limit).await
+    }
+
+    async fn stored_since(
+        &self,
+        scope: &Scope,
+        patient: &PatientId,
+        kinds: &[FhirType],
+        since: Timestamp,
+    ) -> Result<Vec<Edition>, RecordError> {
+        super::recent::stored_since(self, scope, patient, kinds, since).await
     }
 
     async fn store(

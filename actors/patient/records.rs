@@ -14,7 +14,7 @@ use super::{RecordError, RecordStore, guard};
 use crate::audit::OpenEntry;
 use crate::clock::WallClock;
 use crate::database::{Database, Scope};
-use crate::policy::Permit;
+use crate::policy::{Permit, Policy};
 use crate::vault::Vault;
 use plantao_schema::fhir::{self, BundleKind, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
@@ -49,12 +49,13 @@ pub struct TransactionOutcome {
 
 /// The handle to the clinical records. Made before the tree; clones share everything.
 pub struct Records<S: RecordStore = PostgresRecords> {
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
+    pub(super) consent: Option<Policy>,
 }
 
-struct Shared<S> {
-    store: Arc<S>,
-    sessions: Sessions<S>,
+pub(super) struct Shared<S> {
+    pub(super) store: Arc<S>,
+    pub(super) sessions: Arc<Sessions<S>>,
     directory: Vec<Handle<directory::Message>>,
     clock: WallClock,
 }
@@ -63,6 +64,7 @@ impl<S: RecordStore> Clone for Records<S> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            consent: self.consent.clone(),
         }
     }
 }
@@ -80,7 +82,7 @@ impl<S: RecordStore> Records<S> {
     #[must_use]
     pub fn with_store(store: S, clock: WallClock) -> Self {
         let store = Arc::new(store);
-        let sessions = Sessions::new(Arc::clone(&store));
+        let sessions = Arc::new(Sessions::new(Arc::clone(&store), clock.clone()));
         let worker = |_| Handle::new(Limits::in_flight(WORKER_IN_FLIGHT));
         let directory = (0..DIRECTORY_WORKERS).map(worker).collect();
         Self {
@@ -90,13 +92,23 @@ impl<S: RecordStore> Records<S> {
                 directory,
                 clock,
             }),
+            consent: None,
         }
+    }
+
+    /// The same records, given out only as far as their patients' consent goes: `policy` is asked
+    /// once the patient of a record is known. Emergency access does not ask.
+    #[must_use]
+    pub fn with_consent(mut self, policy: Policy) -> Self {
+        self.consent = Some(policy);
+        self
     }
 
     /// Reads one record.
     ///
     /// # Errors
-    /// [`RecordError`]; `NotFound` also when the record is not one of the permit's patient.
+    /// [`RecordError`]; `NotFound` also when the record is not one of the permit's patient,
+    /// `ConsentRevoked` when its patient withdrew consent to the permit's purpose.
     pub async fn read(
         &self,
         permit: Permit,
@@ -104,8 +116,7 @@ impl<S: RecordStore> Records<S> {
         id: ResourceId,
     ) -> Result<Found, RecordError> {
         guard::read(&permit, kind, &id, self.shared.clock.now())?;
-        let scope = Scope::of(&permit);
-        let work = self.read_in(&scope, permit.patient(), kind, &id);
+        let work = self.read_in(&permit, kind, &id);
         tokio::time::timeout(READ_DEADLINE, work)
             .await
             .unwrap_or(Err(RecordError::Timeout {
@@ -150,9 +161,11 @@ impl<S: RecordStore> Records<S> {
     }
 
     /// Looks records of a type up by identifier; of a permit's patient alone when it names one.
+    /// Those whose patient withdrew consent to the permit's purpose are left out.
     ///
     /// # Errors
-    /// [`RecordError`]. Finding nothing is an empty list.
+    /// [`RecordError`]; `ConsentRevoked` when nothing else was found. Finding nothing at all is an
+    /// empty list.
     pub async fn find_by_identifier(
         &self,
         permit: Permit,
@@ -167,7 +180,7 @@ impl<S: RecordStore> Records<S> {
         if let Some(patient) = permit.patient() {
             found.retain(|one| one.patient.as_ref() == Some(patient));
         }
-        Ok(found)
+        self.consented(&permit, found).await
     }
 
     /// The dynamic supervisor of the patients' sessions, as a child named `sessions`. Beyond
@@ -186,7 +199,11 @@ impl<S: RecordStore> Records<S> {
     pub fn directory_children(&self) -> Vec<ChildSpec> {
         let child = |(index, handle): (usize, &Handle<directory::Message>)| {
             let store = Arc::clone(&self.shared.store);
-            let make = move || (Directory::new(Arc::clone(&store)), ());
+            let sessions = Arc::clone(&self.shared.sessions);
+            let make = move || {
+                let (store, sessions) = (Arc::clone(&store), Arc::clone(&sessions));
+                (Directory::new(store, sessions), ())
+            };
             ChildSpec::worker(format!("directory-{}", index + 1), handle, make)
         };
         self.shared
@@ -199,14 +216,17 @@ impl<S: RecordStore> Records<S> {
 
     async fn read_in(
         &self,
-        scope: &Scope,
-        permitted: Option<&PatientId>,
+        permit: &Permit,
         kind: FhirType,
         id: &ResourceId,
     ) -> Result<Found, RecordError> {
+        let (scope, permitted) = (&Scope::of(permit), permit.patient());
         let patient = self.patient_of(scope, permitted, kind, id).await?;
         if permitted.is_some() && permitted != patient.as_ref() {
             return Err(RecordError::NotFound);
+        }
+        if let Some(patient) = patient.as_ref().filter(|_| !permit.is_break_glass()) {
+            guard::consent(self.consent.as_ref(), &scope.tenant, patient, scope.purpose).await?;
         }
         let mut result = Err(RecordError::Unavailable);
         for _ in 0..ATTEMPTS {
@@ -216,6 +236,30 @@ impl<S: RecordStore> Records<S> {
             }
         }
         result
+    }
+
+    /// What of it may be given out.
+    async fn consented(&self, permit: &Permit, all: Vec<Found>) -> Result<Vec<Found>, RecordError> {
+        let (mut open, mut withheld) = (Vec::with_capacity(all.len()), false);
+        for one in all {
+            let patient = one.patient.as_ref().filter(|_| !permit.is_break_glass());
+            let said = match patient {
+                Some(patient) => {
+                    let (tenant, purpose) = (permit.tenant(), permit.purpose());
+                    guard::consent(self.consent.as_ref(), tenant, patient, purpose).await
+                }
+                None => Ok(()),
+            };
+            match said {
+                Ok(()) => open.push(one),
+                Err(RecordError::ConsentRevoked) => withheld = true,
+                Err(error) => return Err(error),
+            }
+        }
+        if open.is_empty() && withheld {
+            return Err(RecordError::ConsentRevoked);
+        }
+        Ok(open)
     }
 
     async fn read_once(
@@ -292,14 +336,7 @@ impl<S: RecordStore> Records<S> {
             }
         }
         let make = |reply| directory::Message::Write(self.message(request, reply));
-        let written = self.worker()?.call(deadline, make).await?;
-        for patient in &request.patients {
-            if let Some(session) = self.shared.sessions.live(&request.scope.tenant, patient) {
-                // Lost, it costs memory and nothing else: sessions look at the version.
-                let _ = session.cast(session::Message::RecordsChanged);
-            }
-        }
-        written
+        self.worker()?.call(deadline, make).await?
     }
 
     fn message(&self, request: &Request, reply: Reply<Written>) -> Box<Write> {

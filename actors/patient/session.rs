@@ -2,19 +2,24 @@
 //!
 //! Owns the opened records of one patient, in memory, and that patient's writes, which it makes
 //! one after the other. Starts with the first access and stops by itself when nobody has used it
-//! for [`IDLE_STOP`]. Lost on restart: the memory, and nothing else; each read looks at the
-//! version in the database, so a session that forgot, or one on another node, never answers with
-//! old data. Restart class: transient under a dynamic supervisor, so that an idle stop is final
-//! and a crash is not; one patient's crash touches no other patient.
+//! for [`IDLE_STOP`], watching included. Lost on restart: the memory, and nothing else; each read
+//! looks at the version in the database, so a session that forgot, or one on another node, never
+//! answers with old data. Those who watched learn of its end, and the next of them has the chart
+//! built again from the database ([`super::watched`]). Restart class: transient under a dynamic
+//! supervisor, so that an idle stop is final and a crash is not; one patient's crash touches no
+//! other patient.
 //!
 //! PHI: opened bodies. Purpose: care (LGPD Art. 11 II f); retention: until the idle stop; access:
 //! the permit each request consumed; encryption: none in memory, wiped when dropped; audit: by the
 //! caller, for each request.
 
+use super::bedside::Bedside;
 use super::cache::{Budget, Cache};
 use super::store::{Found, Loaded};
+use super::watched::Watched;
 use super::write::Write;
 use super::{RecordError, RecordStore};
+use crate::clock::WallClock;
 use crate::database::Scope;
 use plantao_schema::fhir::FhirType;
 use plantao_schema::id::{PatientId, ResourceId};
@@ -22,6 +27,7 @@ use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -42,6 +48,13 @@ pub(super) enum Message {
     ),
     /// A bundle that concerns this patient alone.
     Write(Box<Write>),
+    /// The patient's bedside, from now on.
+    Watch(
+        Scope,
+        Reply<Result<watch::Receiver<Arc<Bedside>>, RecordError>>,
+    ),
+    /// It is time to see whether a change was missed.
+    LookCameDue,
     /// Somebody else changed records of the patient.
     RecordsChanged,
     /// Time has passed.
@@ -50,16 +63,18 @@ pub(super) enum Message {
 
 /// The actor.
 pub(super) struct PatientSession<S> {
-    store: Arc<S>,
+    pub(super) store: Arc<S>,
     budget: Arc<Budget>,
-    patient: PatientId,
-    own: Handle<Message>,
+    pub(super) clock: WallClock,
+    pub(super) patient: PatientId,
+    pub(super) own: Handle<Message>,
 }
 
 /// What it owns.
 pub(super) struct State {
     cache: Cache,
     last_used: Instant,
+    pub(super) watched: Option<Watched>,
     ticker: JoinHandle<()>,
 }
 
@@ -74,12 +89,14 @@ impl<S> PatientSession<S> {
     pub(super) const fn new(
         store: Arc<S>,
         budget: Arc<Budget>,
+        clock: WallClock,
         patient: PatientId,
         own: Handle<Message>,
     ) -> Self {
         Self {
             store,
             budget,
+            clock,
             patient,
             own,
         }
@@ -107,6 +124,7 @@ impl<S: RecordStore> Actor for PatientSession<S> {
         Ok(State {
             cache: Cache::new(Arc::clone(&self.budget)),
             last_used: Instant::now(),
+            watched: None,
             ticker,
         })
     }
@@ -128,9 +146,20 @@ impl<S: RecordStore> Actor for PatientSession<S> {
             Message::Write(write) => {
                 state.last_used = Instant::now();
                 state.cache.clear();
-                write.perform(&*self.store).await;
+                self.write(state, *write).await;
             }
-            Message::RecordsChanged => state.cache.clear(),
+            Message::Watch(scope, reply) => {
+                state.last_used = Instant::now();
+                if !reply.is_abandoned() {
+                    reply.send(self.watch(state, scope).await);
+                }
+            }
+            Message::RecordsChanged => {
+                state.cache.clear();
+                self.look_again(state).await;
+            }
+            Message::LookCameDue => self.look_again(state).await,
+            Message::ClockTicked if state.is_watched() => state.last_used = Instant::now(),
             Message::ClockTicked if state.last_used.elapsed() >= IDLE_STOP => myself.stop(None),
             Message::ClockTicked => {}
         }
@@ -138,7 +167,30 @@ impl<S: RecordStore> Actor for PatientSession<S> {
     }
 }
 
+impl State {
+    fn is_watched(&self) -> bool {
+        self.watched.as_ref().is_some_and(Watched::has_watchers)
+    }
+}
+
 impl<S: RecordStore> PatientSession<S> {
+    /// Stores, answers, and shows what was stored to whoever watches.
+    async fn write(&self, state: &mut State, write: Write) {
+        let (bundle, at) = (Arc::clone(&write.bundle), write.at);
+        let effect = write.perform(&*self.store).await;
+        if let Some(watched) = &mut state.watched {
+            self.written(watched, &bundle, effect, at).await;
+        }
+    }
+
+    /// Looks for what was missed, for as long as anybody watches; what nobody watches is let go.
+    async fn look_again(&self, state: &mut State) {
+        match &mut state.watched {
+            Some(watched) if watched.has_watchers() => self.look(watched).await,
+            _ => state.watched = None,
+        }
+    }
+
     /// One record; also when nothing more may be remembered, which costs time and no answer.
     pub(super) async fn read(
         &self,

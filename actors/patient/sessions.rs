@@ -8,9 +8,11 @@ use super::cache::Budget;
 use super::seats::{Seat, Seats};
 use super::session::{Message, PatientSession};
 use super::{RecordError, RecordStore};
+use crate::clock::WallClock;
 use aws_lc_rs::digest;
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{ChildSpec, DynamicHandle, Handle, Restart, Shutdown, StartChildError};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,16 +40,18 @@ pub(super) struct Sessions<S> {
     budget: Arc<Budget>,
     salt: Uuid,
     store: Arc<S>,
+    clock: WallClock,
 }
 
 impl<S: RecordStore> Sessions<S> {
-    pub(super) fn new(store: Arc<S>) -> Self {
+    pub(super) fn new(store: Arc<S>, clock: WallClock) -> Self {
         Self {
             supervisor: DynamicHandle::new(),
             seats: Seats::default(),
             budget: Arc::new(Budget::new(CACHE_BUDGET_BYTES)),
             salt: Uuid::new_v4(),
             store,
+            clock,
         }
     }
 
@@ -100,14 +104,25 @@ impl<S: RecordStore> Sessions<S> {
         Ok(seat.handle.clone())
     }
 
+    /// Tells the live sessions of these patients that their records were changed from elsewhere.
+    pub(super) fn changed(&self, tenant: &Tenant, patients: &BTreeSet<PatientId>) {
+        for patient in patients {
+            if let Some(session) = self.live(tenant, patient) {
+                // Lost, it costs time: reads look at the version, and who watches looks again.
+                let _ = session.cast(Message::RecordsChanged);
+            }
+        }
+    }
+
     /// The description holds the seat for as long as the supervisor knows the child.
     fn child(&self, name: &str, patient: &PatientId, seat: &Arc<Seat>) -> ChildSpec {
         let (store, budget) = (Arc::clone(&self.store), Arc::clone(&self.budget));
-        let (patient, own) = (patient.clone(), Arc::clone(seat));
+        let (clock, patient, own) = (self.clock.clone(), patient.clone(), Arc::clone(seat));
         let make = move || {
             let (store, budget) = (Arc::clone(&store), Arc::clone(&budget));
-            let own = own.handle.clone();
-            (PatientSession::new(store, budget, patient.clone(), own), ())
+            let (clock, patient, own) = (clock.clone(), patient.clone(), own.handle.clone());
+            let session = PatientSession::new(store, budget, clock, patient, own);
+            (session, ())
         };
         ChildSpec::worker(name, &seat.handle, make)
             .restart(Restart::Transient)

@@ -35,6 +35,27 @@ pub enum Loaded {
     Newest(Stored),
 }
 
+/// The newest records of a patient, opened.
+#[derive(Default)]
+pub struct Recent {
+    /// By type and time of storing, newest first.
+    pub records: Vec<(FhirType, Stored)>,
+    /// How many more there were that did not open: one damaged record must not hide the others,
+    /// and whoever shows the others must be able to say that something is missing.
+    pub unreadable: usize,
+}
+
+/// The name of one version of a record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edition {
+    /// The record's type.
+    pub kind: FhirType,
+    /// Its id.
+    pub id: ResourceId,
+    /// The version, from 1.
+    pub version: u64,
+}
+
 /// A record as it is given out.
 #[derive(Clone, PartialEq)]
 pub struct Found {
@@ -105,6 +126,25 @@ pub trait RecordStore: Send + Sync + 'static {
         system: &str,
         value: &str,
     ) -> impl Future<Output = Result<Vec<Stored>, RecordError>> + Send;
+
+    /// The newest records of a patient, of each of `kinds` at most `limit`, newest first by the
+    /// time of storing. Opened off the reactor: there may be thousands.
+    fn recent(
+        &self,
+        scope: &Scope,
+        patient: &PatientId,
+        kinds: &[FhirType],
+        limit: usize,
+    ) -> impl Future<Output = Result<Recent, RecordError>> + Send;
+
+    /// Which records of a patient, of `kinds`, were stored after `since`: names and versions only.
+    fn stored_since(
+        &self,
+        scope: &Scope,
+        patient: &PatientId,
+        kinds: &[FhirType],
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Edition>, RecordError>> + Send;
 
     /// Stores everything or nothing, and completes the audit entry with it.
     fn store(

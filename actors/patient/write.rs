@@ -17,6 +17,16 @@ pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(15);
 /// What became of a write.
 pub(super) type Written = Result<Vec<EntryOutcome>, RecordError>;
 
+/// What a write did to the records, for those who show them.
+pub(super) enum Effect {
+    /// They are as they were.
+    Nothing,
+    /// These were stored.
+    Stored(Vec<EntryOutcome>),
+    /// A commit was sent and its answer never came.
+    InDoubt,
+}
+
 /// A write in a mailbox.
 pub(super) struct Write {
     pub(super) scope: Scope,
@@ -27,8 +37,8 @@ pub(super) struct Write {
 }
 
 impl Write {
-    /// Does it, unless its sender stopped waiting before it began.
-    pub(super) async fn perform<S: RecordStore>(self, store: &S) {
+    /// Does it, unless its sender stopped waiting before it began, and answers the sender.
+    pub(super) async fn perform<S: RecordStore>(self, store: &S) -> Effect {
         // Locals drop in reverse: when this future is dropped by a kill, the entry is back with its
         // lender before the sender learns of the death.
         let Self {
@@ -38,7 +48,9 @@ impl Write {
             loan,
             reply,
         } = self;
-        let Some(open) = loan.borrow() else { return };
+        let Some(open) = loan.borrow() else {
+            return Effect::Nothing;
+        };
         let work = store.store(&scope, &bundle, at, &open);
         let result = tokio::time::timeout(WRITE_DEADLINE, work)
             .await
@@ -46,6 +58,12 @@ impl Write {
                 after: WRITE_DEADLINE,
             }));
         drop(open);
+        let effect = match &result {
+            Ok(outcomes) => Effect::Stored(outcomes.clone()),
+            Err(_) if loan.is_committing() => Effect::InDoubt,
+            Err(_) => Effect::Nothing,
+        };
         reply.send(result);
+        effect
     }
 }

@@ -6,7 +6,7 @@ use crate::patient::cache::{Budget, Cache};
 use crate::patient::loan::Borrowed;
 use crate::patient::session::PatientSession;
 use crate::patient::sessions::Sessions;
-use crate::patient::{IDLE_STOP, Loaded, RecordStore, Stored};
+use crate::patient::{Edition, IDLE_STOP, Loaded, Recent, RecordStore, Stored};
 use plantao_schema::fhir::EntryOutcome;
 use plantao_supervisors::{ChildSpec, DynamicSpec, Handle, Limits, NodeState, Snapshot};
 use std::sync::Arc;
@@ -54,7 +54,8 @@ async fn a_session_that_is_killed_costs_its_memory_and_nothing_else() {
 
 #[tokio::test]
 async fn a_session_that_is_killed_is_found_again_while_many_others_are_asked_for() {
-    let node = Sessions::new(Arc::new(OnePatient::default()));
+    let clock = WallClock::manual(Timestamp::from_micros(0));
+    let node = Sessions::new(Arc::new(OnePatient::default()), clock);
     let intensity = Intensity::new(1_000, Duration::from_secs(5));
     let only = DynamicSpec {
         intensity,
@@ -101,7 +102,8 @@ async fn a_session_that_may_remember_nothing_answers_from_the_store_each_time() 
     let own = Handle::new(Limits::in_flight(1));
     let patient = PatientId::parse(MARIA).unwrap();
     let mut cache = Cache::new(Arc::clone(&budget));
-    let session = PatientSession::new(Arc::clone(&store), budget, patient, own);
+    let clock = WallClock::manual(Timestamp::from_micros(0));
+    let session = PatientSession::new(Arc::clone(&store), budget, clock, patient, own);
     let (scope, id) = (Scope::system(Tenant::parse("demo").unwrap()), MARIA);
     let id = ResourceId::parse(id).unwrap();
     for loads in 1..=3 {
@@ -219,6 +221,26 @@ impl RecordStore for OnePatient {
         _: &str,
         _: &str,
     ) -> Result<Vec<Stored>, RecordError> {
+        Ok(Vec::new())
+    }
+
+    async fn recent(
+        &self,
+        _: &Scope,
+        _: &PatientId,
+        _: &[FhirType],
+        _: usize,
+    ) -> Result<Recent, RecordError> {
+        Ok(Recent::default())
+    }
+
+    async fn stored_since(
+        &self,
+        _: &Scope,
+        _: &PatientId,
+        _: &[FhirType],
+        _: Timestamp,
+    ) -> Result<Vec<Edition>, RecordError> {
         Ok(Vec::new())
     }
 
