@@ -138,37 +138,26 @@ mod tests {
         assert_eq!(AlarmState::Normal.next(&oxygen, 60.0), AlarmState::Normal);
     }
 
-    /// The rule in other words: look back for the last value that decided by itself.
+    /// The rule in other words: a value beyond a limit or well inside both decides by itself; one
+    /// in the band of a limit lets an alarm of that limit go on and no other.
     fn model(values: &[f64]) -> AlarmState {
-        for value in values.iter().rev() {
-            if *value < 90.0 {
-                return AlarmState::Low;
-            }
-            if *value > 160.0 {
-                return AlarmState::High;
-            }
-            if (95.0..=155.0).contains(value) {
-                return AlarmState::Normal;
-            }
-            // In a band: near the low limit only a low alarm may go on, near the high a high one.
-            let near_low = *value < 95.0;
-            let before = values
-                .iter()
-                .position(|one| std::ptr::eq(one, value))
-                .unwrap();
-            let state = model(&values[..before]);
-            let goes_on = if near_low {
-                AlarmState::Low
-            } else {
-                AlarmState::High
-            };
-            return if state == goes_on {
+        let Some((last, before)) = values.split_last() else {
+            return AlarmState::Normal;
+        };
+        let going_on = |state| {
+            if model(before) == state {
                 state
             } else {
                 AlarmState::Normal
-            };
+            }
+        };
+        match *last {
+            v if v < 90.0 => AlarmState::Low,
+            v if v < 95.0 => going_on(AlarmState::Low),
+            v if v <= 155.0 => AlarmState::Normal,
+            v if v <= 160.0 => going_on(AlarmState::High),
+            _ => AlarmState::High,
         }
-        AlarmState::Normal
     }
 
     proptest! {
