@@ -27,25 +27,24 @@ pub(super) async fn log_in(
     let client = context.front_door(USUAL)?;
     let ask = Ask::post("/v1/login/links", "application/json", "{}");
     let answer = client.ask_json(ask).await?;
-    let (path, good_for_s) =
-        link(&answer).ok_or_else(|| client.unexpected("no `path` of a link to log in"))?;
-    let url = format!("https://{}{path}", context.door());
+    let home = format!("https://{}/login/", context.door());
+    let (url, expires_s) =
+        link(&answer, &home).ok_or_else(|| client.unexpected("no link to log in with"))?;
     writeln!(out, "{url}")?;
-    match good_for_s {
+    match expires_s {
         Some(s) => writeln!(out, "good once, for {}", span(s))?,
         None => writeln!(out, "good once")?,
     }
     if log_in.open {
-        open(&url)?;
+        open(url)?;
     }
     Ok(())
 }
 
-/// The path of the link and how long it is good for.
-fn link(answer: &Value) -> Option<(&str, Option<u64>)> {
-    // A path only: an answer never chooses the host that a browser is sent to.
-    let path = at(answer, "/path").filter(|path| path.starts_with("/login/"))?;
-    Some((path, answer.get("good_for_s").and_then(Value::as_u64)))
+/// The link and how long it is good for. An answer never sends a browser to another host.
+fn link<'a>(answer: &'a Value, home: &str) -> Option<(&'a str, Option<u64>)> {
+    let url = at(answer, "/url").filter(|url| url.starts_with(home))?;
+    Some((url, answer.get("expires_s").and_then(Value::as_u64)))
 }
 
 fn span(s: u64) -> String {
@@ -74,11 +73,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_link_is_a_path_of_the_log_in_and_nothing_else() {
-        let answer = json!({ "path": "/login/abc", "good_for_s": 300 });
-        assert_eq!(link(&answer), Some(("/login/abc", Some(300))));
-        assert_eq!(link(&json!({ "path": "//elsewhere.example/login/" })), None);
-        assert_eq!(link(&json!({ "code": "abc" })), None);
+    fn a_link_leads_to_the_log_in_of_this_hospital_and_nowhere_else() {
+        let home = "https://127.0.0.1:8443/login/";
+        let url = "https://127.0.0.1:8443/login/abc";
+        let answer = json!({ "url": url, "expires_s": 300 });
+        assert_eq!(link(&answer, home), Some((url, Some(300))));
+        let elsewhere = json!({ "url": "https://elsewhere.example/login/abc" });
+        assert_eq!(link(&elsewhere, home), None);
+        assert_eq!(link(&json!({ "code": "abc" }), home), None);
     }
 
     #[test]

@@ -12,7 +12,10 @@
 )]
 #![allow(dead_code, reason = "the hospital's harness serves other subjects too")]
 
+mod browser;
 #[path = "../hospital/client.rs"]
 mod client;
 #[path = "../hospital/hospital.rs"]
 mod hospital;
+mod page;
+mod ward;
