@@ -6,9 +6,11 @@
 
 pub mod audit;
 pub mod clock;
+pub mod consent;
 pub mod database;
 pub mod live;
 pub mod patient;
 pub mod plugin;
 pub mod policy;
 pub mod vault;
+pub mod ward;

@@ -1,0 +1,183 @@
+//! `Consents`: what others hold to read a patient's consent and to write it down.
+
+use super::keeper::{ConsentKeeper, Message, Parts};
+use super::store::{self, Statement};
+use super::{Consent, ConsentError};
+use crate::audit::OpenEntry;
+use crate::clock::WallClock;
+use crate::database::{Database, Scope};
+use crate::policy::{Permit, Shelf, Tables, Withdrawn};
+use plantao_schema::access::{Action, ConsentStatus, Purpose, ResourceKind};
+use plantao_schema::id::{PatientId, Tenant};
+use plantao_supervisors::{CallError, ChildSpec, Handle, Limits};
+use std::time::Duration;
+
+/// Changes on their way into the table. Each is one request of the front door, which has fewer.
+const IN_FLIGHT: usize = 4_096;
+
+/// Until a change that is durable must be in the table; otherwise the tenant is closed.
+const APPLY_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The handle: cheap to clone, made before the tree.
+#[derive(Clone)]
+pub struct Consents {
+    keeper: Handle<Message>,
+    database: Database,
+    shelf: Shelf<Withdrawn>,
+    clock: WallClock,
+}
+
+impl Consents {
+    /// A handle that no keeper serves yet. `tables` are those of the policy that decides.
+    #[must_use]
+    pub fn new(database: Database, tables: &Tables, clock: WallClock) -> Self {
+        Self {
+            keeper: Handle::new(Limits::in_flight(IN_FLIGHT)),
+            database,
+            shelf: tables.consents.clone(),
+            clock,
+        }
+    }
+
+    /// The keeper as a child of a supervisor.
+    #[must_use]
+    pub fn child(&self) -> ChildSpec {
+        let parts = Parts {
+            database: self.database.clone(),
+            shelf: self.shelf.clone(),
+            handle: self.keeper.clone(),
+        };
+        ChildSpec::worker("consents", &self.keeper, move || {
+            (ConsentKeeper, parts.clone())
+        })
+    }
+
+    /// Writes down what a patient says about a purpose. Durable with the outcome of `open`, and
+    /// known to every decision, before this returns; the entry comes back to be completed.
+    ///
+    /// # Errors
+    /// [`ConsentError`] with the entry, for the caller to complete with what happened.
+    pub async fn set(
+        &self,
+        permit: Permit,
+        open: OpenEntry,
+        patient: &PatientId,
+        purpose: Purpose,
+        status: ConsentStatus,
+    ) -> Result<OpenEntry, (ConsentError, OpenEntry)> {
+        match self
+            .set_under(&permit, &open, patient, purpose, status)
+            .await
+        {
+            Ok(()) => Ok(open),
+            Err(error) => Err((error, open)),
+        }
+    }
+
+    async fn set_under(
+        &self,
+        permit: &Permit,
+        open: &OpenEntry,
+        patient: &PatientId,
+        purpose: Purpose,
+        status: ConsentStatus,
+    ) -> Result<(), ConsentError> {
+        self.covers(permit, Action::Write, patient)?;
+        if status == ConsentStatus::NotAsked {
+            return Err(ConsentError::NotAStatement);
+        }
+        let scope = Scope::of(permit);
+        let statement = Statement {
+            patient,
+            purpose,
+            status,
+            at: self.clock.now(),
+        };
+        // A caller that goes away in the middle leaves the table to be read back all the same.
+        let mut notice = Notice {
+            of: self,
+            tenant: &scope.tenant,
+            patient,
+            owed: true,
+        };
+        let result = store::set(&self.database, &scope, &statement, open).await;
+        notice.owed = false;
+        if matches!(result, Ok(()) | Err(ConsentError::InDoubt)) {
+            self.apply(&scope.tenant, patient).await;
+        }
+        result
+    }
+
+    /// What a patient has said about a purpose.
+    ///
+    /// # Errors
+    /// [`ConsentError`].
+    pub async fn status(
+        &self,
+        permit: Permit,
+        patient: &PatientId,
+        purpose: Purpose,
+    ) -> Result<Consent, ConsentError> {
+        self.covers(&permit, Action::Read, patient)?;
+        store::get(&self.database, &Scope::of(&permit), patient, purpose).await
+    }
+
+    fn covers(
+        &self,
+        permit: &Permit,
+        action: Action,
+        patient: &PatientId,
+    ) -> Result<(), ConsentError> {
+        if self.clock.now() >= permit.expires_at() {
+            return Err(ConsentError::PermitExpired);
+        }
+        let covers = permit.action() == action
+            && permit.resource_kind() == ResourceKind::Consent
+            && permit.patient() == Some(patient);
+        if covers {
+            Ok(())
+        } else {
+            Err(ConsentError::PermitMismatch)
+        }
+    }
+
+    /// Has the table read what is durable now.
+    async fn apply(&self, tenant: &Tenant, patient: &PatientId) {
+        let make = |reply| Message::Changed {
+            tenant: tenant.clone(),
+            patient: patient.clone(),
+            reply: Some(reply),
+        };
+        match self.keeper.call(APPLY_DEADLINE, make).await {
+            // A keeper that died took its table along, and the next one reads what is durable.
+            Ok(()) | Err(CallError::Unavailable) => {}
+            Err(CallError::Timeout { .. } | CallError::Overloaded { .. }) => {
+                self.shelf.doubt(tenant);
+            }
+        }
+    }
+}
+
+/// Tells the keeper of a change whose caller went away before its end.
+struct Notice<'a> {
+    of: &'a Consents,
+    tenant: &'a Tenant,
+    patient: &'a PatientId,
+    owed: bool,
+}
+
+impl Drop for Notice<'_> {
+    fn drop(&mut self) {
+        if !self.owed {
+            return;
+        }
+        let told = self.of.keeper.cast(Message::Changed {
+            tenant: self.tenant.clone(),
+            patient: self.patient.clone(),
+            reply: None,
+        });
+        if matches!(told, Err(CallError::Overloaded { .. })) {
+            self.of.shelf.doubt(self.tenant);
+        }
+    }
+}

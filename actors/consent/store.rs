@@ -1,0 +1,195 @@
+//! Consents in PostgreSQL. A trigger keeps the history.
+//!
+//! Changes of one patient and the reading back after them take one lock, so that a reading waits
+//! for a change whose commit is still under way and tells what really became of it.
+
+use super::ConsentError;
+use crate::audit::OpenEntry;
+use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction};
+use crate::policy::Withdrawn;
+use plantao_schema::access::{ConsentStatus, Purpose};
+use plantao_schema::audit::Outcome;
+use plantao_schema::id::PatientId;
+use plantao_schema::time::Timestamp;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Most withdrawals of a tenant. Beyond it the tenant does not load, which denies.
+const WITHDRAWN_MAX: usize = 100_000;
+
+const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+
+const KNOWN: &str = "SELECT 1 FROM fhir_resource \
+     WHERE tenant = $1 AND kind = 'Patient' AND id = $2";
+
+const SET: &str = "INSERT INTO consent (tenant, patient, purpose, status, at, by_principal) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, patient, purpose) DO UPDATE \
+     SET status = EXCLUDED.status, at = EXCLUDED.at, by_principal = EXCLUDED.by_principal";
+
+const GET: &str = "SELECT status, at FROM consent \
+     WHERE tenant = $1 AND patient = $2 AND purpose = $3";
+
+const WITHDRAWN: &str = "SELECT patient, purpose FROM consent \
+     WHERE tenant = $1 AND status = 'revoked' LIMIT $2";
+
+const WITHDRAWN_BY: &str = "SELECT purpose FROM consent \
+     WHERE tenant = $1 AND patient = $2 AND status = 'revoked'";
+
+/// What a patient has said about one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// The last thing said.
+    pub status: ConsentStatus,
+    /// When; nothing was said without it.
+    pub since: Option<Timestamp>,
+}
+
+/// What is to be written down.
+pub(super) struct Statement<'a> {
+    pub(super) patient: &'a PatientId,
+    pub(super) purpose: Purpose,
+    pub(super) status: ConsentStatus,
+    pub(super) at: Timestamp,
+}
+
+/// Writes a statement and the outcome of its audit entry, both or neither.
+pub(super) async fn set(
+    database: &Database,
+    scope: &Scope,
+    statement: &Statement<'_>,
+    open: &OpenEntry,
+) -> Result<(), ConsentError> {
+    let transaction = database.begin(scope).await?;
+    match write(&transaction, scope, statement, open).await {
+        Ok(()) => transaction.commit().await.map_err(in_doubt),
+        Err(error) => {
+            // A rollback that fails has lost the connection, which rolls back too.
+            drop(transaction.rollback().await);
+            Err(error)
+        }
+    }
+}
+
+async fn write(
+    transaction: &Transaction,
+    scope: &Scope,
+    statement: &Statement<'_>,
+    open: &OpenEntry,
+) -> Result<(), ConsentError> {
+    let (tenant, patient) = (scope.tenant.as_str(), statement.patient.as_str());
+    lock(transaction, scope, statement.patient).await?;
+    let known = transaction.query_opt(KNOWN, &[&tenant, &patient]).await?;
+    known.ok_or(ConsentError::UnknownPatient)?;
+    let at = system_time(statement.at);
+    let params: [&(dyn ToSql + Sync); 6] = [
+        &tenant,
+        &patient,
+        &statement.purpose.as_str(),
+        &statement.status.as_str(),
+        &at,
+        &scope.principal,
+    ];
+    transaction.execute(SET, &params).await?;
+    open.complete_in(transaction, Outcome::Success).await?;
+    Ok(())
+}
+
+/// What stands now.
+pub(super) async fn get(
+    database: &Database,
+    scope: &Scope,
+    patient: &PatientId,
+    purpose: Purpose,
+) -> Result<Consent, ConsentError> {
+    let tenant = scope.tenant.as_str();
+    let params: [&(dyn ToSql + Sync); 3] = [&tenant, &patient.as_str(), &purpose.as_str()];
+    let rows = database.read(scope, GET, &params).await?;
+    let Some(row) = rows.first() else {
+        return Ok(Consent {
+            status: ConsentStatus::NotAsked,
+            since: None,
+        });
+    };
+    let status = ConsentStatus::parse(text(row, 0)?).map_err(|_| ConsentError::Internal)?;
+    let at: SystemTime = row.try_get(1).map_err(|_| ConsentError::Internal)?;
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    Ok(Consent {
+        status,
+        since: Some(Timestamp::from_micros(micros)),
+    })
+}
+
+/// Every withdrawal of the scope's tenant.
+pub(super) async fn withdrawn(
+    database: &Database,
+    scope: &Scope,
+) -> Result<Withdrawn, ConsentError> {
+    let limit = i64::try_from(WITHDRAWN_MAX + 1).unwrap_or(i64::MAX);
+    let params: [&(dyn ToSql + Sync); 2] = [&scope.tenant.as_str(), &limit];
+    let rows = database.read(scope, WITHDRAWN, &params).await?;
+    if rows.len() > WITHDRAWN_MAX {
+        tracing::error!(
+            tenant = %scope.tenant,
+            limit = WITHDRAWN_MAX,
+            "more withdrawn consents than a node holds: nothing of this tenant is decided"
+        );
+        return Err(ConsentError::Internal);
+    }
+    let mut withdrawn = Withdrawn::new();
+    for row in &rows {
+        let patient = PatientId::parse(text(row, 0)?).map_err(|_| ConsentError::Internal)?;
+        let purposes = withdrawn.entry(patient).or_default();
+        purposes.extend(purpose(row, 1)?);
+    }
+    Ok(withdrawn)
+}
+
+/// What one patient has withdrawn, once no change of it is under way.
+pub(super) async fn withdrawn_by(
+    database: &Database,
+    scope: &Scope,
+    patient: &PatientId,
+) -> Result<BTreeSet<Purpose>, ConsentError> {
+    let transaction = database.begin(scope).await?;
+    lock(&transaction, scope, patient).await?;
+    let params: [&(dyn ToSql + Sync); 2] = [&scope.tenant.as_str(), &patient.as_str()];
+    let rows = transaction.query(WITHDRAWN_BY, &params).await?;
+    transaction.commit().await?;
+    let mut purposes = BTreeSet::new();
+    for row in &rows {
+        purposes.extend(purpose(row, 0)?);
+    }
+    Ok(purposes)
+}
+
+async fn lock(
+    transaction: &Transaction,
+    scope: &Scope,
+    patient: &PatientId,
+) -> Result<(), DatabaseError> {
+    let name = format!("consent/{}/{patient}", scope.tenant);
+    transaction.execute(LOCK, &[&name]).await.map(drop)
+}
+
+/// A commit without an answer may have happened.
+fn in_doubt(error: DatabaseError) -> ConsentError {
+    if error.is_unavailable() {
+        ConsentError::InDoubt
+    } else {
+        error.into()
+    }
+}
+
+fn text(row: &Row, column: usize) -> Result<&str, ConsentError> {
+    row.try_get(column).map_err(|_| ConsentError::Internal)
+}
+
+/// A purpose this program knows; a later version's is nothing that could be asked for here.
+fn purpose(row: &Row, column: usize) -> Result<Option<Purpose>, ConsentError> {
+    text(row, column).map(|name| Purpose::parse(name).ok())
+}
+
+fn system_time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default())
+}
