@@ -26,9 +26,20 @@ fn slots(
             None => change,
             Some(earlier) => one(earlier, change, ApplyError::OtherSlot { slot: place })?,
         };
-        first.insert(place, composed);
+        if !is_nothing(&composed) {
+            first.insert(place, composed);
+        }
     }
     Ok(first)
+}
+
+/// True when the second change took back all of the first.
+fn is_nothing(change: &Change) -> bool {
+    match change {
+        Change::Part(slots) => slots.is_empty(),
+        Change::List(list) => *list == ListChange::default(),
+        Change::Series(_) | Change::Replaced(_) => false,
+    }
 }
 
 /// `other` when the two are of different kinds.
@@ -64,7 +75,9 @@ fn list(mut first: ListChange, mut later: ListChange) -> Result<ListChange, Appl
                     None => change,
                     Some(earlier) => within(earlier, change)?,
                 };
-                first.items.insert(key, composed);
+                if composed != Within::default() {
+                    first.items.insert(key, composed);
+                }
             }
         }
     }

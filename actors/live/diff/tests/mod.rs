@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{ApplyError, Diff, Item, Rendered, Series, Slot, TemplateId, apply, diff};
+use super::{ApplyError, Diff, Item, Rendered, Series, Slot, TemplateId, apply, diff, wire};
 use trees::{tree, trees};
 
 fn applied(tree: &Rendered, change: &Diff) -> Rendered {
@@ -46,6 +46,23 @@ proptest! {
     #[test]
     fn an_empty_difference_means_equal_trees([old, new] in trees()) {
         prop_assert_eq!(diff(&old, &new).is_empty(), old == new);
+    }
+
+    /// A window that slides over one record, as a line on a page does.
+    #[test]
+    fn a_line_that_slides_forgets_and_appends_only(
+        windows in proptest::array::uniform3((0_i64..6, 1_i64..9)),
+    ) {
+        let (mut from, mut to) = (0, 0);
+        let trees = windows.map(|(forgotten, appended)| {
+            (from, to) = ((from + forgotten).min(to), to + appended);
+            page(vec![Slot::Series(Series::new((from..to).map(|at| (at, Some(60.0)))))])
+        });
+        let [one, two, three] = &trees;
+        let composed = diff(one, two).then(diff(two, three)).unwrap();
+        prop_assert_eq!(&applied(one, &composed), three);
+        let direct = diff(one, three);
+        prop_assert_eq!(wire::diff_frame(1, &composed), wire::diff_frame(1, &direct));
     }
 
     /// The naive model of a composition is one step after the other.
@@ -90,13 +107,24 @@ fn what_is_shared_is_not_compared() {
     assert!(diff(&old, &new).is_empty());
 }
 
+fn list(keys: &[&str]) -> Rendered {
+    let body = Arc::new(page(vec![]));
+    let items = keys.iter().map(|key| Item::new(*key, Arc::clone(&body)));
+    page(vec![Slot::List(items.collect())])
+}
+
+#[test]
+fn a_list_sorted_there_and_back_is_no_change() {
+    let (one, other) = (list(&["a", "b", "c"]), list(&["c", "b"]));
+    let there = diff(&one, &other);
+    let back = diff(&list(&["c", "b"]), &list(&["b", "c"]));
+    let again = diff(&list(&["b", "c"]), &other);
+    assert_eq!(back.then(again), Ok(Diff::default()));
+    assert!(!there.then(diff(&other, &one)).unwrap().is_empty());
+}
+
 #[test]
 fn a_difference_from_another_list_is_refused() {
-    let list = |keys: &[&str]| {
-        let body = Arc::new(page(vec![]));
-        let items = keys.iter().map(|key| Item::new(*key, Arc::clone(&body)));
-        page(vec![Slot::List(items.collect())])
-    };
     let sorted = diff(&list(&["a", "b"]), &list(&["b", "a"]));
     let mut other = list(&["a", "c"]);
     assert_eq!(apply(&mut other, &sorted), Err(ApplyError::OtherList));

@@ -26,8 +26,32 @@ pub(super) fn tree() -> impl Strategy<Value = Rendered> {
     rendered(slot().boxed())
 }
 
-/// Trees of one page as it goes on: each slot of the first, or one of its own.
+/// Trees of one page as it goes on.
 pub(super) fn trees<const N: usize>() -> impl Strategy<Value = [Rendered; N]> {
+    let wards = vec(ward(), N).prop_map(|wards| wards.try_into().unwrap());
+    prop_oneof![kin(), wards]
+}
+
+/// A page that never changes its shape: a list of rows, each with a text, a line and a part.
+fn ward() -> impl Strategy<Value = Rendered> {
+    let text = || proptest::sample::select(&TEXTS[..3]).prop_map(Slot::text);
+    let part = (0..TEMPLATES, text())
+        .prop_map(|(id, text)| Slot::part(Rendered::new(TemplateId(id), vec![text])));
+    let row = (text(), series(), part)
+        .prop_map(|(text, line, part)| vec![text, Slot::Series(line), part]);
+    let keys = proptest::sample::subsequence(&KEYS[..5], 0..=5).prop_shuffle();
+    (keys, vec(row, 5)).prop_map(|(keys, rows)| {
+        let rows = rows
+            .into_iter()
+            .map(|row| Rendered::new(TemplateId(1), row));
+        let items = keys.into_iter().zip(rows);
+        let list = items.map(|(key, row)| Item::new(key, row)).collect();
+        Rendered::new(TemplateId(0), vec![Slot::List(list)])
+    })
+}
+
+/// Each slot of the tree before, or another.
+fn kin<const N: usize>() -> impl Strategy<Value = [Rendered; N]> {
     let change = (any::<u8>(), tree());
     (tree(), vec(change, N)).prop_map(|(first, changes)| {
         let mut at = first;
