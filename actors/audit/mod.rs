@@ -34,6 +34,7 @@
 //! - Audit: reading the trail is an entry of the trail, made by whoever reads it.
 
 mod batch;
+mod entries;
 mod ledger;
 mod log;
 mod reader;
@@ -42,6 +43,7 @@ mod store;
 mod unfinished;
 mod writer;
 
+pub use entries::decided;
 pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};
 pub use reader::{Cursor, Filter, PAGE_MAX};
 pub use writer::{QUEUE_LIMIT, audit_child};

@@ -1,0 +1,244 @@
+//! The topics of this node: how one is started and found.
+//!
+//! A topic is started by the first who needs it and found by everyone else through its seat, which
+//! outlives its incarnations. Its name in the tree is drawn from a salt that lives as long as this
+//! process: the tree is shown to operators, and even a pseudonym of a patient is not for them.
+
+use super::feed::Feed;
+use super::page::{PageError, Pages, TopicKey};
+use super::topic::{Message, Topic};
+use super::{LiveCounts, LiveError};
+use crate::clock::WallClock;
+use aws_lc_rs::digest;
+use plantao_supervisors::{
+    ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, StartChildError,
+};
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use uuid::Uuid;
+
+/// How long a caller waits for a topic to show its page.
+pub(super) const OPEN_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long a caller waits before it looks again at a topic that is between two lives.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// How often one caller starts a topic that falls before it has shown anything.
+const STARTS_MAX: usize = 3;
+
+/// How long a topic without viewers stays: from a document to its WebSocket takes a second, a
+/// reload somewhat more.
+pub const IDLE_STOP: Duration = Duration::from_mins(1);
+
+/// What a topic gets to stop: it has nothing to finish.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Fewest seats between two sweeps of those that nobody holds.
+const SWEEP_MIN: usize = 256;
+
+/// What is known of a topic right now.
+#[derive(Clone)]
+pub(super) enum Slot {
+    /// It shows nothing.
+    Empty,
+    /// It could not open its page, then.
+    Refused(PageError, Instant),
+    /// It shows this. The number only says that there is something new.
+    Live(Arc<Feed>, u64),
+}
+
+/// The place of one topic, kept for as long as anybody may reach it.
+pub(super) struct TopicSeat {
+    pub(super) key: TopicKey,
+    name: String,
+    handle: Handle<Message>,
+    pub(super) slot: watch::Sender<Slot>,
+    watching: AtomicUsize,
+    used: Mutex<Instant>,
+    starting: tokio::sync::Mutex<()>,
+}
+
+impl TopicSeat {
+    fn new(key: TopicKey, name: String) -> Self {
+        Self {
+            key,
+            name,
+            handle: Handle::new(Limits::in_flight(1)),
+            slot: watch::Sender::new(Slot::Empty),
+            watching: AtomicUsize::new(0),
+            used: Mutex::new(Instant::now()),
+            starting: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Whether anybody looks.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watching.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether nobody has looked for so long that nobody is about to.
+    pub(super) fn is_deserted(&self) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.is_watched() && used.elapsed() >= IDLE_STOP
+    }
+
+    fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// The answer that is there for a caller who has waited since `since`.
+    fn answer(&self, since: Instant) -> Option<Result<Arc<Feed>, LiveError>> {
+        match &*self.slot.borrow() {
+            Slot::Live(feed, _) => Some(Ok(Arc::clone(feed))),
+            Slot::Refused(error, at) if *at >= since => Some(Err((*error).into())),
+            Slot::Empty | Slot::Refused(..) => None,
+        }
+    }
+}
+
+/// Somebody who looks at a topic: it stays for as long.
+pub(super) struct Watching(pub(super) Arc<TopicSeat>);
+
+impl Watching {
+    pub(super) fn new(seat: Arc<TopicSeat>) -> Self {
+        seat.watching.fetch_add(1, Ordering::AcqRel);
+        Self(seat)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.watching.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The topics and how to start one.
+pub(super) struct Topics<P> {
+    pages: Arc<P>,
+    clock: WallClock,
+    counts: Arc<LiveCounts>,
+    supervisor: DynamicHandle,
+    salt: Uuid,
+    seats: Mutex<Seats>,
+}
+
+#[derive(Default)]
+struct Seats {
+    by_key: HashMap<TopicKey, Weak<TopicSeat>>,
+    sweep_at: usize,
+}
+
+impl<P: Pages> Topics<P> {
+    pub(super) fn new(pages: Arc<P>, clock: WallClock, counts: Arc<LiveCounts>) -> Self {
+        Self {
+            pages,
+            clock,
+            counts,
+            supervisor: DynamicHandle::new(),
+            salt: Uuid::new_v4(),
+            seats: Mutex::default(),
+        }
+    }
+
+    pub(super) const fn supervisor(&self) -> &DynamicHandle {
+        &self.supervisor
+    }
+
+    /// The seat of a topic, made when there is none. Two callers never hold two seats of one
+    /// topic: one that anybody holds is found here, the supervisor's description included.
+    pub(super) fn seat(&self, key: &TopicKey) -> Arc<TopicSeat> {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seat) = seats.by_key.get(key).and_then(Weak::upgrade) {
+            return seat;
+        }
+        if seats.by_key.len() >= seats.sweep_at {
+            seats.by_key.retain(|_, seat| seat.strong_count() > 0);
+            seats.sweep_at = (seats.by_key.len() * 2).max(SWEEP_MIN);
+        }
+        let seat = Arc::new(TopicSeat::new(key.clone(), self.name(key)));
+        seats.by_key.insert(key.clone(), Arc::downgrade(&seat));
+        seat
+    }
+
+    /// What the topic shows, which is started when it is not live.
+    ///
+    /// # Errors
+    /// [`LiveError`], within [`OPEN_DEADLINE`].
+    pub(super) async fn feed(&self, seat: &Arc<TopicSeat>) -> Result<Arc<Feed>, LiveError> {
+        seat.touch();
+        let since = Instant::now();
+        if let Some(Ok(feed)) = seat.answer(since) {
+            return Ok(feed);
+        }
+        let work = self.started(seat, since);
+        timeout_at(since + OPEN_DEADLINE, work)
+            .await
+            .unwrap_or(Err(LiveError::Unavailable))
+    }
+
+    async fn started(&self, seat: &Arc<TopicSeat>, since: Instant) -> Result<Arc<Feed>, LiveError> {
+        let mut slot = seat.slot.subscribe();
+        // A thousand viewers that lost their topic start it once.
+        let _turn = seat.starting.lock().await;
+        let mut starts_left = STARTS_MAX;
+        loop {
+            slot.mark_unchanged();
+            if let Some(answer) = seat.answer(since) {
+                return answer;
+            }
+            if seat.handle.is_up() {
+                // Opening its page, or on its way out: the seat holds the sender, so that this
+                // ends with a change or a look at the handle.
+                let _changed = timeout(LOOK_AGAIN, slot.changed()).await;
+                continue;
+            }
+            match self.supervisor.start_child(self.child(seat)).await {
+                Ok(()) if starts_left > 0 => starts_left -= 1,
+                // It is between two lives.
+                Err(StartChildError::AlreadyStarted { .. }) => sleep(LOOK_AGAIN).await,
+                Err(StartChildError::MaxChildren { .. }) => return Err(LiveError::Overloaded),
+                Ok(()) | Err(StartChildError::Failed { .. } | StartChildError::Unavailable) => {
+                    return Err(LiveError::Unavailable);
+                }
+            }
+        }
+    }
+
+    /// The description holds the seat for as long as the supervisor knows the child. Temporary:
+    /// whoever looks starts it again, within the same milliseconds, and a page that cannot be
+    /// drawn wears out its own viewers' patience and no supervisor's.
+    fn child(&self, seat: &Arc<TopicSeat>) -> ChildSpec {
+        let (pages, clock) = (Arc::clone(&self.pages), self.clock.clone());
+        let (counts, own) = (Arc::clone(&self.counts), Arc::clone(seat));
+        let make = move || {
+            let (pages, own) = (Arc::clone(&pages), Arc::clone(&own));
+            let topic = Topic::new(pages, clock.clone(), Arc::clone(&counts), own);
+            (topic, ())
+        };
+        ChildSpec::worker(seat.name.as_str(), &seat.handle, make)
+            .restart(Restart::Temporary)
+            .shutdown(Shutdown::Timeout(STOP_DEADLINE))
+    }
+
+    /// Its kind, and sixteen hexadecimal digits that mean nothing outside this process.
+    fn name(&self, key: &TopicKey) -> String {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let text = format!("{}|{key:?}|{}", self.salt, hasher.finish());
+        let digest = digest::digest(&digest::SHA256, text.as_bytes());
+        let mut name = format!("{}-", key.subject.kind());
+        for byte in digest.as_ref().iter().take(8) {
+            // Writing to a string does not fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
+    }
+}

@@ -1,0 +1,235 @@
+//! The viewers of this node: how one is started, and how its end is told.
+
+use super::page::Pages;
+use super::pump::Pump;
+use super::socket::{RawSocket, Socket};
+use super::standing::{Admission, Offices, Standing};
+use super::topics::{Topics, Watching};
+use super::viewer::{STOP_PATIENCE, Start, Viewer};
+use super::viewing::{Parts, Place, Viewing};
+use super::{CloseReason, LiveCounts, LiveError};
+use plantao_schema::audit::Outcome;
+use plantao_supervisors::{
+    ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, StartChildError,
+};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{oneshot, watch};
+
+/// How long a connection may take to become a WebSocket after it was promised to.
+const UPGRADE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Longer than a viewer takes to say goodbye.
+const STOP_DEADLINE: Duration = STOP_PATIENCE.saturating_add(Duration::from_secs(1));
+
+/// Where the page of a viewer stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// The version of the page, as its document said.
+    pub version: String,
+    /// The epoch and sequence number of what it shows, if it shows anything.
+    pub resume: Option<(String, u64)>,
+}
+
+/// Room for one viewer, and a topic that is up.
+pub struct Seat {
+    pub(super) watching: Watching,
+    pub(super) room: Room,
+}
+
+/// A viewer's room on this node; dropped, it is free.
+pub(super) struct Room(Arc<LiveCounts>);
+
+impl Room {
+    pub(super) fn take(counts: &Arc<LiveCounts>, limit: u64) -> Option<Self> {
+        counts.viewer_came(limit).then(|| Self(Arc::clone(counts)))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.viewer_left();
+    }
+}
+
+/// Resolves when a viewer is gone, and says why.
+#[derive(Debug)]
+pub struct ViewerEnd(oneshot::Receiver<CloseReason>);
+
+impl Future for ViewerEnd {
+    type Output = CloseReason;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let end = Pin::new(&mut self.0).poll(cx);
+        end.map(|told| told.unwrap_or(CloseReason::Killed))
+    }
+}
+
+/// Tells and counts a viewer's end, whichever way it comes.
+struct Farewell {
+    counts: Arc<LiveCounts>,
+    reason: CloseReason,
+    tell: Option<oneshot::Sender<CloseReason>>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.counts.ended(self.reason);
+        if let Some(tell) = self.tell.take() {
+            // Nobody waits for it.
+            let _ = tell.send(self.reason);
+        }
+    }
+}
+
+/// Who comes to look, with all that a viewer takes along.
+pub(super) struct Guest<P> {
+    pub(super) topics: Arc<Topics<P>>,
+    pub(super) offices: Arc<Offices>,
+    pub(super) seat: Seat,
+    pub(super) admission: Admission,
+    /// Where the page stands, or why it must not go on.
+    pub(super) arrival: Result<Option<Place>, CloseReason>,
+    pub(super) drain: watch::Receiver<bool>,
+}
+
+/// The viewers and how to start one.
+pub(super) struct Viewers {
+    supervisor: DynamicHandle,
+    number: AtomicU64,
+}
+
+impl Viewers {
+    pub(super) fn new() -> Self {
+        Self {
+            supervisor: DynamicHandle::new(),
+            number: AtomicU64::new(1),
+        }
+    }
+
+    pub(super) const fn supervisor(&self) -> &DynamicHandle {
+        &self.supervisor
+    }
+
+    /// Starts a viewer, whose connection comes from `io` once the answer to its request is sent.
+    pub(super) async fn start<P, IO, E>(
+        &self,
+        guest: Guest<P>,
+        io: impl Future<Output = Result<RawSocket<IO>, E>> + Send + 'static,
+    ) -> Result<ViewerEnd, LiveError>
+    where
+        P: Pages,
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        E: Send + 'static,
+    {
+        let Guest {
+            topics,
+            offices,
+            seat,
+            admission,
+            arrival,
+            drain,
+        } = guest;
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let counts = Arc::clone(&offices.counts);
+        let standing = Box::new(Standing::new(offices, admission, number));
+        let (tell, end) = oneshot::channel();
+        let parts = (topics, seat, standing, drain);
+        let left = Arc::new(Mutex::new(Some((parts, io, arrival, tell))));
+        let taken = Arc::clone(&left);
+        let make = move || {
+            let all = lock(&taken).take();
+            let counts = Arc::clone(&counts);
+            let start = all.map(|(parts, io, arrival, tell)| -> Start {
+                Box::new(move |actor, stop| {
+                    let (tell, reason) = (Some(tell), CloseReason::Killed);
+                    let farewell = Farewell {
+                        counts: Arc::clone(&counts),
+                        reason,
+                        tell,
+                    };
+                    Pump::start(actor, serve(parts, counts, io, arrival, farewell, stop))
+                })
+            });
+            (Viewer, start)
+        };
+        let handle = Handle::new(Limits::in_flight(1));
+        let child = ChildSpec::worker(format!("viewer-{number:x}"), &handle, make)
+            .restart(Restart::Temporary)
+            .shutdown(Shutdown::Timeout(STOP_DEADLINE));
+        let Err(error) = self.supervisor.start_child(child).await else {
+            return Ok(ViewerEnd(end));
+        };
+        let parts = lock(&left).take();
+        if let Some(((_, _, mut standing, _), ..)) = parts {
+            standing.finish(Outcome::Failed).await;
+        }
+        Err(match error {
+            StartChildError::MaxChildren { .. } => LiveError::Overloaded,
+            _ => LiveError::Unavailable,
+        })
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Given<P> = (Arc<Topics<P>>, Seat, Box<Standing>, watch::Receiver<bool>);
+
+/// A viewer's whole life.
+async fn serve<P, IO, E>(
+    (topics, seat, mut standing, drain): Given<P>,
+    counts: Arc<LiveCounts>,
+    io: impl Future<Output = Result<RawSocket<IO>, E>> + Send,
+    arrival: Result<Option<Place>, CloseReason>,
+    mut farewell: Farewell,
+    mut stop: oneshot::Receiver<()>,
+) where
+    P: Pages,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Seat { watching, room } = seat;
+    let io = Box::pin(tokio::time::timeout(UPGRADE_DEADLINE, io));
+    let upgraded = tokio::select! {
+        biased;
+        _ = &mut stop => None,
+        upgraded = io => upgraded.ok().and_then(Result::ok),
+    };
+    let (reason, outcome) = match (upgraded, arrival) {
+        (None, _) => (CloseReason::NeverOpened, Outcome::Failed),
+        (Some(raw), Err(reason)) => {
+            Box::pin(Socket::new(raw).await.close(reason)).await;
+            (reason, Outcome::Success)
+        }
+        (Some(raw), Ok(resume)) => {
+            let parts = Parts {
+                topics,
+                counts,
+                watching,
+                standing,
+                drain,
+            };
+            let viewing = Viewing::new(parts, raw, resume, stop).await;
+            let (reason, kept) = viewing.run().await;
+            standing = kept;
+            let refused = reason.is_refusal();
+            (
+                reason,
+                if refused {
+                    Outcome::Refused
+                } else {
+                    Outcome::Success
+                },
+            )
+        }
+    };
+    farewell.reason = reason;
+    Box::pin(standing.finish(outcome)).await;
+    drop(room);
+    drop(farewell);
+}
