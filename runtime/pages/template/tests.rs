@@ -1,1 +1,0 @@
-//! Templates: what is refused, and that no value becomes markup.
