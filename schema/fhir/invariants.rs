@@ -1,8 +1,12 @@
 //! The rules of R4 that span several elements, each under its name in the specification.
 //!
-//! Taken are those of the four resource types and of the datatypes real records use. Rules that
-//! need another resource (a reference that must exist) belong to the store.
+//! Taken are those of the resource types taken here and of the datatypes real records use. Rules
+//! that need another resource (a reference that must exist) belong to the store; rules that R4
+//! only warns of (`con-3`: a problem on the list has a clinical status) refuse nothing.
 
+use super::definitions::{
+    ALLERGY_VERIFICATION, CONDITION_CLINICAL, CONDITION_VERIFICATION, CodeList,
+};
 use super::validate::{Path, Report, document_number};
 use super::{FhirType, IssueCode};
 use serde_json::{Map, Value};
@@ -11,11 +15,12 @@ type Body = Map<String, Value>;
 
 /// Rules of a whole resource.
 pub(super) fn resource(report: &mut Report, kind: FhirType, body: &Body, at: &Path<'_>) {
-    if kind == FhirType::Observation {
-        observation(report, body, at);
-    }
-    if kind == FhirType::Organization {
-        organization(report, body, at);
+    match kind {
+        FhirType::Observation => observation(report, body, at),
+        FhirType::Organization => organization(report, body, at),
+        FhirType::AllergyIntolerance => allergy(report, body, at),
+        FhirType::Condition => condition(report, body, at),
+        FhirType::Patient | FhirType::Practitioner | FhirType::MedicationRequest => {}
     }
     contained_references(report, body, at);
 }
@@ -51,6 +56,12 @@ pub(super) fn element(report: &mut Report, of: &str, map: &Body, at: &Path<'_>) 
         }
         "Observation.referenceRange" if !["low", "high", "text"].into_iter().any(has) => {
             broken("obs-3", "a reference range has a low, a high or a text");
+        }
+        "Condition.stage" if !has("summary") && !has("assessment") => {
+            broken("con-1", "a stage has a summary or an assessment");
+        }
+        "Condition.evidence" if !has("code") && !has("detail") => {
+            broken("con-2", "evidence has a code or a detail");
         }
         "Period" if ends_before_it_starts(map) => {
             broken("per-1", "a period does not end before it starts");
@@ -112,6 +123,69 @@ fn organization(report: &mut Report, body: &Body, at: &Path<'_>) {
             }
         }
     }
+}
+
+fn allergy(report: &mut Report, body: &Body, at: &Path<'_>) {
+    let status = body.contains_key("clinicalStatus");
+    match (entered_in_error(body, &ALLERGY_VERIFICATION), status) {
+        (false, false) => {
+            let text = "ait-1: an allergy has a clinical status unless it was entered in error";
+            report.add(
+                IssueCode::Invariant,
+                &Path::Field(at, "clinicalStatus"),
+                text,
+            );
+        }
+        (true, true) => no_status(report, "ait-2", at),
+        (true, false) | (false, true) => {}
+    }
+}
+
+fn condition(report: &mut Report, body: &Body, at: &Path<'_>) {
+    let ended = || {
+        let codes = ["inactive", "remission", "resolved"];
+        has_code(body, "clinicalStatus", CONDITION_CLINICAL.system, &codes)
+    };
+    if has_any(body, "abatement") && !ended() {
+        let text = "con-4: a condition that abated is inactive, resolved or in remission";
+        report.add(
+            IssueCode::Invariant,
+            &Path::Field(at, "clinicalStatus"),
+            text,
+        );
+    }
+    let status = body.contains_key("clinicalStatus");
+    if status && entered_in_error(body, &CONDITION_VERIFICATION) {
+        no_status(report, "con-5", at);
+    }
+}
+
+fn no_status(report: &mut Report, rule: &str, at: &Path<'_>) {
+    let text = format!("{rule}: what was entered in error has no clinical status");
+    report.add(
+        IssueCode::Invariant,
+        &Path::Field(at, "clinicalStatus"),
+        text,
+    );
+}
+
+fn entered_in_error(body: &Body, list: &CodeList) -> bool {
+    has_code(
+        body,
+        "verificationStatus",
+        list.system,
+        &["entered-in-error"],
+    )
+}
+
+/// Whether a concept has a coding of this system with one of these codes.
+fn has_code(body: &Body, element: &str, system: &str, codes: &[&str]) -> bool {
+    let codings = body.get(element).and_then(|concept| concept.get("coding"));
+    let codings = codings.and_then(Value::as_array).into_iter().flatten();
+    codings.into_iter().any(|coding| {
+        let text = |name: &str| coding.get(name).and_then(Value::as_str);
+        text("system") == Some(system) && text("code").is_some_and(|code| codes.contains(&code))
+    })
 }
 
 /// `ref-1`: a reference to a contained resource finds it.

@@ -275,6 +275,8 @@ fn within_depth(value: &Value) -> Result<(), Vec<Issue>> {
 #[cfg(test)]
 mod bundle_tests;
 #[cfg(test)]
+mod clinical_tests;
+#[cfg(test)]
 mod primitive_tests;
 #[cfg(test)]
 mod tests;

@@ -63,5 +63,8 @@ mod tests {
         assert_eq!(statement["software"]["version"], "0.1.0");
         let listed = statement["rest"][0]["resource"].as_array().unwrap();
         assert_eq!(listed.len(), FhirType::ALL.len());
+        for name in ["AllergyIntolerance", "MedicationRequest", "Condition"] {
+            assert!(listed.iter().any(|one| one["type"] == name), "{name}");
+        }
     }
 }

@@ -21,7 +21,7 @@ fn observation() -> Value {
 }
 
 /// Sets the element at a JSON pointer, or removes it when the value is null.
-fn with(mut body: Value, pointer: &str, value: Value) -> Value {
+pub(super) fn with(mut body: Value, pointer: &str, value: Value) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let parent = body.pointer_mut(parent).unwrap();
     match (parent, value) {
@@ -34,13 +34,13 @@ fn with(mut body: Value, pointer: &str, value: Value) -> Value {
     body
 }
 
-fn only_issue(body: Value) -> Issue {
+pub(super) fn only_issue(body: Value) -> Issue {
     let mut issues = parse_resource(body).unwrap_err();
     assert_eq!(issues.len(), 1, "{issues:?}");
     issues.remove(0)
 }
 
-fn faults(body: &Value, cases: Vec<(&str, Value, IssueCode, &str)>) {
+pub(super) fn faults(body: &Value, cases: Vec<(&str, Value, IssueCode, &str)>) {
     for (pointer, value, code, expression) in cases {
         let issue = only_issue(with(body.clone(), pointer, value.clone()));
         assert_eq!(

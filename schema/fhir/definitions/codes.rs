@@ -21,7 +21,7 @@ pub(super) static ALLERGY_CLINICAL: CodeList = CodeList {
 };
 
 /// `allergyintolerance-verification`.
-pub(super) static ALLERGY_VERIFICATION: CodeList = CodeList {
+pub(in crate::fhir) static ALLERGY_VERIFICATION: CodeList = CodeList {
     system: "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification",
     codes: &["unconfirmed", "confirmed", "refuted", "entered-in-error"],
 };
@@ -36,7 +36,7 @@ pub(super) static ALLERGY_CATEGORY: &[&str] = &["food", "medication", "environme
 pub(super) static ALLERGY_CRITICALITY: &[&str] = &["low", "high", "unable-to-assess"];
 
 /// `condition-clinical`.
-pub(super) static CONDITION_CLINICAL: CodeList = CodeList {
+pub(in crate::fhir) static CONDITION_CLINICAL: CodeList = CodeList {
     system: "http://terminology.hl7.org/CodeSystem/condition-clinical",
     codes: &[
         "active",
@@ -49,7 +49,7 @@ pub(super) static CONDITION_CLINICAL: CodeList = CodeList {
 };
 
 /// `condition-ver-status`.
-pub(super) static CONDITION_VERIFICATION: CodeList = CodeList {
+pub(in crate::fhir) static CONDITION_VERIFICATION: CodeList = CodeList {
     system: "http://terminology.hl7.org/CodeSystem/condition-ver-status",
     codes: &[
         "unconfirmed",

@@ -10,6 +10,7 @@ mod resources;
 mod special;
 mod types;
 
+pub(super) use self::codes::{ALLERGY_VERIFICATION, CONDITION_CLINICAL, CONDITION_VERIFICATION};
 pub(super) use self::general::{CODEABLE_CONCEPT, REFERENCE};
 pub(super) use self::special::EXTENSION;
 pub(super) use self::types::RESOURCE_TYPES;
