@@ -61,7 +61,7 @@ CREATE TRIGGER consent_keeps_history AFTER INSERT OR UPDATE ON consent
 -- slip past them.
 CREATE FUNCTION consent_history_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'the history of consent is append-only' USING ERRCODE = 'insufficient_privilege';
+    RAISE EXCEPTION 'consent history is append-only' USING ERRCODE = 'insufficient_privilege';
 END
 $$;
 CREATE TRIGGER consent_history_is_append_only BEFORE UPDATE OR DELETE ON consent_history

@@ -1,8 +1,8 @@
 //! Vital signs: read out of FHIR Observations, kept as a bounded window, judged.
 //!
-//! What a reading is ([`Reading`], [`readings`]), whether it can be true ([`is_plausible`]), how old
-//! it may be ([`Freshness`]), when it calls for somebody ([`AlarmLimits`], [`AlarmState`]) and what
-//! all of them together say ([`news2`]). A [`Chart`] is one patient's window over all of it.
+//! What a reading is ([`Reading`], [`readings`]), whether it can be true ([`is_plausible`]), how
+//! old it may be ([`Freshness`]), when it calls for somebody ([`AlarmLimits`], [`AlarmState`]) and
+//! what all of them together say ([`news2`]). A [`Chart`] is one patient's window over all of it.
 //!
 //! This is a view of records for people who know the patient. It is no monitor: it may be seconds
 //! behind, and the alarms at the bedside belong to the monitor.
