@@ -12,10 +12,18 @@
 )]
 #![allow(dead_code, reason = "the hospital's harness serves other subjects too")]
 
+mod accessible;
 mod browser;
 #[path = "../hospital/client.rs"]
 mod client;
+mod consent;
+mod failures;
 #[path = "../hospital/hospital.rs"]
 mod hospital;
+mod live;
+mod log_in;
 mod page;
+mod roles;
+mod screens;
+mod vitals;
 mod ward;

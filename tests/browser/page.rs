@@ -232,6 +232,26 @@ impl Page {
         self.run("return performance.now()").await.as_f64().unwrap()
     }
 
+    /// A cookie that the browser keeps for the hospital.
+    pub(crate) async fn cookie(&self, name: &str) -> fantoccini::cookies::Cookie<'static> {
+        self.client.get_named_cookie(name).await.unwrap()
+    }
+
+    /// The tab that is looked at.
+    pub(crate) async fn tab(&self) -> fantoccini::wd::WindowHandle {
+        self.client.window().await.unwrap()
+    }
+
+    /// Opens another tab and looks at it.
+    pub(crate) async fn new_tab(&self) {
+        let made = self.client.new_window(true).await.unwrap();
+        self.switch_to(made.handle).await;
+    }
+
+    pub(crate) async fn switch_to(&self, tab: fantoccini::wd::WindowHandle) {
+        self.client.switch_to_window(tab).await.unwrap();
+    }
+
     /// Ends the browser.
     pub(crate) async fn close(self) {
         self.client.close().await.unwrap();

@@ -31,8 +31,22 @@ pub(crate) fn patient(number: usize) -> String {
     format!("paciente-{number:02}")
 }
 
-/// A ward of so many beds, with a patient and first readings in each.
+/// Where the heart rate of the patient in bed `number` stands on the ward's page.
+pub(crate) fn heart(number: usize) -> String {
+    format!("tr[data-k={}] [data-sign=heart_rate] b", bed(number))
+}
+
+/// A ward of so many beds, with a patient and a first reading of every sign in each.
 pub(crate) async fn fill(hospital: &Hospital, beds: usize) -> Feed {
+    let feed = admit(hospital, beds).await;
+    for number in 1..=beds {
+        feed.send_all(number, 70.0).await;
+    }
+    feed
+}
+
+/// A ward of so many beds, with a patient in each of whom nothing is measured yet.
+pub(crate) async fn admit(hospital: &Hospital, beds: usize) -> Feed {
     let medica = hospital.as_principal("medica").await;
     let patients: Vec<usize> = (1..=beds).collect();
     for some in patients.chunks(20) {
@@ -43,14 +57,10 @@ pub(crate) async fn fill(hospital: &Hospital, beds: usize) -> Feed {
     for number in patients {
         place(&recepcao, &bed(number), Some(&patient(number))).await;
     }
-    let feed = Feed {
+    Feed {
         client: hospital.as_principal("enfermeiro").await,
         next: AtomicU64::new(0),
-    };
-    for number in 1..=beds {
-        feed.send_all(number, 70.0).await;
     }
-    feed
 }
 
 /// Puts a patient into a bed, or nobody.
