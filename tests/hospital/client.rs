@@ -195,16 +195,23 @@ impl Client {
     }
 }
 
-async fn handshake(
-    address: SocketAddr,
+async fn handshake(address: SocketAddr, ca: &Path, protocol: &[u8]) -> Result<Secured, Failure> {
+    secured(TcpStream::connect(address).await?, ca, protocol).await
+}
+
+/// A connection after its handshake.
+pub(crate) type Secured = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// Speaks TLS over a connection, trusting the hospital's authority alone.
+pub(crate) async fn secured(
+    stream: TcpStream,
     ca: &Path,
     protocol: &[u8],
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failure> {
+) -> Result<Secured, Failure> {
     let mut config = plantao::identity::client_config(ca)?;
     config.alpn_protocols = vec![protocol.to_vec()];
-    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let name = ServerName::IpAddress(address.ip().into());
+    let name = ServerName::IpAddress(stream.peer_addr()?.ip().into());
     Ok(TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await?)

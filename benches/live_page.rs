@@ -1,0 +1,195 @@
+//! A ward's live page, beside a server that broadcasts the page whole: bytes of one update, memory
+//! of one idle viewer, and the time from an observation to the frame that shows it.
+//!
+//! The peer is this program run again as a server: hyper, rustls and tokio-tungstenite as they come
+//! and one `tokio::sync::broadcast` of the ward's HTML. It checks nothing, stores nothing, audits
+//! nothing and does not even render: it copies the fragment that the ward's page has here. Both
+//! have the same viewers in the same run, which share the machine with them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+#![allow(clippy::indexing_slicing, dead_code)]
+
+#[path = "../tests/hospital/client.rs"]
+mod client;
+#[path = "live_page/crowd.rs"]
+mod crowd;
+#[path = "../tests/hospital/hospital.rs"]
+mod hospital;
+#[path = "live_page/load.rs"]
+mod load;
+#[path = "live_page/peer.rs"]
+mod peer;
+#[path = "../tests/hospital/stage.rs"]
+mod stage;
+mod support;
+#[path = "../tests/hospital/viewer.rs"]
+mod viewer;
+#[path = "../tests/hospital/wire.rs"]
+mod wire;
+
+use crowd::Crowd;
+use load::{Latency, Load};
+use peer::Peer;
+use stage::{HEART_RATE, Stage, patient, ward};
+use std::time::{Duration, Instant};
+use viewer::Asking;
+
+const BEDS: usize = 50;
+/// What an idle viewer's memory is taken from.
+const IDLE_VIEWERS: usize = 2_000;
+/// Before the first measurement, so that what is made once is not counted as theirs.
+const WARM_VIEWERS: usize = 50;
+const IDLE: Duration = Duration::from_secs(15);
+/// Viewers that take updates; the smaller crowd is one that the peer can serve.
+const CROWDS: [usize; 2] = [1_000, 20];
+/// What one measurement of bytes is taken from.
+const CELLS: usize = 20;
+/// All viewers are one physician's, from one address.
+const SETTINGS: [&str; 4] = [
+    "live.max_viewers_per_principal=10000",
+    "live.opens_per_second=10000",
+    "front_door.connects_per_second_per_address=100000",
+    "front_door.max_connections_per_address=16384",
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, address, chain, key, fragment] = arguments.as_slice()
+        && flag == "--serve"
+    {
+        return peer::serve(address.parse().unwrap(), chain, key, fragment);
+    }
+    tokio::runtime::Runtime::new().unwrap().block_on(compare());
+}
+
+async fn compare() {
+    let stage = Stage::start_with(BEDS, &SETTINGS).await;
+    let page = stage.ward_page().await;
+    let from = page.find("<main").expect("a page has a main element");
+    let to = page.find("</main>").expect("which ends") + "</main>".len();
+    let mut peer = Peer::start(&stage.hospital, &page[from..to]);
+    let ours = stage.asking("medica", &ward());
+    let theirs = peer.asking(&stage.hospital);
+
+    bytes(&stage, &ours, to - from).await;
+    memory(&stage, &peer, &ours, &theirs).await;
+    for viewers in CROWDS {
+        latency(&stage, &peer, &ours, &theirs, viewers).await;
+    }
+    peer.stop();
+    stage.hospital.finish().await;
+}
+
+/// A frame's bytes on the wire: RFC 6455, section 5.2, unmasked.
+const fn framed(payload: usize) -> usize {
+    payload
+        + match payload {
+            0..=125 => 2,
+            126..=65_535 => 4,
+            _ => 10,
+        }
+}
+
+async fn bytes(stage: &Stage, ours: &Asking, fragment: usize) {
+    let mut viewer = ours.watch().await;
+    viewer.first().await;
+    let mut sizes = Vec::new();
+    for bed in 0..CELLS {
+        // The first makes the reading new; the second is a cell that goes on.
+        for value in [62.0, 63.0] {
+            let before = viewer.now().frames.len();
+            stage.measure(&patient(bed), HEART_RATE, value, 0).await;
+            let changed = viewer.until("an update", |seen| seen.frames.len() > before);
+            let frame = changed.await.frames[before].len();
+            if value > 62.5 {
+                sizes.push(framed(frame));
+            }
+            // A point of the line and the clock's own changes are not to be mixed in.
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
+        }
+    }
+    sizes.sort_unstable();
+    let (median, largest) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
+    let whole = framed(fragment);
+    println!("One cell's update of a ward of {BEDS} beds, framed");
+    println!("  diff                   {median:>9} bytes (median of {CELLS}; largest {largest})");
+    println!(
+        "  broadcast of the page  {whole:>9} bytes  the diff is {:.0}x smaller",
+        whole as f64 / median as f64
+    );
+}
+
+async fn memory(stage: &Stage, peer: &Peer, ours: &Asking, theirs: &Asking) {
+    println!("Memory of the server per idle viewer, {IDLE_VIEWERS} over TLS, all included");
+    let our = idle("live page", stage.hospital.pid(), ours).await;
+    let their = idle("broadcast", peer.pid(), theirs).await;
+    println!(
+        "  the live page takes {:.2}x of the broadcast's",
+        our / their
+    );
+}
+
+/// Bytes of resident memory that each idle viewer adds, after a while.
+async fn idle(name: &str, pid: u32, asking: &Asking) -> f64 {
+    drop(Crowd::open(asking, WARM_VIEWERS).await);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = support::resident_bytes(pid);
+    let started = Instant::now();
+    let crowd = Crowd::open(asking, IDLE_VIEWERS).await;
+    let took = started.elapsed().as_secs_f64();
+    let each = || {
+        let more = support::resident_bytes(pid).saturating_sub(before);
+        more as f64 / IDLE_VIEWERS as f64
+    };
+    let at_once = each();
+    tokio::time::sleep(IDLE).await;
+    let after = each();
+    assert_eq!(crowd.ended(), 0, "viewers were lost");
+    println!(
+        "  {name:<22} {:>7.1} KB at once, {:>7.1} KB after {IDLE:?}  (opened in {took:.1} s)",
+        at_once / 1_000.0,
+        after / 1_000.0,
+    );
+    after
+}
+
+async fn latency(stage: &Stage, peer: &Peer, ours: &Asking, theirs: &Asking, viewers: usize) {
+    println!(
+        "From an observation's POST to the frame that shows it: {viewers} viewers, 50 a second"
+    );
+    let load = Load::of_hospital(stage, ours, viewers).await;
+    report("live page", &load);
+    let peer = Load::of_peer(peer, theirs, viewers).await;
+    report("broadcast", &peer);
+    println!(
+        "  p99 is {:.3}x of the broadcast's, processor time {:.3}x",
+        load.sent.p99_ms / peer.sent.p99_ms,
+        load.cpu_s_per_1000 / peer.cpu_s_per_1000,
+    );
+}
+
+fn report(name: &str, load: &Load) {
+    let Latency { p50_ms, p99_ms } = load.sent;
+    println!(
+        "  {name:<22} p50 {p50_ms:>8.1} ms  p99 {p99_ms:>8.1} ms  (from the answer p50 {:.1} ms, \
+         p99 {:.1} ms; the answer p50 {:.1} ms)",
+        load.answered.p50_ms, load.answered.p99_ms, load.answer.p50_ms,
+    );
+    println!(
+        "  {:<22} {:.1} % arrived within {:?}; {} frames a viewer for {} updates; {:.2} CPU s per \
+         1,000 updates{}",
+        "",
+        load.arrived * 100.0,
+        load::GRACE,
+        load.frames_per_viewer,
+        load.updates,
+        load.cpu_s_per_1000,
+        load.database_cpu_s_per_1000
+            .map_or(String::new(), |s| format!(", and {s:.2} of PostgreSQL")),
+    );
+}
