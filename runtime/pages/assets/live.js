@@ -1,6 +1,12 @@
 // Keeps a live page up to date: takes the frames described in actors/live/diff/mod.rs and puts
 // their values into the elements that the server drew. Values become texts and attributes, never
 // markup. Old values are never shown as live: see `judge`.
+//
+// The document has <main id="live" data-topic data-epoch data-seq data-version data-lang data-now>
+// around one element written by runtime/pages/template, <script id="statics"> with the templates,
+// #banner (its data-text is said while the connection is lost) and #closed (hidden; shown when the
+// view was closed, with data-reason; data-title becomes the document's). This script sets
+// <html data-conn> to "live", "lost" or "closed".
 "use strict";
 (() => {
   const main = document.getElementById("live");
@@ -25,11 +31,13 @@
     return s < 86400 ? Math.floor(s / 3600) + " h" : Math.floor(s / 86400) + " d";
   };
   const write = (el, text) => el.textContent === text || (el.textContent = text);
-  const grow = () => {
+  const ripen = () => {
     for (const el of main.querySelectorAll("[data-m]")) write(el, age(el.dataset.m));
+    main.querySelectorAll("[data-x]").forEach(slide);
+  };
+  const slide = (el) => {
     const to = `translate(${-10 * (Math.floor(now() / 10) + 1)} 0)`;
-    for (const el of main.querySelectorAll("[data-x]"))
-      el.getAttribute("transform") === to || el.setAttribute("transform", to);
+    el.getAttribute("transform") === to || el.setAttribute("transform", to);
   };
 
   // ---- places: where each slot of an element stands, found once per element
@@ -45,6 +53,7 @@
       if (d.s) add(d.s, "s", el);
       if (d.t) add(d.t, "t", el);
       if (d.v) add(d.v, "v", el);
+      if (d.x !== undefined) slide(el);
       for (const pair of d.a?.split(" ") ?? []) {
         const [name, slot] = pair.split(":");
         add(slot, "a", el, name);
@@ -240,7 +249,7 @@
     const was = page.dataset.conn;
     if (lost && was !== "lost") lostAt = clock();
     if (!lost && was === "lost" && clock() - lostAt < 1500) return;
-    const is = lost ? "lost" : tries === 0 && socket?.spoke ? "live" : was;
+    const is = lost ? "lost" : socket?.spoke ? "live" : was;
     if (is === was || !is) return;
     page.dataset.conn = is;
     if (banner?.dataset.text) banner.textContent = lost ? banner.dataset.text : "";
@@ -315,10 +324,11 @@
     if (socket && clock() - Math.max(heard, socket.since) > 5000) drop(1006);
   };
 
-  grow();
+  ripen();
   open();
-  setInterval(() => over || grow(), 1000);
+  setInterval(() => over || ripen(), 1000);
   setInterval(() => over || watch(), 250);
-  document.addEventListener("visibilitychange", () => over || watch());
+  document.addEventListener("visibilitychange", () => over || (ripen(), watch()));
   window.addEventListener("online", () => over || socket || open());
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 })();
