@@ -14,21 +14,16 @@ const LANGUAGES: [&str; 2] = ["pt-BR", "en"];
 async fn check(page: &Page, name: &str, language: &str) {
     let lang = page.run("return document.documentElement.lang").await;
     assert_eq!(lang, json!(language), "{name}");
-    assert!(
-        !page
-            .run("return document.title")
-            .await
-            .as_str()
-            .unwrap()
-            .is_empty()
-    );
-    let found = page.violations().await;
-    println!("{name} in {language}: {} violations", found.len());
-    assert!(
-        found.is_empty(),
-        "{name} in {language}:\n{}",
-        found.join("\n")
-    );
+    let title = page.run("return document.title").await;
+    assert_ne!(title, json!(""), "{name}");
+    let mut all = Vec::new();
+    for scheme in ["dark", "light"] {
+        page.prefer(scheme).await;
+        let found = page.violations().await;
+        println!("{name}, {language}, {scheme}: {} violations", found.len());
+        all.extend(found);
+    }
+    assert!(all.is_empty(), "{name} in {language}:\n{}", all.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,6 +23,7 @@ mod hospital;
 mod live;
 mod log_in;
 mod page;
+mod replay;
 mod roles;
 mod screens;
 mod vitals;

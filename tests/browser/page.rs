@@ -16,6 +16,7 @@ const INSTRUMENTS: &str = include_str!("instruments.js");
 
 pub(crate) struct Page {
     client: Client,
+    driver: SocketAddr,
 }
 
 impl Page {
@@ -23,7 +24,7 @@ impl Page {
         let source = json!({ "source": INSTRUMENTS });
         let command = "Page.addScriptToEvaluateOnNewDocument";
         devtools(&client, driver, command, source).await;
-        Self { client }
+        Self { client, driver }
     }
 
     /// Opens an address of the hospital.
@@ -195,6 +196,14 @@ impl Page {
         let png = self.client.screenshot().await.unwrap();
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, png).unwrap();
+    }
+
+    /// Prefers a scheme of colours, `light` or `dark`, as a desktop does.
+    pub(crate) async fn prefer(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        let features = json!({ "features": [feature] });
+        let command = "Emulation.setEmulatedMedia";
+        devtools(&self.client, self.driver, command, features).await;
     }
 
     /// The accessibility rules that the page breaks, each with where.
