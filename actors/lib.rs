@@ -9,6 +9,7 @@ pub mod clock;
 pub mod consent;
 pub mod database;
 pub mod live;
+pub mod login;
 pub mod patient;
 pub mod plugin;
 pub mod policy;

@@ -1,0 +1,182 @@
+//! `LogInDesk`: owns what log-ins remember: one-time codes, addresses, and the table of ended
+//! sessions that decisions read.
+//!
+//! Lost on restart: codes (ask for another link), counts of addresses, and the table, which is read
+//! again for every tenant that was asked for; until then sessions of that tenant are denied,
+//! emergencies excepted. Without a database it stays up and tries again twice a second. Assumes a
+//! permanent restart.
+
+use super::codes::{CodeHash, Codes};
+use super::peers::Peers;
+use super::{Identity, LogInError, sessions};
+use crate::clock::WallClock;
+use crate::database::{Database, Scope};
+use crate::policy::{Ended, Owned, Shelf};
+use plantao_schema::id::{SessionId, Tenant};
+use plantao_schema::time::Timestamp;
+use plantao_supervisors::{Envelope, Handle, Reply};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+/// The longest that a table may load: whoever logs in waits behind it.
+const LOAD_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Until a queued load is given up on; the loader asks again.
+const CALL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the desk is asked and told.
+pub(super) enum Message {
+    /// Look at an attempt from this address.
+    Admit {
+        peer: IpAddr,
+        reply: Reply<Result<(), LogInError>>,
+    },
+    /// The attempt was not refused.
+    LoggedIn { peer: IpAddr },
+    /// Keep a code.
+    Offer {
+        hash: CodeHash,
+        identity: Box<Identity>,
+        session: Option<SessionId>,
+        reply: Reply<Result<(), LogInError>>,
+    },
+    /// Take a code.
+    Redeem {
+        hash: CodeHash,
+        reply: Reply<Result<Identity, LogInError>>,
+    },
+    /// A tenant was asked for.
+    Load { tenant: Tenant, reply: Reply<bool> },
+    /// A session was ended.
+    SessionEnded {
+        tenant: Tenant,
+        session: SessionId,
+        until: Timestamp,
+        reply: Option<Reply<()>>,
+    },
+}
+
+/// What the desk works with.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) database: Database,
+    pub(super) clock: WallClock,
+    pub(super) shelf: Shelf<Ended>,
+    pub(super) handle: Handle<Message>,
+}
+
+pub(super) struct LogInDesk;
+
+pub(super) struct State {
+    parts: Parts,
+    table: Owned<Ended>,
+    codes: Codes,
+    peers: Peers,
+    loading: JoinHandle<()>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.loading.abort();
+    }
+}
+
+impl Actor for LogInDesk {
+    type Msg = Envelope<Message>;
+    type State = State;
+    type Arguments = Parts;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        parts: Parts,
+    ) -> Result<State, ActorProcessingErr> {
+        let table = parts.shelf.own();
+        let handle = parts.handle.clone();
+        let load = move |tenant| {
+            let handle = handle.clone();
+            async move {
+                let make = |reply| Message::Load { tenant, reply };
+                handle.call(CALL_DEADLINE, make).await.unwrap_or(false)
+            }
+        };
+        let loading = tokio::spawn(parts.shelf.clone().keep_loaded(load));
+        Ok(State {
+            parts,
+            table,
+            codes: Codes::default(),
+            peers: Peers::default(),
+            loading,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (message, _in_flight) = envelope.open();
+        let now = Instant::now();
+        match message {
+            Message::Admit { peer, reply } => reply.send(state.peers.admit(peer, now)),
+            Message::LoggedIn { peer } => state.peers.forgive(peer),
+            Message::Offer {
+                hash,
+                identity,
+                session,
+                reply,
+            } => reply.send(state.codes.offer(hash, *identity, session, now)),
+            Message::Redeem { hash, reply } => {
+                // Whoever stopped waiting has not used it.
+                if !reply.is_abandoned() {
+                    reply.send(state.codes.redeem(&hash, now));
+                }
+            }
+            Message::Load { tenant, reply } => reply.send(state.load(tenant).await),
+            Message::SessionEnded {
+                tenant,
+                session,
+                until,
+                reply,
+            } => {
+                state.end(&tenant, session, until);
+                if let Some(reply) = reply {
+                    reply.send(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    async fn load(&self, tenant: Tenant) -> bool {
+        let scope = Scope::system(tenant);
+        let read = sessions::ended(&self.parts.database, &scope, self.parts.clock.now());
+        match timeout(LOAD_DEADLINE, read).await {
+            Ok(Ok(ended)) => {
+                self.table.load(scope.tenant, ended);
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "ended sessions are not loaded yet");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn end(&mut self, tenant: &Tenant, session: SessionId, until: Timestamp) {
+        self.codes.forget(tenant, &session);
+        let kept = self.parts.clock.now().plus_seconds(-sessions::KEPT_SECONDS);
+        self.table.change(tenant, |ended| {
+            ended.retain(|_, until| *until >= kept);
+            let known = ended.entry(session).or_insert(until);
+            *known = until.max(*known);
+        });
+    }
+}
