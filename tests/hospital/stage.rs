@@ -60,10 +60,8 @@ impl Stage {
         let id = patient(bed);
         let name = json!([{ "family": format!("Modelo {bed}"), "given": ["Paciente"] }]);
         let body = json!({ "resourceType": "Patient", "id": id, "name": name });
-        let stored = self
-            .physician
-            .put_json(&format!("/fhir/Patient/{id}"), &body);
-        let stored = stored.await.unwrap();
+        let address = format!("/fhir/Patient/{id}");
+        let stored = self.physician.put_json(&address, &body).await.unwrap();
         assert_eq!(stored.status, 201, "{}", stored.text());
         let place = format!("/v1/wards/{WARD}/beds/{}", self::bed(bed));
         let body = json!({ "patient": id }).to_string();

@@ -271,9 +271,10 @@ impl Viewer {
 
     /// Waits until what it has seen is as expected.
     pub(crate) async fn until(&mut self, what: &str, rule: impl FnMut(&Seen) -> bool) -> Seen {
-        let found = tokio::time::timeout(DEADLINE, self.seen.wait_for(rule)).await;
+        let waited = tokio::time::timeout(DEADLINE, self.seen.wait_for(rule)).await;
+        let found = waited.map(|found| found.map(|seen| seen.clone()));
         match found {
-            Ok(Ok(seen)) => seen.clone(),
+            Ok(Ok(seen)) => seen,
             Ok(Err(_)) => panic!("the viewer died waiting for {what}: {:?}", self.now()),
             Err(_) => panic!("never saw {what}: {:?}", self.now()),
         }
