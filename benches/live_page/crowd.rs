@@ -25,7 +25,7 @@ impl Drop for Crowd {
 }
 
 impl Crowd {
-    /// So many viewers, each of which has been sent its first frame or at least its answer.
+    /// So many viewers, each of which has been let in.
     pub(crate) async fn open(asking: &Asking, count: usize) -> Self {
         let mut opening = JoinSet::new();
         let mut viewers = Vec::with_capacity(count);

@@ -6,7 +6,7 @@ mod recovers;
 mod refuses;
 
 use crate::stage::{HEART_RATE, Stage, TEMPERATURE, patient, ward};
-use crate::viewer::{Viewer, attribute};
+use crate::viewer::{Seen, Viewer, attribute};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -133,7 +133,12 @@ async fn viewers_of_different_roles_are_sent_different_fields_and_nothing_else()
     let mut nurse = stage.asking("enfermeiro", &topic).watch().await;
     let mut clerk = stage.asking("recepcao", &topic).watch().await;
     let mut clerk_of_ward = stage.asking("recepcao", &ward()).watch().await;
-    let (page, board) = (clerk.first().await, clerk_of_ward.first().await);
+    let named = |seen: &Seen| {
+        let tree = seen.tree.as_ref();
+        tree.is_some_and(|tree| tree.texts().iter().any(|text| text.contains("Modelo 0")))
+    };
+    let page = clerk.until("the name", named).await;
+    let board = clerk_of_ward.until("the name", named).await;
     nurse.first().await;
     stage.measure(&patient(0), HEART_RATE, 187.0, 0).await;
     physician.until("187", |seen| seen.shows("187")).await;
