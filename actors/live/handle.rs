@@ -3,14 +3,15 @@
 use super::feed::Shown;
 use super::page::{PageError, Pages, TopicKey};
 use super::socket::RawSocket;
-use super::standing::{Admission, Offices};
+use super::standing::{Admission, Offices, Standing};
 use super::topics::{Topics, Watching};
 use super::viewers::{Arrival, Guest, Room, Seat, ViewerEnd, Viewers};
 use super::{CloseReason, LiveCounts};
-use crate::audit::AuditLog;
+use crate::audit::{AuditLog, OpenEntry};
 use crate::clock::WallClock;
-use crate::policy::Policy;
+use crate::policy::{Permit, Policy};
 use plantao_supervisors::{ChildSpec, DynamicSpec, Intensity};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -162,17 +163,38 @@ impl<P: Pages> Live<P> {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         E: Send + 'static,
     {
-        let version = arrival.version == self.shared.version;
+        let Admission { permit, peer, open } = admission;
+        let viewer = self.guest(seat, (&permit, peer), Some(open), arrival, drain);
+        self.shared.viewers.start(viewer, io).await
+    }
+
+    pub(super) fn guest(
+        &self,
+        seat: Seat,
+        permit: (&Permit, IpAddr),
+        open: Option<OpenEntry>,
+        arrival: Arrival,
+        drain: watch::Receiver<bool>,
+    ) -> Guest<P> {
+        let shared = &*self.shared;
+        let number = shared.viewers.number();
+        let standing = Standing::new(Arc::clone(&shared.offices), permit, open, number);
         let place = arrival.resume.map(|(epoch, seq)| (Arc::from(epoch), seq));
-        let guest = Guest {
-            topics: Arc::clone(&self.shared.topics),
-            offices: Arc::clone(&self.shared.offices),
+        let same = arrival.version == shared.version;
+        Guest {
+            topics: Arc::clone(&shared.topics),
+            counts: Arc::clone(&shared.counts),
             seat,
-            admission,
-            arrival: version.then_some(place).ok_or(CloseReason::Version),
+            standing: Box::new(standing),
+            number,
+            arrival: same.then_some(place).ok_or(CloseReason::Version),
             drain,
-        };
-        self.shared.viewers.start(guest, io).await
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn viewers(&self) -> &Viewers {
+        &self.shared.viewers
     }
 
     /// The version of the templates.

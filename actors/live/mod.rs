@@ -43,3 +43,6 @@ pub use socket::RawSocket;
 pub use standing::{Admission, DISCLOSURE_WINDOW};
 pub use topics::IDLE_STOP;
 pub use viewers::{Arrival, Seat, ViewerEnd};
+
+#[cfg(test)]
+mod tests;

@@ -78,14 +78,19 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// The standing of viewer `number`, as admitted.
-    pub(super) fn new(offices: Arc<Offices>, admission: Admission, number: u64) -> Self {
+    /// The standing of viewer `number`.
+    pub(super) fn new(
+        offices: Arc<Offices>,
+        (permit, peer): (&Permit, IpAddr),
+        open: Option<OpenEntry>,
+        number: u64,
+    ) -> Self {
         Self {
             offices,
-            access: admission.permit.access().clone(),
-            peer: admission.peer,
+            access: permit.access().clone(),
+            peer,
             number,
-            open: Some(admission.open),
+            open,
             disclosed: Patients::default(),
             since: Instant::now(),
             owed: BTreeMap::new(),
@@ -211,23 +216,6 @@ impl Standing {
         if let Some(open) = self.open.take() {
             // Without a receipt the trail's own writer completes it, when it can.
             let _unavailable = self.offices.audit.complete(open, outcome).await;
-        }
-    }
-}
-
-#[cfg(test)]
-impl Standing {
-    /// One that nobody audits, for what has nothing to do with it.
-    pub(super) fn unaudited(offices: Arc<Offices>, permit: &Permit, peer: IpAddr) -> Self {
-        Self {
-            offices,
-            access: permit.access().clone(),
-            peer,
-            number: 0,
-            open: None,
-            disclosed: Patients::default(),
-            since: Instant::now(),
-            owed: BTreeMap::new(),
         }
     }
 }

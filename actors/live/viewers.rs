@@ -3,7 +3,7 @@
 use super::page::Pages;
 use super::pump::Pump;
 use super::socket::{RawSocket, Socket};
-use super::standing::{Admission, Offices, Standing};
+use super::standing::Standing;
 use super::topics::{Topics, Watching};
 use super::viewer::{STOP_PATIENCE, Start, Viewer};
 use super::viewing::{Parts, Place, Viewing};
@@ -89,9 +89,10 @@ impl Drop for Farewell {
 /// Who comes to look, with all that a viewer takes along.
 pub(super) struct Guest<P> {
     pub(super) topics: Arc<Topics<P>>,
-    pub(super) offices: Arc<Offices>,
+    pub(super) counts: Arc<LiveCounts>,
     pub(super) seat: Seat,
-    pub(super) admission: Admission,
+    pub(super) standing: Box<Standing>,
+    pub(super) number: u64,
     /// Where the page stands, or why it must not go on.
     pub(super) arrival: Result<Option<Place>, CloseReason>,
     pub(super) drain: watch::Receiver<bool>,
@@ -115,6 +116,11 @@ impl Viewers {
         &self.supervisor
     }
 
+    /// The number of the next viewer.
+    pub(super) fn number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Starts a viewer, whose connection comes from `io` once the answer to its request is sent.
     pub(super) async fn start<P, IO, E>(
         &self,
@@ -128,15 +134,13 @@ impl Viewers {
     {
         let Guest {
             topics,
-            offices,
+            counts,
             seat,
-            admission,
+            standing,
+            number,
             arrival,
             drain,
         } = guest;
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let counts = Arc::clone(&offices.counts);
-        let standing = Box::new(Standing::new(offices, admission, number));
         let (tell, end) = oneshot::channel();
         let parts = (topics, seat, standing, drain);
         let left = Arc::new(Mutex::new(Some((parts, io, arrival, tell))));

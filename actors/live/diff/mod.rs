@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! frame    = 0                                      the heartbeat: nothing changed, all is well
-//!          | [SEQ, within]                          a diff: from the tree of SEQ - n to that of SEQ
+//!          | [SEQ, within]                          a diff: to the tree of SEQ from one before it
 //!          | [SEQ, {"r": tree}]                     the same, when the root's template is another
 //!          | {"e": EPOCH, "s": SEQ, "r": tree}      a full tree, whatever the viewer had before
 //! tree     = [TEMPLATE, slot, slot, …]              slots in their order

@@ -104,7 +104,7 @@ fn list(inner: BoxedStrategy<Slot>) -> impl Strategy<Value = Vec<Item>> {
 /// `one` with some of what is in `other`.
 fn mixed(one: &Rendered, other: &Rendered, seed: usize) -> Rendered {
     if one.template != other.template {
-        return if seed % 16 == 0 {
+        return if seed.is_multiple_of(16) {
             other.clone()
         } else {
             one.clone()
@@ -114,7 +114,7 @@ fn mixed(one: &Rendered, other: &Rendered, seed: usize) -> Rendered {
     let slots = pairs.map(|(place, (one, other))| match (one, other) {
         (Slot::Part(one), Slot::Part(other)) => Slot::part(mixed(one, other, seed)),
         (Slot::List(one), Slot::List(other)) => Slot::List(mixed_items(one, other, seed)),
-        _ if (seed + place) % 2 == 0 => other.clone(),
+        _ if (seed + place).is_multiple_of(2) => other.clone(),
         _ => one.clone(),
     });
     Rendered::new(one.template, slots.collect())
