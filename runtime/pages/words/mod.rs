@@ -5,8 +5,12 @@
 //! Brazilian wards (FC, FR, PAS, leito), not translations of English ones.
 
 mod refusals;
+mod roles;
+mod signs;
 
-pub(super) use refusals::{Advice, advice};
+pub(super) use refusals::advice;
+pub(super) use roles::role;
+pub(super) use signs::{consciousness, sign};
 
 use plantao_schema::locale::Locale;
 
@@ -53,9 +57,10 @@ words! {
     no_script: "Sem JavaScript esta página não se atualiza: recarregue-a para ver valores atuais.",
         "Without JavaScript this page does not update: reload it to see current values.";
     closed: "Esta página foi encerrada", "This page was closed";
+    closed_consent: "O paciente retirou o consentimento. Nenhum valor ficou nesta tela.",
+        "The patient has withdrawn consent. No value was left on this screen.";
     closed_text: "Seu acesso a estes dados mudou. Nenhum valor ficou nesta tela.",
         "Your access to these data has changed. No value was left on this screen.";
-    closed_reload: "Tentar de novo", "Try again";
 
     // Ward.
     ward: "Unidade", "Ward";
@@ -68,7 +73,6 @@ words! {
     patient: "Paciente", "Patient";
     bed_empty: "Leito livre", "Bed free";
     bed_restricted: "Ocupado: acesso restrito", "Occupied: access restricted";
-    bed_occupied: "Ocupado", "Occupied";
     bed_occupied_many: "Ocupados", "Occupied";
     bed_opening: "carregando…", "loading…";
     bed_lost: "sem conexão", "disconnected";
@@ -83,17 +87,16 @@ words! {
     // Readings.
     alarm_high: "alta", "high";
     alarm_low: "baixa", "low";
+    alarm_altered: "alterada", "altered";
     stale: "desatualizado", "stale";
     no_reading: "sem leitura", "no reading";
     artefact: "artefato", "artefact";
-    artefact_at: "Artefato descartado há", "Artefact discarded, age";
     room_air: "ar", "air";
     limits: "limites", "limits";
     age: "idade", "age";
 
     // NEWS2 (Royal College of Physicians, 2017).
     news2: "NEWS2", "NEWS2";
-    news2_of: "de 7 parâmetros", "of 7 parameters";
     news2_none: "sem dados", "no data";
     risk_low: "risco baixo", "low risk";
     risk_low_medium: "baixo-médio", "low-medium";
@@ -125,6 +128,11 @@ words! {
     // Patient.
     patient_heading: "Paciente", "Patient";
     born: "Nascimento", "Born";
+    years: "anos", "years";
+    patient_restricted: "Acesso restrito: o paciente retirou o consentimento.",
+        "Access restricted: the patient has withdrawn consent.";
+    card_incomplete: "Há registros que não puderam ser abertos: o cartão pode estar incompleto.",
+        "Some records could not be opened: the card may be incomplete.";
     emergency_card: "Cartão de emergência", "Emergency card";
     allergies: "Alergias", "Allergies";
     medication: "Medicação em uso", "Current medication";
@@ -134,7 +142,6 @@ words! {
     conditions_none: "Nenhuma condição registrada", "No condition recorded";
     critical: "Alto risco", "High risk";
     since: "desde", "since";
-    vital_signs: "Sinais vitais", "Vital signs";
     trends: "Tendências", "Trends";
     now: "agora", "now";
     legend_limits: "faixa dentro dos limites", "band within the limits";
@@ -142,7 +149,7 @@ words! {
     legend_artefact: "artefato", "artefact";
     patient_lost: "Sem conexão com a sessão do paciente: os valores não são atuais.",
         "No connection to the patient's session: the values are not current.";
-    card_not_allowed: "Seu perfil não tem acesso a dados clínicos deste paciente.",
+    not_allowed: "Seu perfil não tem acesso a dados clínicos deste paciente.",
         "Your role has no access to clinical data of this patient.";
 
     // Supervision.
@@ -186,15 +193,12 @@ words! {
                 vai trabalhar.",
         "This link works once and for a few minutes. Continue on the device you will work on.";
     link_button: "Entrar com este link", "Log in with this link";
-    failed_credentials: "Usuário, senha ou código não conferem.",
-        "Account, password or code are not right.";
-    failed_locked: "Muitas tentativas. Aguarde 15 minutos e tente de novo.",
-        "Too many attempts. Wait 15 minutes and try again.";
-    failed_link: "Este link já foi usado ou expirou. Peça outro.",
-        "This link was used before or has expired. Ask for another one.";
+    failed_credentials: "Os dados não conferem, ou o link já foi usado ou expirou.",
+        "The details are not right, or the link was used before or has expired.";
+    failed_often: "Muitas tentativas. Aguarde alguns minutos e tente de novo.",
+        "Too many attempts. Wait a few minutes and try again.";
     failed_unavailable: "Não foi possível verificar agora. Tente de novo em instantes.",
         "This could not be checked now. Try again in a moment.";
-    logged_out: "Sua sessão foi encerrada.", "Your session has ended.";
 
     // Refusals.
     request: "Solicitação", "Request";

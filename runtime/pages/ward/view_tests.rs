@@ -1,0 +1,1 @@
+//! The ward's page: order, sharing, announcements, and what is not in it.
