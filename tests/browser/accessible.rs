@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::hospital::Hospital;
-use crate::page::{Page, link};
+use crate::page::{CLOSED, Page, link};
 use crate::ward::{self, patient};
 use fantoccini::key::Key;
 use plantao_schema::vitals::VitalSign;

@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::hospital::Hospital;
-use crate::page::DEADLINE;
+use crate::page::{CLOSED, DEADLINE};
 use crate::ward::{self, ALLERGY, NAME, bed, heart, patient};
 use plantao_schema::vitals::VitalSign;
 use serde_json::json;

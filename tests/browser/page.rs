@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long anything on a page may take to appear, unless a test says less.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Whether the view was closed and says so.
+pub(crate) const CLOSED: &str = "return !!document.querySelector('#live #closed:not([hidden])')";
+
 /// Runs before any script of any document: what it records, the page cannot know of.
 const INSTRUMENTS: &str = include_str!("instruments.js");
 
