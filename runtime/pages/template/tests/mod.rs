@@ -28,7 +28,12 @@ fn ward() -> Templates {
         html! { section data-source=(s.text(0)) { h1 { (s.text(1)) } ul { (s.list(2)) } } }
     });
     let bed = template(1, |s| {
-        html! { li data-f class=(s.text(0)) { a href=(s.text(1)) title=(s.text(2)) { "→" } (s.part(3)) } }
+        html! {
+            li data-f class=(s.text(0)) {
+                a href=(s.text(1)) title=(s.text(2)) { "→" }
+                (s.part(3))
+            }
+        }
     });
     let cell = template(2, |s| {
         html! {
