@@ -66,7 +66,7 @@ impl Template {
         id: TemplateId,
         write: impl FnOnce(&Slots) -> Markup,
     ) -> Result<Self, TemplateError> {
-        let markup = write(&Slots { only_here: () }).into_string();
+        let markup = write(&Slots(())).into_string();
         let (pieces, kinds) = split::split(id, &markup)?;
         Ok(Self { id, pieces, kinds })
     }
@@ -74,47 +74,40 @@ impl Template {
 
 /// Marks the places of slots while a template is written.
 #[derive(Debug)]
-pub struct Slots {
-    only_here: (),
-}
+pub struct Slots(());
 
 impl Slots {
     /// The whole text of an element, or the whole value of an attribute.
     pub fn text(&self, slot: usize) -> Markup {
-        self.mark('s', slot)
+        mark('s', slot)
     }
 
     /// The whole text of an element: the age of the moment in the slot (a text: whole seconds
     /// since the page's epoch; anything else is shown as it is).
     pub fn age(&self, slot: usize) -> Markup {
-        self.mark('t', slot)
+        mark('t', slot)
     }
 
     /// One element of another template, in this place.
     pub fn part(&self, slot: usize) -> Markup {
-        self.mark('p', slot)
+        mark('p', slot)
     }
 
     /// The items of a list, as the whole content of an element.
     pub fn list(&self, slot: usize) -> Markup {
-        self.mark('l', slot)
+        mark('l', slot)
     }
 
     /// The whole `d` of a path: the slot's series. A lone point is drawn as a dot when the path's
     /// line caps are round; a gap is left empty.
     pub fn line(&self, slot: usize) -> Markup {
-        self.mark('v', slot)
+        mark('v', slot)
     }
 
     /// The whole `transform` of a group: moves its lines so that now is at 0, in steps of ten
     /// seconds.
     pub fn until_now(&self) -> Markup {
-        self.mark('x', 0)
-    }
-
-    fn mark(&self, kind: char, slot: usize) -> Markup {
-        let () = self.only_here;
-        PreEscaped(format!("{}{kind}{slot}{}", markup::MARK, markup::MARK_END))
+        mark('x', 0)
     }
 }
 
@@ -167,4 +160,8 @@ impl Templates {
     pub fn version(&self) -> &str {
         &self.version
     }
+}
+
+fn mark(kind: char, slot: usize) -> Markup {
+    PreEscaped(format!("{}{kind}{slot}{}", markup::MARK, markup::MARK_END))
 }
