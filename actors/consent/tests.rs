@@ -297,7 +297,8 @@ async fn without_a_database_the_keeper_waits_and_only_an_emergency_gets_through(
     assert_eq!(refused, Err(ConsentError::Unavailable));
 
     let often = Intensity::new(5, Duration::from_secs(5));
-    let spec = SupervisorSpec::new(Strategy::OneForOne, often).child(pool_child(config, handle.clone()));
+    let spec =
+        SupervisorSpec::new(Strategy::OneForOne, often).child(pool_child(config, handle.clone()));
     let pool = Tree::start("pool", spec).await.unwrap();
     hospital.until(Reason::Trusted).await;
     let restarts: u64 = hospital

@@ -1,7 +1,7 @@
 //! What a bearer token says of its bearer, as types.
 
 use plantao_schema::access::{DevicePosture, Principal, Role};
-use plantao_schema::id::{PrincipalId, Tenant};
+use plantao_schema::id::{PrincipalId, SessionId, Tenant};
 use plantao_schema::time::Timestamp;
 
 use super::tokens::TokenError;
@@ -73,6 +73,12 @@ impl Claims {
         self
     }
 
+    /// The session that the token is: what can be ended before its time. Every verified token has
+    /// one; claims put together by hand may hold an id that is none.
+    pub fn session(&self) -> Option<SessionId> {
+        SessionId::parse(&self.token_id).ok()
+    }
+
     /// Who acts, as the policy sees it.
     pub fn principal(&self) -> Principal {
         Principal {
@@ -83,6 +89,7 @@ impl Claims {
             multi_factor: self.multi_factor(),
             authenticated_at: self.issued_at,
             expires_at: self.expires_at,
+            session: self.session(),
         }
     }
 }
@@ -150,6 +157,8 @@ impl WireClaims {
             None => DevicePosture::Unknown,
             some => required(some, "device", DevicePosture::parse)?,
         };
+        // A token whose id names no session could not be revoked.
+        let session = required(self.jti.as_deref(), "jti", SessionId::parse)?;
         Ok(Claims {
             subject,
             tenant,
@@ -160,7 +169,7 @@ impl WireClaims {
             demo: self.demo,
             issued_at: seconds(iat),
             expires_at: seconds(exp),
-            token_id: self.jti.ok_or(TokenError::MissingClaim { claim: "jti" })?,
+            token_id: session.to_string(),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Who is who: bearer tokens for principals, certificates for this server.
+//! Who is who: bearer tokens for principals, the cookie that carries one, certificates for this
+//! server.
 //!
 //! Refused: any signature algorithm but EdDSA, any TLS but 1.3, and a process-wide default of
 //! either. A demonstration token is a token like any other and says so in a claim; it is made only
@@ -6,6 +7,7 @@
 
 mod certificates;
 mod claims;
+pub mod cookie;
 mod keys;
 mod tls;
 mod tokens;

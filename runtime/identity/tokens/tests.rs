@@ -98,6 +98,12 @@ fn what_is_issued_is_believed_and_names_the_principal() {
     assert!(principal.multi_factor);
     assert_eq!(principal.role.as_str(), "physician");
     assert_eq!(principal.authenticated_at, claims.issued_at);
+    let session = principal.session.unwrap();
+    assert_eq!(
+        session.as_str(),
+        claims.token_id,
+        "one token is one session"
+    );
 }
 
 #[test]
@@ -215,6 +221,7 @@ fn a_claim_of_another_form_is_named_and_not_repeated() {
         ("sub", "../etc"),
         ("role", "Physician!"),
         ("device", "stolen"),
+        ("jti", "no_session"),
     ] {
         let mut other = payload();
         other[claim] = json!(value);
