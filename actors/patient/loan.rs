@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 /// The lender's side; a clone travels in the message.
-pub(crate) struct Loan<T>(Arc<Desk<T>>);
+pub(super) struct Loan<T>(Arc<Desk<T>>);
 
 struct Desk<T> {
     value: Mutex<Option<T>>,
@@ -27,7 +27,7 @@ pub struct Borrowed<T> {
 
 impl<T> Loan<T> {
     /// Offers a value.
-    pub(crate) fn new(value: T) -> Self {
+    pub(super) fn new(value: T) -> Self {
         Self(Arc::new(Desk {
             value: Mutex::new(Some(value)),
             returned: Notify::new(),
@@ -37,12 +37,12 @@ impl<T> Loan<T> {
     }
 
     /// A second way to the same value, for the message.
-    pub(crate) fn share(&self) -> Self {
+    pub(super) fn share(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 
     /// Takes the value for a while; `None` once the lender took it back.
-    pub(crate) fn borrow(&self) -> Option<Borrowed<T>> {
+    pub(super) fn borrow(&self) -> Option<Borrowed<T>> {
         let value = self.0.take()?;
         self.0.borrowed.store(true, Ordering::Release);
         Some(Borrowed {
@@ -52,18 +52,18 @@ impl<T> Loan<T> {
     }
 
     /// Whether anybody ever began to work under the value.
-    pub(crate) fn was_borrowed(&self) -> bool {
+    pub(super) fn was_borrowed(&self) -> bool {
         self.0.borrowed.load(Ordering::Acquire)
     }
 
     /// Whether the borrower sent a commit.
-    pub(crate) fn is_committing(&self) -> bool {
+    pub(super) fn is_committing(&self) -> bool {
         self.0.committing.load(Ordering::Acquire)
     }
 
     /// Takes the value back for good, waiting while it is borrowed. Borrowers have deadlines, so
     /// the wait ends; afterwards nobody can borrow.
-    pub(crate) async fn reclaim(&self) -> T {
+    pub(super) async fn reclaim(&self) -> T {
         loop {
             let returned = self.0.returned.notified();
             if let Some(value) = self.0.take() {
@@ -85,12 +85,12 @@ impl<T> Desk<T> {
 
 impl<T> Borrowed<T> {
     /// The value; `None` never happens before the drop.
-    pub(crate) const fn value(&self) -> Option<&T> {
+    pub(super) const fn value(&self) -> Option<&T> {
         self.value.as_ref()
     }
 
     /// Notes that from here on the change may happen whatever becomes of the borrower.
-    pub(crate) fn committing(&self) {
+    pub(super) fn committing(&self) {
         self.desk.committing.store(true, Ordering::Release);
     }
 }

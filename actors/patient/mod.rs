@@ -22,7 +22,7 @@ mod directory;
 mod error;
 mod guard;
 mod keyring;
-pub(crate) mod loan;
+mod loan;
 mod postgres;
 mod recent;
 mod records;

@@ -27,7 +27,7 @@ use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -68,6 +68,7 @@ pub(super) struct PatientSession<S> {
     pub(super) clock: WallClock,
     pub(super) patient: PatientId,
     pub(super) own: Handle<Message>,
+    pub(super) reloads: Arc<Semaphore>,
 }
 
 /// What it owns.
@@ -85,13 +86,15 @@ impl Drop for State {
 }
 
 impl<S> PatientSession<S> {
-    /// A session for one patient, reached through `own`, whose memory counts against `budget`.
+    /// A session for one patient, reached through `own`, whose memory counts against `budget` and
+    /// whose rebuilds against `reloads`.
     pub(super) const fn new(
         store: Arc<S>,
         budget: Arc<Budget>,
         clock: WallClock,
         patient: PatientId,
         own: Handle<Message>,
+        reloads: Arc<Semaphore>,
     ) -> Self {
         Self {
             store,
@@ -99,6 +102,7 @@ impl<S> PatientSession<S> {
             clock,
             patient,
             own,
+            reloads,
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::cache::Budget;
 use super::seats::{Seat, Seats};
 use super::session::{Message, PatientSession};
+use super::watched::RELOADS_AT_ONCE;
 use super::{RecordError, RecordStore};
 use crate::clock::WallClock;
 use aws_lc_rs::digest;
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -41,6 +43,7 @@ pub(super) struct Sessions<S> {
     salt: Uuid,
     store: Arc<S>,
     clock: WallClock,
+    reloads: Arc<Semaphore>,
 }
 
 impl<S: RecordStore> Sessions<S> {
@@ -52,6 +55,7 @@ impl<S: RecordStore> Sessions<S> {
             salt: Uuid::new_v4(),
             store,
             clock,
+            reloads: Arc::new(Semaphore::new(RELOADS_AT_ONCE)),
         }
     }
 
@@ -118,10 +122,12 @@ impl<S: RecordStore> Sessions<S> {
     fn child(&self, name: &str, patient: &PatientId, seat: &Arc<Seat>) -> ChildSpec {
         let (store, budget) = (Arc::clone(&self.store), Arc::clone(&self.budget));
         let (clock, patient, own) = (self.clock.clone(), patient.clone(), Arc::clone(seat));
+        let reloads = Arc::clone(&self.reloads);
         let make = move || {
             let (store, budget) = (Arc::clone(&store), Arc::clone(&budget));
             let (clock, patient, own) = (clock.clone(), patient.clone(), own.handle.clone());
-            let session = PatientSession::new(store, budget, clock, patient, own);
+            let reloads = Arc::clone(&reloads);
+            let session = PatientSession::new(store, budget, clock, patient, own, reloads);
             (session, ())
         };
         ChildSpec::worker(name, &seat.handle, make)

@@ -8,7 +8,7 @@
 //! - a new Observation adds its readings; nothing is read, and of the chart only what changes is
 //!   copied, and that only when a reader still holds the last one;
 //! - a corrected Observation, a change of the card and a large bundle are read anew, at most once
-//!   in [`RELOAD_PAUSE`];
+//!   in [`RELOAD_PAUSE`], and on the whole node at most [`RELOADS_AT_ONCE`] at a time;
 //! - what other writers stored is noticed by their word or, when that is lost, by a look at the
 //!   names of what was stored lately, every [`LOOK_EVERY`]: a committed record is shown no later.
 //!
@@ -73,6 +73,10 @@ const LOOK_BACK_S: i64 = 60;
 
 /// At least so long between two rebuilds: a storm of corrections costs one a second.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// Most rebuilds at a time on one node, first ones not counted: a tenth of a second each, so that
+/// monitors which correct where they should add leave the processor to others.
+pub(super) const RELOADS_AT_ONCE: usize = 2;
 
 /// The first pause before a rebuild that failed is tried again; it doubles.
 const RETRY_MIN: Duration = Duration::from_millis(500);
@@ -186,23 +190,24 @@ impl Watched {
         }));
     }
 
-    /// Takes what this session itself has stored; false when that takes a rebuild.
+    /// Takes what this session itself has stored; false when that takes a rebuild as well.
     fn take(&mut self, bundle: &Transaction, outcomes: &[EntryOutcome], at: Timestamp) -> bool {
         if outcomes.len() > TAKEN_AT_ONCE {
             return false;
         }
-        let mut readings = Vec::new();
+        let (mut readings, mut whole) = (Vec::new(), true);
         for (entry, outcome) in bundle.entries.iter().zip(outcomes) {
             let (Entry::Store { resource, .. }, EntryOutcome::Stored { version, .. }) =
                 (entry, outcome)
             else {
                 continue;
             };
-            if resource.kind != FhirType::Observation || *version != 1 {
-                return false;
+            // What a correction takes back is known to the records alone; what it says is not.
+            whole &= resource.kind == FhirType::Observation && *version == 1;
+            if resource.kind == FhirType::Observation {
+                readings.extend(bedside::readings(&resource.body, at));
             }
             self.seen.note(resource.kind, &resource.id, *version, at);
-            readings.extend(bedside::readings(&resource.body, at));
         }
         self.bedside.send_if_modified(|shown| {
             // Copied only when a reader holds it.
@@ -214,7 +219,7 @@ impl Watched {
             shown.revision += u64::from(news);
             news
         });
-        true
+        whole
     }
 }
 
@@ -277,6 +282,9 @@ impl<S: RecordStore> PatientSession<S> {
         if !pause.is_zero() {
             return watched.look_after(pause, &self.own);
         }
+        let Ok(_turn) = self.reloads.try_acquire() else {
+            return watched.look_after(RELOAD_PAUSE, &self.own);
+        };
         match self.load(&watched.scope).await {
             Ok(loaded) => watched.show(loaded),
             Err(error) => {
@@ -304,6 +312,10 @@ impl<S: RecordStore> PatientSession<S> {
             store.recent(scope, patient, &OTHER_TYPES, OTHERS),
         )
         .await?;
+        let known = |(kind, _): &(FhirType, _)| *kind == FhirType::Patient;
+        if others.unreadable == 0 && !others.records.iter().any(known) {
+            return Err(RecordError::NotFound);
+        }
         let rebuild = move || {
             let mut seen = Seen::default();
             note(&mut seen, &observations, since);

@@ -1,10 +1,13 @@
 //! A records folder at work: real PostgreSQL, real vault, real audit trail, under a real tree.
 
+mod consent;
+mod outage;
 mod refusals;
 mod sessions;
 mod storage;
+mod watching;
 
-use super::{RecordError, Records, TransactionOutcome};
+use super::{RecordError, RecordStore, Records, TransactionOutcome};
 use crate::audit::{AuditLog, OpenEntry, audit_child};
 use crate::clock::WallClock;
 use crate::database::testing::{TestDatabase, TestSession};
@@ -83,36 +86,12 @@ impl Hospital {
     }
 
     pub(super) async fn opened(&self) -> OpenEntry {
-        let entry = Entry {
-            id: Uuid::now_v7(),
-            at: self.clock.now(),
-            phase: Phase::Opened,
-            opens: None,
-            severity: Severity::Info,
-            tenant: Tenant::parse("demo").unwrap(),
-            principal: "tester".into(),
-            role: "tester".into(),
-            action: "write".into(),
-            resource_kind: "bundle".into(),
-            resource_id: None,
-            patient: None,
-            purpose: "treatment".into(),
-            verdict: "allow".into(),
-            score: 90,
-            explanation: "test".into(),
-            request_id: "test-request".into(),
-            outcome: Outcome::Pending,
-            plugin: None,
-        };
-        self.audit.open(entry).await.unwrap()
+        opened(&self.audit, &self.clock).await
     }
 
     /// Stores a bundle as the front door would, completion or abandonment included.
     pub(super) async fn store(&self, bundle: Value) -> Result<TransactionOutcome, RecordError> {
-        let permit = self
-            .permit(Action::Write, ResourceKind::Bundle, None, None)
-            .await;
-        self.store_with(permit, parsed(bundle)).await
+        stored(&self.records, &self.audit, &self.clock, bundle).await
     }
 
     pub(super) async fn store_with(
@@ -121,16 +100,11 @@ impl Hospital {
         bundle: Transaction,
     ) -> Result<TransactionOutcome, RecordError> {
         let open = self.opened().await;
-        match self.records.transact(permit, open, bundle).await {
-            Ok((outcome, open)) => {
-                self.audit.complete(open, Outcome::Success).await.unwrap();
-                Ok(outcome)
-            }
-            Err((error, open)) => {
-                self.audit.abandon(open, Outcome::Failed).await.unwrap();
-                Err(error)
-            }
-        }
+        settled(
+            &self.audit,
+            self.records.transact(permit, open, bundle).await,
+        )
+        .await
     }
 
     /// Rows as they lie in the database, of the one tenant there is.
@@ -147,6 +121,62 @@ impl Hospital {
 
     pub(super) async fn count(&self, table: &str) -> i64 {
         self.rows(&format!("SELECT count(*) FROM {table}")).await[0].get(0)
+    }
+}
+
+pub(super) async fn opened(audit: &AuditLog, clock: &WallClock) -> OpenEntry {
+    let entry = Entry {
+        id: Uuid::now_v7(),
+        at: clock.now(),
+        phase: Phase::Opened,
+        opens: None,
+        severity: Severity::Info,
+        tenant: Tenant::parse("demo").unwrap(),
+        principal: "tester".into(),
+        role: "tester".into(),
+        action: "write".into(),
+        resource_kind: "bundle".into(),
+        resource_id: None,
+        patient: None,
+        purpose: "treatment".into(),
+        verdict: "allow".into(),
+        score: 90,
+        explanation: "test".into(),
+        request_id: "test-request".into(),
+        outcome: Outcome::Pending,
+        plugin: None,
+    };
+    audit.open(entry).await.unwrap()
+}
+
+/// Stores a bundle through any records, as the front door would.
+pub(super) async fn stored<S: RecordStore>(
+    records: &Records<S>,
+    audit: &AuditLog,
+    clock: &WallClock,
+    bundle: Value,
+) -> Result<TransactionOutcome, RecordError> {
+    let access = testing::access(Action::Write, ResourceKind::Bundle, clock.now());
+    let permit = testing::permit(access).await;
+    let open = opened(audit, clock).await;
+    settled(audit, records.transact(permit, open, parsed(bundle)).await).await
+}
+
+type Transacted = Result<(TransactionOutcome, OpenEntry), (RecordError, OpenEntry)>;
+
+async fn settled(
+    audit: &AuditLog,
+    transacted: Transacted,
+) -> Result<TransactionOutcome, RecordError> {
+    match transacted {
+        Ok((outcome, open)) => {
+            audit.complete(open, Outcome::Success).await.unwrap();
+            Ok(outcome)
+        }
+        Err((error, open)) => {
+            audit.abandon(open, Outcome::Failed).await.unwrap();
+            Err(error)
+        }
     }
 }
 

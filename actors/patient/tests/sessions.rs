@@ -15,14 +15,14 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 /// A tree with nothing but sessions.
-async fn node<S: RecordStore>(records: &Records<S>) -> Tree {
+pub(super) async fn node<S: RecordStore>(records: &Records<S>) -> Tree {
     let often = Intensity::new(1, Duration::from_secs(5));
     let sessions = records.sessions_child(often, 8);
     let spec = SupervisorSpec::new(Strategy::OneForOne, often).child(sessions);
     Tree::start("node", spec).await.unwrap()
 }
 
-fn sessions(tree: &Tree) -> Vec<Snapshot> {
+pub(super) fn sessions(tree: &Tree) -> Vec<Snapshot> {
     let snapshot = tree.snapshot();
     let node = snapshot
         .children
@@ -103,7 +103,14 @@ async fn a_session_that_may_remember_nothing_answers_from_the_store_each_time() 
     let patient = PatientId::parse(MARIA).unwrap();
     let mut cache = Cache::new(Arc::clone(&budget));
     let clock = WallClock::manual(Timestamp::from_micros(0));
-    let session = PatientSession::new(Arc::clone(&store), budget, clock, patient, own);
+    let session = PatientSession::new(
+        Arc::clone(&store),
+        budget,
+        clock,
+        patient,
+        own,
+        Arc::new(tokio::sync::Semaphore::new(1)),
+    );
     let (scope, id) = (Scope::system(Tenant::parse("demo").unwrap()), MARIA);
     let id = ResourceId::parse(id).unwrap();
     for loads in 1..=3 {
@@ -178,10 +185,20 @@ async fn a_change_from_elsewhere_is_seen_by_a_session_that_remembers() {
 
 /// A store that has one patient, counts what it hands out, and never ends a write.
 #[derive(Clone, Default)]
-struct OnePatient {
+pub(super) struct OnePatient {
     loads: Arc<AtomicUsize>,
     writing: Arc<Notify>,
     commits: bool,
+}
+
+fn maria() -> Stored {
+    Stored {
+        id: ResourceId::parse(MARIA).unwrap(),
+        version: 1,
+        updated_at: Timestamp::from_micros(0),
+        patient: PatientId::parse(MARIA).ok(),
+        body: Zeroizing::new(b"{}".to_vec()),
+    }
 }
 
 impl RecordStore for OnePatient {
@@ -196,13 +213,8 @@ impl RecordStore for OnePatient {
             return Ok(Some(Loaded::Unchanged));
         }
         self.loads.fetch_add(1, Ordering::SeqCst);
-        Ok(Some(Loaded::Newest(Stored {
-            id: id.clone(),
-            version: 1,
-            updated_at: Timestamp::from_micros(0),
-            patient: PatientId::parse(MARIA).ok(),
-            body: Zeroizing::new(b"{}".to_vec()),
-        })))
+        let id = id.clone();
+        Ok(Some(Loaded::Newest(Stored { id, ..maria() })))
     }
 
     async fn owner(
@@ -231,7 +243,10 @@ impl RecordStore for OnePatient {
         _: &[FhirType],
         _: usize,
     ) -> Result<Recent, RecordError> {
-        Ok(Recent::default())
+        Ok(Recent {
+            records: vec![(FhirType::Patient, maria())],
+            unreadable: 0,
+        })
     }
 
     async fn stored_since(
