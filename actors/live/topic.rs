@@ -95,8 +95,7 @@ async fn opened<P: Pages>(pages: &P, seat: &TopicSeat) -> Option<P::Page> {
             Ok(page) => return Some(page),
             Err(error) => error,
         };
-        let refused = Slot::Refused(error, Instant::now());
-        seat.slot.send_replace(refused);
+        seat.refuse(error);
         if error == PageError::NotFound || !seat.is_watched() {
             return None;
         }

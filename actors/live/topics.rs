@@ -17,11 +17,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 /// How long a caller waits for a topic to show its page.
@@ -48,8 +48,8 @@ const SWEEP_MIN: usize = 256;
 pub(super) enum Slot {
     /// It shows nothing.
     Empty,
-    /// It could not open its page, then.
-    Refused(PageError, Instant),
+    /// It could not open its page, for the so many-th time.
+    Refused(PageError, u64),
     /// It shows this. The number only says that there is something new.
     Live(Arc<Feed>, u64),
 }
@@ -61,6 +61,7 @@ pub(super) struct TopicSeat {
     handle: Handle<Message>,
     pub(super) slot: watch::Sender<Slot>,
     watching: AtomicUsize,
+    refusals: AtomicU64,
     used: Mutex<Instant>,
     starting: tokio::sync::Mutex<()>,
 }
@@ -73,6 +74,7 @@ impl TopicSeat {
             handle: Handle::new(Limits::in_flight(1)),
             slot: watch::Sender::new(Slot::Empty),
             watching: AtomicUsize::new(0),
+            refusals: AtomicU64::new(0),
             used: Mutex::new(Instant::now()),
             starting: tokio::sync::Mutex::new(()),
         }
@@ -89,15 +91,21 @@ impl TopicSeat {
         !self.is_watched() && used.elapsed() >= IDLE_STOP
     }
 
+    /// The topic could not open its page.
+    pub(super) fn refuse(&self, error: PageError) {
+        let number = self.refusals.fetch_add(1, Ordering::AcqRel) + 1;
+        self.slot.send_replace(Slot::Refused(error, number));
+    }
+
     fn touch(&self) {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// The answer that is there for a caller who has waited since `since`.
-    fn answer(&self, since: Instant) -> Option<Result<Arc<Feed>, LiveError>> {
+    /// The answer that is there for a caller who came after `refusals`.
+    fn answer(&self, refusals: u64) -> Option<Result<Arc<Feed>, LiveError>> {
         match &*self.slot.borrow() {
             Slot::Live(feed, _) => Some(Ok(Arc::clone(feed))),
-            Slot::Refused(error, at) if *at >= since => Some(Err((*error).into())),
+            Slot::Refused(error, number) if *number > refusals => Some(Err((*error).into())),
             Slot::Empty | Slot::Refused(..) => None,
         }
     }
@@ -174,24 +182,24 @@ impl<P: Pages> Topics<P> {
     /// [`LiveError`], within [`OPEN_DEADLINE`].
     pub(super) async fn feed(&self, seat: &Arc<TopicSeat>) -> Result<Arc<Feed>, LiveError> {
         seat.touch();
-        let since = Instant::now();
-        if let Some(Ok(feed)) = seat.answer(since) {
+        // Why others got no page before does not answer this caller.
+        let refusals = seat.refusals.load(Ordering::Acquire);
+        if let Some(Ok(feed)) = seat.answer(refusals) {
             return Ok(feed);
         }
-        let work = self.started(seat, since);
-        timeout_at(since + OPEN_DEADLINE, work)
+        timeout(OPEN_DEADLINE, self.started(seat, refusals))
             .await
             .unwrap_or(Err(LiveError::Unavailable))
     }
 
-    async fn started(&self, seat: &Arc<TopicSeat>, since: Instant) -> Result<Arc<Feed>, LiveError> {
+    async fn started(&self, seat: &Arc<TopicSeat>, refusals: u64) -> Result<Arc<Feed>, LiveError> {
         let mut slot = seat.slot.subscribe();
         // A thousand viewers that lost their topic start it once.
         let _turn = seat.starting.lock().await;
         let mut starts_left = STARTS_MAX;
         loop {
             slot.mark_unchanged();
-            if let Some(answer) = seat.answer(since) {
+            if let Some(answer) = seat.answer(refusals) {
                 return answer;
             }
             if seat.handle.is_up() {

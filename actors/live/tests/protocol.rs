@@ -115,7 +115,9 @@ async fn what_is_larger_than_a_kibibyte_is_refused_before_it_is_there() {
     let reason = CloseReason::TooBig;
     refused(&stage, &frame(FIN | TEXT, &[b'a'; 1_025]), reason).await;
     for length in [1_025, 65_536, u64::from(u32::MAX), u64::MAX >> 1, u64::MAX] {
-        refused(&stage, &header(FIN | BINARY, length), reason).await;
+        let mut announced = header(FIN | BINARY, length);
+        announced.extend([0; 4]);
+        refused(&stage, &announced, reason).await;
     }
     let mut fragments = frame(TEXT, &[b'a'; 1_000]);
     fragments.extend(frame(FIN | CONTINUATION, &[b'a'; 25]));

@@ -115,7 +115,7 @@ async fn a_policy_engine_that_restarts_closes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn without_a_policy_nothing_more_is_shown_and_the_view_closes() {
     let stage = stage().await;
-    let mut client = stage.viewer().await;
+    let mut client = stage.viewer_of(stage.of_maria(), here(None)).await;
     client.whole().await;
     drop(stage.tables);
     stage

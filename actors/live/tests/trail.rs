@@ -4,6 +4,7 @@ use super::*;
 use crate::audit::{self, OpenEntry, audit_child};
 use crate::database::Login;
 use crate::database::testing::TestDatabase;
+use crate::live::standing::{Offices, Standing};
 use crate::live::{Admission, DISCLOSURE_WINDOW, Pulse};
 use plantao_schema::audit::{Outcome, Phase};
 
@@ -162,16 +163,27 @@ async fn without_receipts_nothing_is_shown_and_with_them_it_goes_on() {
 #[tokio::test]
 async fn a_view_open_for_longer_than_the_window_is_disclosed_again() {
     let all = audited().await;
-    all.stage.show_patients(&["maria"]);
-    let mut client = all.viewer().await;
-    client.whole().await;
-    // Only the clock of the disclosure passes: the rest of the system is real and running.
-    tokio::time::pause();
-    tokio::time::advance(DISCLOSURE_WINDOW).await;
-    tokio::time::resume();
-    all.stage.show("a quarter of an hour later");
-    client.diff().await;
-    assert_eq!(all.disclosed().await, ["maria", "maria"]);
+    let stage = &all.stage;
+    let permit = stage.permit(stage.access());
+    let grant = stage.policy.view(&permit);
+    let offices = Offices {
+        policy: stage.policy.clone(),
+        audit: all.audit.clone(),
+        clock: stage.clock.clone(),
+        counts: Arc::default(),
+    };
+    let mut standing = Standing::new(Arc::new(offices), (&permit, HERE), None, 1);
+    let maria = Arc::new([PatientId::parse("maria").unwrap()].into());
+    assert!(!standing.covers(&maria));
+    for times in 1..=2 {
+        assert_eq!(standing.disclose(&grant, &maria).await, Ok(true));
+        assert!(standing.covers(&maria));
+        assert_eq!(all.disclosed().await, vec!["maria"; times]);
+        tokio::time::pause();
+        tokio::time::advance(DISCLOSURE_WINDOW).await;
+        tokio::time::resume();
+        assert!(!standing.covers(&maria));
+    }
 }
 
 #[tokio::test]
