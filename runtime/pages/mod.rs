@@ -14,6 +14,7 @@
 //! - Audit: per viewer and patient, before a page or a frame leaves.
 
 mod assets;
+mod book;
 mod cells;
 mod follow;
 mod headers;
@@ -30,6 +31,9 @@ pub mod template;
 mod ward;
 mod wards_list;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use assets::{ASSET_CACHE_CONTROL, Asset, asset, asset_url};
 pub use headers::headers;
