@@ -49,7 +49,7 @@ impl Terminal {
         (&self.file).write_all(prompt.as_bytes())?;
         let (sender, line) = oneshot::channel();
         let file = self.file.try_clone()?;
-        // A thread of its own: the reactor's would be waited for after Ctrl-C, up to the next Enter.
+        // A thread of its own: the reactor's would be waited for after Ctrl-C, to the next Enter.
         std::thread::spawn(move || {
             let _asker_gone = sender.send(read_line(file));
         });

@@ -78,8 +78,8 @@ async fn fifty_cells_that_change_each_second_leave_the_page_quick_and_steady() {
     let measured = page.measured().await;
     let first_input_ms = measured.first_input_ms.unwrap();
     println!(
-        "with {per_second:.1} cells changing each second: LCP {lcp_ms:.0} ms, CLS {:.4}, first input \
-         delay {first_input_ms:.1} ms, INP {:.0} ms",
+        "with {per_second:.1} cells changing each second: LCP {lcp_ms:.0} ms, CLS {:.4}, first \
+         input delay {first_input_ms:.1} ms, INP {:.0} ms",
         measured.cls,
         measured.inp_ms.unwrap_or(0.0)
     );

@@ -1,4 +1,4 @@
-//! One patient's feed: each row a transaction of Observations, stored once however often it is sent.
+//! One patient's feed: each row a transaction of Observations, stored once however often sent.
 //!
 //! Every Observation has an id of its own and is stored by PUT, so that a row whose answer was lost
 //! is sent again without becoming two. Times are those at which rows are due: what waits for a
