@@ -59,7 +59,8 @@ async fn on(database: TestDatabase, handle: Database) -> Hospital {
         database,
     };
     let add = "INSERT INTO fhir_resource (tenant, kind, id, version, patient, sealed, key_subject, \
-               key_version) VALUES ('demo', 'Patient', 'maria', 1, 'maria', '', 'patient:maria', 1)";
+               key_version) \
+               VALUES ('demo', 'Patient', 'maria', 1, 'maria', '', 'patient:maria', 1)";
     hospital.session().await.batch_execute(add).await.unwrap();
     hospital
 }
@@ -70,6 +71,22 @@ fn demo() -> Tenant {
 
 fn maria() -> PatientId {
     PatientId::parse("maria").unwrap()
+}
+
+/// Connections are tasks: whatever they await must be able to move between threads.
+#[expect(dead_code, reason = "it is enough that it compiles")]
+fn consents_can_be_awaited_by_any_task<'a>(
+    consents: &'a Consents,
+    open: OpenEntry,
+    (write, read): (Permit, Permit),
+    patient: &'a PatientId,
+    (policy, tenant): (&'a Policy, &'a Tenant),
+) -> [Box<dyn Send + 'a>; 3] {
+    [
+        Box::new(consents.set(write, open, patient, TREATMENT, REVOKED)),
+        Box::new(consents.status(read, patient, TREATMENT)),
+        Box::new(policy.ready(tenant)),
+    ]
 }
 
 impl Hospital {

@@ -20,7 +20,8 @@ pub(super) const LOCKED_SECONDS: i64 = 15 * 60;
 /// Nothing comes back for an account that is locked or not there.
 const CHARGE: &str = "UPDATE account \
      SET failed = CASE WHEN locked_until IS NULL THEN failed + 1 ELSE 1 END, \
-         locked_until = CASE WHEN locked_until IS NULL AND failed + 1 >= $4 THEN $5::timestamptz END \
+         locked_until = CASE WHEN locked_until IS NULL AND failed + 1 >= $4 \
+             THEN $5::timestamptz END \
      WHERE tenant = $1 AND principal = $2 AND (locked_until IS NULL OR locked_until <= $3) \
      RETURNING role, password_hash, totp_sealed, totp_key_version, locked_until IS NOT NULL";
 

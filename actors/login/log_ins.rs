@@ -163,7 +163,7 @@ impl LogIns {
             None => None,
         };
         let known = principal.zip(account);
-        // Opened before the password is known to be right: a vault that is away tells nothing of it.
+        // Opened before the password is known to be right: a vault that is away tells nothing.
         let secret = match &known {
             Some((principal, account)) => Some(self.secret(&scope, principal, account).await?),
             None => None,

@@ -12,7 +12,7 @@ use super::tables::{Standing, Tables};
 use super::view::ViewGrant;
 use arc_swap::{ArcSwap, ArcSwapWeak};
 use plantao_schema::access::{
-    AccessRequest, ConsentStatus, Decision, Fields, Purpose, Rules, RulesError, Signals,
+    AccessRequest, ConsentStatus, Decision, Fields, Purpose, Role, Rules, RulesError, Signals,
     VerdictKind, decide,
 };
 use plantao_schema::id::{PatientId, Tenant};
@@ -196,6 +196,12 @@ impl Policy {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.snapshot.load().strong_count() > 0
+    }
+
+    /// Whether the rules define a role.
+    #[must_use]
+    pub fn knows(&self, role: &Role) -> bool {
+        self.settings.load().rules.roles.contains_key(role)
     }
 
     /// Puts new rules in force at once, behaviour kept.

@@ -86,6 +86,8 @@ async fn reloaded_rules_hold_at_once_and_survive_a_restart_while_bad_ones_change
     strict.roles.remove(&Role::parse("tester").unwrap());
     policy.reload(strict).await.unwrap();
     assert_eq!(reason(&ask(&policy)), Reason::RoleLacksGrant);
+    assert!(!policy.knows(&Role::parse("tester").unwrap()));
+    assert!(policy.knows(&Role::parse("nobody").unwrap()));
     tree.kill("t/policy").unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
     while reason(&ask(&policy)) != Reason::RoleLacksGrant || tree_restarts(&tree) == 0 {

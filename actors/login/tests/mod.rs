@@ -89,6 +89,25 @@ impl Owner {
     }
 }
 
+/// Connections are tasks: whatever they await must be able to move between threads.
+#[expect(dead_code, reason = "it is enough that it compiles")]
+fn log_ins_can_be_awaited_by_any_task<'a>(
+    log_ins: &'a LogIns,
+    attempt: Attempt,
+    (open, again): (OpenEntry, OpenEntry),
+    (tenant, name, role): (&'a Tenant, &'a PrincipalId, &'a Role),
+    (permit, session): (crate::policy::Permit, &'a SessionId),
+) -> [Box<dyn Send + 'a>; 5] {
+    let until = Timestamp::from_micros(0);
+    [
+        Box::new(log_ins.password(attempt)),
+        Box::new(log_ins.redeem("")),
+        Box::new(log_ins.offer(permit, None)),
+        Box::new(log_ins.add_account(tenant, open, name, role, "".into())),
+        Box::new(log_ins.revoke_session(tenant, again, session, until)),
+    ]
+}
+
 impl Hospital {
     async fn session(&self) -> TestSession {
         let session = self.database.session(Login::Application).await;
