@@ -24,6 +24,7 @@ fn identity() -> config::Identity {
         issuer: "plantao".into(),
         audience: "plantao".into(),
         leeway_s: 5,
+        session_s: 3_600,
         tenant: Tenant::parse("demo").unwrap(),
     }
 }
