@@ -141,7 +141,10 @@ impl<P: Pages> Live<P> {
         let room = Room::take(&self.shared.counts, limit).ok_or(LiveError::Overloaded)?;
         let watching = Watching::new(self.shared.topics.seat(key));
         self.shared.topics.feed(&watching.0).await?;
-        Ok(Seat { watching, room })
+        Ok(Seat {
+            watching,
+            _room: room,
+        })
     }
 
     /// Starts a viewer in its seat. `io` resolves to the connection once the answer to its request

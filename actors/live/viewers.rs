@@ -6,7 +6,7 @@ use super::socket::{RawSocket, Socket};
 use super::standing::Standing;
 use super::topics::{Topics, Watching};
 use super::viewer::{STOP_PATIENCE, Start, Viewer};
-use super::viewing::{Parts, Place, Viewing};
+use super::viewing::{Place, Viewing};
 use super::{CloseReason, LiveCounts, LiveError};
 use plantao_schema::audit::Outcome;
 use plantao_supervisors::{
@@ -19,6 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 /// How long a connection may take to become a WebSocket after it was promised to.
 const UPGRADE_DEADLINE: Duration = Duration::from_secs(10);
@@ -38,7 +39,7 @@ pub struct Arrival {
 /// Room for one viewer, and a topic that is up.
 pub struct Seat {
     pub(super) watching: Watching,
-    pub(super) room: Room,
+    pub(super) _room: Room,
 }
 
 /// A viewer's room on this node; dropped, it is free.
@@ -70,9 +71,9 @@ impl Future for ViewerEnd {
 }
 
 /// Tells and counts a viewer's end, whichever way it comes.
-struct Farewell {
+pub(super) struct Farewell {
     counts: Arc<LiveCounts>,
-    reason: CloseReason,
+    pub(super) reason: CloseReason,
     tell: Option<oneshot::Sender<CloseReason>>,
 }
 
@@ -96,6 +97,13 @@ pub(super) struct Guest<P> {
     /// Where the page stands, or why it must not go on.
     pub(super) arrival: Result<Option<Place>, CloseReason>,
     pub(super) drain: watch::Receiver<bool>,
+}
+
+/// A guest on the way in. Boxed: it is large, and soon gone.
+struct Visit<P, F> {
+    guest: Guest<P>,
+    io: F,
+    farewell: Farewell,
 }
 
 /// The viewers and how to start one.
@@ -132,32 +140,24 @@ impl Viewers {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         E: Send + 'static,
     {
-        let Guest {
-            topics,
-            counts,
-            seat,
-            standing,
-            number,
-            arrival,
-            drain,
-        } = guest;
+        let (number, counts) = (guest.number, Arc::clone(&guest.counts));
         let (tell, end) = oneshot::channel();
-        let parts = (topics, seat, standing, drain);
-        let left = Arc::new(Mutex::new(Some((parts, io, arrival, tell))));
+        let farewell = Farewell {
+            counts,
+            reason: CloseReason::Killed,
+            tell: Some(tell),
+        };
+        let visit = Visit {
+            guest,
+            io,
+            farewell,
+        };
+        let left = Arc::new(Mutex::new(Some(Box::new(visit))));
         let taken = Arc::clone(&left);
         let make = move || {
-            let all = lock(&taken).take();
-            let counts = Arc::clone(&counts);
-            let start = all.map(|(parts, io, arrival, tell)| -> Start {
-                Box::new(move |actor, stop| {
-                    let (tell, reason) = (Some(tell), CloseReason::Killed);
-                    let farewell = Farewell {
-                        counts: Arc::clone(&counts),
-                        reason,
-                        tell,
-                    };
-                    Pump::start(actor, serve(parts, counts, io, arrival, farewell, stop))
-                })
+            let visit = lock(&taken).take();
+            let start = visit.map(|visit| -> Start {
+                Box::new(move |actor, stop| Pump::start(actor, serve(visit, stop)))
             });
             (Viewer, start)
         };
@@ -168,9 +168,10 @@ impl Viewers {
         let Err(error) = self.supervisor.start_child(child).await else {
             return Ok(ViewerEnd(end));
         };
-        let parts = lock(&left).take();
-        if let Some(((_, _, mut standing, _), ..)) = parts {
-            standing.finish(Outcome::Failed).await;
+        let visit = lock(&left).take();
+        if let Some(mut visit) = visit {
+            visit.farewell.reason = CloseReason::NeverOpened;
+            visit.guest.standing.finish(Outcome::Failed).await;
         }
         Err(match error {
             StartChildError::MaxChildren { .. } => LiveError::Overloaded,
@@ -183,57 +184,53 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type Given<P> = (Arc<Topics<P>>, Seat, Box<Standing>, watch::Receiver<bool>);
-
-/// A viewer's whole life.
-async fn serve<P, IO, E>(
-    (topics, seat, mut standing, drain): Given<P>,
-    counts: Arc<LiveCounts>,
-    io: impl Future<Output = Result<RawSocket<IO>, E>> + Send,
-    arrival: Result<Option<Place>, CloseReason>,
-    mut farewell: Farewell,
-    mut stop: oneshot::Receiver<()>,
-) where
+/// A viewer's whole life. What happens once, at its beginning and at its end, is boxed, so that in
+/// between no more is kept than is needed.
+async fn serve<P, F, IO, E>(visit: Box<Visit<P, F>>, stop: oneshot::Receiver<()>)
+where
     P: Pages,
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Result<RawSocket<IO>, E>> + Send,
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let Seat { watching, room } = seat;
-    let io = Box::pin(tokio::time::timeout(UPGRADE_DEADLINE, io));
+    if let Some(viewing) = Box::pin(open(visit, stop)).await {
+        viewing.run().await;
+    }
+}
+
+/// The viewer, once its connection is there.
+async fn open<P, F, IO, E>(
+    visit: Box<Visit<P, F>>,
+    mut stop: oneshot::Receiver<()>,
+) -> Option<Box<Viewing<P, IO>>>
+where
+    P: Pages,
+    F: Future<Output = Result<RawSocket<IO>, E>>,
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let Visit {
+        mut guest,
+        io,
+        mut farewell,
+    } = *visit;
     let upgraded = tokio::select! {
         biased;
         _ = &mut stop => None,
-        upgraded = io => upgraded.ok().and_then(Result::ok),
+        upgraded = timeout(UPGRADE_DEADLINE, io) => upgraded.ok().and_then(Result::ok),
     };
-    let (reason, outcome) = match (upgraded, arrival) {
+    let (reason, outcome) = match (upgraded, guest.arrival.clone()) {
         (None, _) => (CloseReason::NeverOpened, Outcome::Failed),
         (Some(raw), Err(reason)) => {
-            Box::pin(Socket::new(raw).await.close(reason)).await;
+            Socket::new(raw).await.close(reason).await;
             (reason, Outcome::Success)
         }
         (Some(raw), Ok(resume)) => {
-            let parts = Parts {
-                topics,
-                counts,
-                watching,
-                standing,
-                drain,
-            };
-            let viewing = Viewing::new(parts, raw, resume, stop).await;
-            let (reason, kept) = viewing.run().await;
-            standing = kept;
-            let refused = reason.is_refusal();
-            (
-                reason,
-                if refused {
-                    Outcome::Refused
-                } else {
-                    Outcome::Success
-                },
-            )
+            let socket = Socket::new(raw).await;
+            return Some(Box::new(Viewing::new(
+                guest, socket, resume, stop, farewell,
+            )));
         }
     };
     farewell.reason = reason;
-    Box::pin(standing.finish(outcome)).await;
-    drop(room);
-    drop(farewell);
+    guest.standing.finish(outcome).await;
+    None
 }

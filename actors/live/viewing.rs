@@ -7,10 +7,13 @@
 
 use super::feed::{Feed, Step};
 use super::page::Pages;
-use super::socket::{RawSocket, Said, Socket};
+use super::socket::{Said, Socket};
 use super::standing::{Halt, Standing};
-use super::topics::{Slot, Topics, Watching};
+use super::topics::{Slot, Topics};
+use super::viewers::{Farewell, Guest, Seat};
 use super::{CloseReason, LiveCounts, wire_frame};
+use plantao_schema::audit::Outcome;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,7 +46,7 @@ pub(super) type Place = (Arc<str>, u64);
 pub(super) struct Viewing<P, IO> {
     topics: Arc<Topics<P>>,
     counts: Arc<LiveCounts>,
-    watching: Watching,
+    seat: Seat,
     slot: watch::Receiver<Slot>,
     /// The topic's incarnation that this viewer follows; nothing before the first.
     feed: Option<Arc<Feed>>,
@@ -56,6 +59,7 @@ pub(super) struct Viewing<P, IO> {
     drain: watch::Receiver<bool>,
     stop: oneshot::Receiver<()>,
     socket: Socket<IO>,
+    farewell: Farewell,
     tick_at: Instant,
     sent: Instant,
     heard: Instant,
@@ -64,15 +68,6 @@ pub(super) struct Viewing<P, IO> {
     frames_heard: u32,
     /// What there is to show may not be shown at the moment.
     held: bool,
-}
-
-/// What a viewer is made of.
-pub(super) struct Parts<P> {
-    pub(super) topics: Arc<Topics<P>>,
-    pub(super) counts: Arc<LiveCounts>,
-    pub(super) watching: Watching,
-    pub(super) standing: Box<Standing>,
-    pub(super) drain: watch::Receiver<bool>,
 }
 
 enum Woken {
@@ -85,27 +80,29 @@ enum Woken {
 
 impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
     /// A viewer whose connection is there. `resume` is where its page stands.
-    pub(super) async fn new(
-        parts: Parts<P>,
-        raw: RawSocket<IO>,
+    pub(super) fn new(
+        guest: Guest<P>,
+        socket: Socket<IO>,
         resume: Option<Place>,
         stop: oneshot::Receiver<()>,
+        farewell: Farewell,
     ) -> Self {
         let now = Instant::now();
         Self {
-            slot: parts.watching.0.slot.subscribe(),
-            changes: parts.standing.changes(),
-            decide_at: parts.standing.next(),
-            socket: Socket::new(raw).await,
-            topics: parts.topics,
-            counts: parts.counts,
-            watching: parts.watching,
+            slot: guest.seat.watching.0.slot.subscribe(),
+            changes: guest.standing.changes(),
+            decide_at: guest.standing.next(),
+            topics: guest.topics,
+            counts: guest.counts,
+            seat: guest.seat,
             feed: None,
             resume,
             seq: None,
-            standing: parts.standing,
-            drain: parts.drain,
+            standing: guest.standing,
+            drain: guest.drain,
             stop,
+            socket,
+            farewell,
             tick_at: now,
             // A first word is due: it says that the view is live, and a page that resumes may
             // have missed nothing else.
@@ -117,17 +114,28 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
         }
     }
 
-    /// Shows until there is a reason not to, then says goodbye. Gives back the standing.
-    pub(super) async fn run(mut self) -> (CloseReason, Box<Standing>) {
-        let reason = match self.show().await {
-            Ok(never) => match never {},
-            Err(reason) => reason,
-        };
-        Box::pin(self.socket.close(reason)).await;
-        (reason, self.standing)
+    /// Shows until there is a reason not to, and ends.
+    pub(super) async fn run(mut self: Box<Self>) {
+        let Err(reason) = self.show().await;
+        Box::pin(self.end(reason)).await;
     }
 
-    async fn show(&mut self) -> Result<std::convert::Infallible, CloseReason> {
+    /// Says goodbye, completes the view's entry and gives the seat back, in this order.
+    async fn end(self: Box<Self>, reason: CloseReason) {
+        let mut all = *self;
+        all.socket.close(reason).await;
+        all.farewell.reason = reason;
+        let outcome = if reason.is_refusal() {
+            Outcome::Refused
+        } else {
+            Outcome::Success
+        };
+        all.standing.finish(outcome).await;
+        drop(all.seat);
+        drop(all.farewell);
+    }
+
+    async fn show(&mut self) -> Result<Infallible, CloseReason> {
         self.advance().await?;
         loop {
             self.socket.wake_at(self.tick_at);
@@ -202,7 +210,7 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
     /// Decides anew whether the view goes on.
     async fn decide(&mut self) -> Result<(), CloseReason> {
         self.changes.mark_unchanged();
-        let grant = &self.watching.0.key.grant;
+        let grant = &self.seat.watching.0.key.grant;
         let decided = match self.standing.judge(grant) {
             Err(Halt::Undecided) => {
                 let patiently = Box::pin(self.standing.judge_patiently(grant));
@@ -282,7 +290,7 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
     async fn revived(&mut self) -> Result<Arc<Feed>, CloseReason> {
         let until = Instant::now() + TOPIC_PATIENCE;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            let again = timeout(left, self.topics.feed(&self.watching.0));
+            let again = timeout(left, self.topics.feed(&self.seat.watching.0));
             let answer = tokio::select! {
                 biased;
                 _ = &mut self.stop => return Err(CloseReason::Draining),
@@ -302,7 +310,7 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
         if self.standing.covers(patients) {
             return Ok(true);
         }
-        let grant = &self.watching.0.key.grant;
+        let grant = &self.seat.watching.0.key.grant;
         let disclosing = Box::pin(self.standing.disclose(grant, patients));
         let disclosed = tokio::select! {
             biased;
