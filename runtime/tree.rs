@@ -3,11 +3,14 @@
 //! ```text
 //! plantao                    one_for_one
 //! ├─ storage                 rest_for_one   postgres ► pool
-//! ├─ trust                   one_for_one    vault, policy, writer (the audit trail's)
+//! ├─ trust                   one_for_one    vault, policy, consents, log_ins, writer (the trail's)
 //! ├─ plugins                 one_for_one    each rest_for_one: instances (dynamic) ► loader
-//! ├─ records                 one_for_one    directory-1…4, sessions (dynamic: one per patient)
+//! ├─ records                 one_for_one    directory-1…4, ward_board, sessions (dynamic)
+//! ├─ live                    one_for_one    pulse, topics (dynamic), viewers (dynamic)
 //! └─ doors                   one_for_one    front_door, admin, admin_socket
 //! ```
+//!
+//! One session per patient, one topic per page and what may be seen of it, one viewer per WebSocket.
 //!
 //! Order is meaning: children start downward and stop upward, so that the doors open last and close
 //! first, and PostgreSQL outlives whoever writes to it. The audit writer is no part of `storage`:
@@ -17,12 +20,17 @@
 use crate::admin;
 use crate::config::{Config, Flags};
 use crate::front_door::{self, DoorParts};
+use crate::pages::PagesOf;
 use plantao_actors::audit::{self, AuditLog};
+use plantao_actors::consent::Consents;
 use plantao_actors::database::{self, Database, DatabaseConfig};
+use plantao_actors::live::{Live, Pulse};
+use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{PluginError, PluginSpec, Plugins};
 use plantao_actors::policy::{self, Policy};
 use plantao_actors::vault::{self, Vault};
+use plantao_actors::ward::Wards;
 use plantao_schema::access::Rules;
 use plantao_supervisors::{ChildSpec, Intensity, Shutdown, Strategy, SupervisorSpec};
 use std::path::PathBuf;
@@ -42,6 +50,8 @@ const WORK_INTENSITY: Intensity = Intensity::new(60, Duration::from_secs(10));
 const SESSIONS_INTENSITY: Intensity = Intensity::new(100, Duration::from_secs(10));
 /// Patients with a live session at once: a large hospital's beds and its outpatients of an hour.
 const SESSIONS_MAX: usize = 20_000;
+/// Topics and viewers restart singly; so many at once have one fault in common.
+const LIVE_INTENSITY: Intensity = Intensity::new(100, Duration::from_secs(10));
 /// A plugin's own subtree has limits of its own below this one.
 const PLUGINS_INTENSITY: Intensity = Intensity::new(20, Duration::from_secs(10));
 /// A door that cannot keep its port for a second is a matter for the operator.
@@ -76,8 +86,18 @@ pub struct Parts {
     pub plugins: Plugins,
     /// Its description.
     pub plugin_specs: Vec<PluginSpec>,
+    /// What patients agreed to.
+    pub consents: Consents,
+    /// Who gets in.
+    pub log_ins: LogIns,
     /// Clinical records.
     pub records: Records,
+    /// Who lies where.
+    pub wards: Wards,
+    /// Whether the database answers.
+    pub pulse: Pulse,
+    /// The live pages.
+    pub live: Live<PagesOf>,
     /// The front door.
     pub door: DoorParts,
     /// The admin listener.
@@ -108,6 +128,8 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
     let trust = SupervisorSpec::new(Strategy::OneForOne, WORK_INTENSITY)
         .child(vault::vault_child(&parts.vault, parts.master_key))
         .child(policy::child(&parts.policy))
+        .child(parts.consents.child())
+        .child(parts.log_ins.child())
         .child(writer.shutdown(Shutdown::Timeout(AUDIT_STOP)));
 
     let mut plugins = SupervisorSpec::new(Strategy::OneForOne, PLUGINS_INTENSITY);
@@ -119,11 +141,16 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
     for worker in parts.records.directory_children() {
         records = records.child(worker);
     }
-    let records = records.child(
+    let records = records.child(parts.wards.child()).child(
         parts
             .records
             .sessions_child(SESSIONS_INTENSITY, SESSIONS_MAX),
     );
+
+    let live = SupervisorSpec::new(Strategy::OneForOne, WORK_INTENSITY)
+        .child(parts.pulse.child())
+        .child(parts.live.topics_child(LIVE_INTENSITY))
+        .child(parts.live.viewers_child(LIVE_INTENSITY));
 
     let doors = SupervisorSpec::new(Strategy::OneForOne, DOORS_INTENSITY)
         .child(admin::door_child(parts.admin))
@@ -135,6 +162,7 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
         .child(ChildSpec::supervisor("trust", trust))
         .child(ChildSpec::supervisor("plugins", plugins))
         .child(ChildSpec::supervisor("records", records))
+        .child(ChildSpec::supervisor("live", live))
         .child(ChildSpec::supervisor("doors", doors)))
 }
 

@@ -1,4 +1,4 @@
-//! What the private socket answers: kill and reload, each audited before and after.
+//! What the private socket answers: kill, reload and accounts, each audited before and after.
 
 use super::health::AdminServices;
 use super::http::{json, problem};
@@ -6,6 +6,7 @@ use crate::front_door::Body;
 use ::http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use plantao_actors::audit::{AuditError, OpenEntry};
 use plantao_actors::policy::PolicyError;
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
 use plantao_schema::problem::{Problem, ProblemCode};
@@ -45,13 +46,14 @@ pub(super) async fn answer(
     let result = match (request.method(), request.uri().path()) {
         (&Method::POST, "/v1/kill") => kill(services, uid, request).await,
         (&Method::POST, "/v1/reload") => reload(services, uid, request).await,
-        (_, "/v1/kill" | "/v1/reload") => {
+        (&Method::POST, "/v1/accounts") => super::accounts::add(services, uid, request).await,
+        (_, "/v1/kill" | "/v1/reload" | "/v1/accounts") => {
             let detail = "this address takes POST";
             Err(Problem::new(ProblemCode::MethodNotAllowed, detail).field("method"))
         }
         _ => Err(Problem::new(
             ProblemCode::NotFound,
-            "there are /v1/kill and /v1/reload",
+            "there are /v1/kill, /v1/reload and /v1/accounts",
         )),
     };
     match result {
@@ -60,7 +62,9 @@ pub(super) async fn answer(
     }
 }
 
-async fn body<T: for<'de> Deserialize<'de>>(request: Request<Incoming>) -> Result<T, Problem> {
+pub(super) async fn body<T: for<'de> Deserialize<'de>>(
+    request: Request<Incoming>,
+) -> Result<T, Problem> {
     let bytes = Limited::new(request.into_body(), BODY_MAX_BYTES)
         .collect()
         .await
@@ -154,13 +158,30 @@ async fn audited<T>(
     what: String,
     change: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    let no_trail = |error: plantao_actors::audit::AuditError| {
-        tracing::warn!(%error, "a change was refused because it could not be audited");
-        let detail = "the change could not be audited and was not made; stopping the whole \
-                      service needs no audit entry";
-        Problem::new(ProblemCode::Unavailable, detail)
+    let open = services.audit.open(entry(services, uid, &what)).await;
+    let open = open.map_err(|error| no_trail(&error))?;
+    let result = change.await;
+    let outcome = if result.is_ok() {
+        Outcome::Success
+    } else {
+        Outcome::Refused
     };
-    let entry = Entry {
+    settle(services, open, outcome).await;
+    result
+}
+
+/// Completes the entry of a change. The change is made, or is known not to be: whether its
+/// completion can be written now changes nothing about it. An entry left open is found and
+/// completed at the writer's next start.
+pub(super) async fn settle(services: &AdminServices, open: OpenEntry, outcome: Outcome) {
+    if let Err(error) = services.audit.complete(open, outcome).await {
+        tracing::warn!(%error, "the completion of a change will be written later");
+    }
+}
+
+/// The opened entry of a change asked for over the socket.
+pub(super) fn entry(services: &AdminServices, uid: u32, what: &str) -> Entry {
+    Entry {
         id: uuid::Uuid::now_v7(),
         at: services.clock.now(),
         phase: Phase::Opened,
@@ -180,18 +201,13 @@ async fn audited<T>(
         request_id: "admin".to_owned(),
         outcome: Outcome::Pending,
         plugin: None,
-    };
-    let open = services.audit.open(entry).await.map_err(no_trail)?;
-    let result = change.await;
-    let outcome = if result.is_ok() {
-        Outcome::Success
-    } else {
-        Outcome::Refused
-    };
-    // The change is made: whether its completion can be written now changes nothing about it. An
-    // entry left open is found and completed at the writer's next start.
-    if let Err(error) = services.audit.complete(open, outcome).await {
-        tracing::warn!(%error, "the completion of a change will be written later");
     }
-    result
+}
+
+/// Nothing is changed without its entry.
+pub(super) fn no_trail(error: &AuditError) -> Problem {
+    tracing::warn!(%error, "a change was refused because it could not be audited");
+    let detail = "the change could not be audited and was not made; stopping the whole service \
+                  needs no audit entry";
+    Problem::new(ProblemCode::Unavailable, detail)
 }

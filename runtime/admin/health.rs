@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use plantao_actors::audit::AuditLog;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::Database;
+use plantao_actors::login::LogIns;
 use plantao_actors::plugin::{PluginState, Plugins};
 use plantao_actors::policy::Policy;
 use plantao_schema::id::Tenant;
@@ -44,6 +45,8 @@ pub struct AdminServices {
     pub clock: WallClock,
     /// The institution that runs this node: changes are entries of its trail.
     pub tenant: Tenant,
+    /// Who gets in to the pages.
+    pub log_ins: LogIns,
     /// Where rules are read from again.
     pub rules: crate::tree::RulesSource,
 }

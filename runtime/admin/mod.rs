@@ -7,6 +7,7 @@
 //!
 //! `/v1/supervision` is a versioned contract: fields are added, never changed.
 
+mod accounts;
 mod changes;
 mod door;
 mod health;

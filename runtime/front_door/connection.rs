@@ -1,17 +1,21 @@
 //! One connection: handshake, then HTTP/2 or HTTP/1.1 by what TLS agreed on, until it is drained.
 
-use super::serve::serve;
+use super::reply::Body;
+use super::serve::{Afterwards, Caller, serve};
 use super::services::Services;
 use http::Request;
 use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -70,10 +74,21 @@ pub(super) async fn connection(
     let io = TokioIo::new(stream);
     let activity = Arc::new(Activity::default());
     let seen = Arc::clone(&activity);
+    let afterwards: Arc<Mutex<Option<Afterwards>>> = Arc::default();
+    let upgraded = Arc::clone(&afterwards);
+    let caller = Caller {
+        address: peer.ip(),
+        closing: drain.clone(),
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let (services, busy) = (Arc::clone(&services), Activity::begin(&seen));
+        let (caller, upgraded) = (caller.clone(), Arc::clone(&upgraded));
         async move {
-            let response = serve(&services, peer.ip(), request).await;
+            let (response, afterwards) = serve(&services, caller, request).await;
+            if let Some(afterwards) = afterwards {
+                let mut slot = upgraded.lock().unwrap_or_else(PoisonError::into_inner);
+                *slot = Some(afterwards);
+            }
             drop(busy);
             Ok::<_, Infallible>(response)
         }
@@ -88,37 +103,83 @@ pub(super) async fn connection(
             .keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
             .serve_connection(io, service);
-        run(connection, timeouts, drain, &activity).await;
+        run(Two(Box::pin(connection)), timeouts, drain, &activity).await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(timeouts.header)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEADER_MAX_BYTES as usize)
-            .serve_connection(io, service);
-        run(connection, timeouts, drain, &activity).await;
+            .serve_connection(io, service)
+            .with_upgrades();
+        run(One(Box::pin(connection)), timeouts, drain, &activity).await;
+        // What the connection became keeps its place at the door for as long as it lasts.
+        let became = afterwards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(became) = became {
+            became.await;
+        }
+    }
+}
+
+/// A connection that can be told to take nothing more and finish what it has. Boxed, because a
+/// WebSocket lasts for hours and must not keep what HTTP needed.
+trait Graceful: Unpin {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()>;
+    fn shut(&mut self);
+}
+
+/// HTTP/1.1, which may become a WebSocket.
+struct One<I, S: HttpService<Incoming>>(Pin<Box<http1::UpgradeableConnection<I, S>>>);
+
+impl<I, S> Graceful for One<I, S>
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: Read + Write + Unpin + Send + 'static,
+{
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(context).map(drop)
+    }
+
+    fn shut(&mut self) {
+        self.0.as_mut().graceful_shutdown();
+    }
+}
+
+/// HTTP/2.
+struct Two<C>(Pin<Box<C>>);
+
+impl<C: GracefulConnection> Graceful for Two<C> {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(context).map(drop)
+    }
+
+    fn shut(&mut self) {
+        self.0.as_mut().graceful_shutdown();
     }
 }
 
 /// Drives a connection until it ends, has been idle too long, or the door closes; then lets what is
 /// in flight finish.
-async fn run<C: GracefulConnection>(
-    connection: C,
+async fn run(
+    mut connection: impl Graceful,
     timeouts: Timeouts,
     drain: watch::Receiver<bool>,
     activity: &Activity,
 ) {
-    let mut connection = pin!(connection);
     tokio::select! {
         biased;
         () = drained(drain) => {}
         () = activity.idle_for(timeouts.header) => {}
-        _ended = connection.as_mut() => return,
+        () = poll_fn(|context| connection.poll_end(context)) => return,
     }
-    connection.as_mut().graceful_shutdown();
+    connection.shut();
     tokio::select! {
         biased;
-        _ended = connection.as_mut() => {}
+        () = poll_fn(|context| connection.poll_end(context)) => {}
         () = activity.idle_for(FAREWELL) => {}
         () = tokio::time::sleep(timeouts.drain) => {}
     }

@@ -4,14 +4,14 @@
 //! permanent. Stopping drains: no new connection, the requests in flight finish, then all are
 //! closed. Connections live in a set that is dropped with the actor, so none is orphaned.
 
+use super::addresses::{AddressLimits, Addresses};
 use super::connection::{Timeouts, connection};
+use super::rate::Rate;
 use super::services::Services;
 use crate::net::{self, AcceptTrouble, BindError};
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rustls::ServerConfig;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct DoorLimits {
     pub max_connections: usize,
     /// Connections open at once from one address; more are closed at once.
     pub max_connections_per_address: usize,
+    /// New connections a second from one address; more are closed at once.
+    pub connects_per_second_per_address: u32,
     /// From the accepted connection to the end of the handshake.
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its header; idle connections too.
@@ -128,18 +130,23 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
     let services = Arc::new(parts.services);
     let metrics = services.metrics.clone();
     let mut connections: JoinSet<IpAddr> = JoinSet::new();
-    let mut per_address: HashMap<IpAddr, usize> = HashMap::new();
+    let mut addresses = Addresses::new(AddressLimits {
+        open: parts.limits.max_connections_per_address,
+        rate: Rate {
+            per_second: parts.limits.connects_per_second_per_address,
+        },
+    });
     let mut trouble = AcceptTrouble::default();
     loop {
         while let Some(ended) = connections.try_join_next() {
-            release(&mut per_address, ended.ok());
+            addresses.release(ended.ok());
         }
         metrics.connections(connections.len());
         let accepted = tokio::select! {
             biased;
             _closing = closing.wait_for(|closing| *closing) => break,
             Some(ended) = connections.join_next(), if !connections.is_empty() => {
-                release(&mut per_address, ended.ok());
+                addresses.release(ended.ok());
                 continue;
             }
             accepted = next(&listener, &slots) => accepted,
@@ -153,12 +160,11 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
             }
         };
         let address = peer.ip().to_canonical();
-        let held = per_address.entry(address).or_default();
-        if *held >= parts.limits.max_connections_per_address {
+        if let Err(shed) = addresses.admit(address) {
             // Closed at once: one address must not take the door away from all others.
+            metrics.connection_shed(shed.as_str());
             continue;
         }
-        *held = held.saturating_add(1);
         let (services, acceptor) = (Arc::clone(&services), acceptor.clone());
         let drain = closing.clone();
         connections.spawn(async move {
@@ -170,20 +176,6 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
     drop(listener);
     while connections.join_next().await.is_some() {}
     metrics.connections(0);
-}
-
-/// Gives a place of an address back. Connections end by returning theirs; one that panicked does
-/// not say which it had, and costs its address that place until the door restarts.
-fn release(per_address: &mut HashMap<IpAddr, usize>, address: Option<IpAddr>) {
-    let Some(address) = address else { return };
-    if let Entry::Occupied(mut held) = per_address.entry(address) {
-        let left = held.get().saturating_sub(1);
-        if left == 0 {
-            held.remove();
-        } else {
-            held.insert(left);
-        }
-    }
 }
 
 /// Waits for a free slot first, so that what cannot be served stays in the kernel's queue.

@@ -9,22 +9,26 @@
 //! policy; retention: none; access: by permit; encryption: TLS 1.3; audit: an entry per decision,
 //! durable before the reply.
 
+mod addresses;
 mod authenticate;
 mod connection;
-mod entries;
 mod handlers;
 mod listener;
+mod origin;
 mod parse;
+mod places;
 mod problems;
+mod rate;
 mod refusals;
 mod refused;
 mod reply;
 mod route;
 mod serve;
 mod services;
-mod texts;
 
 pub use listener::{DoorLimits, DoorParts, FrontDoor, child};
+pub use places::Places;
+pub use rate::SharedBucket;
 pub use refusals::Refusals;
 pub use services::Services;
 

@@ -46,7 +46,7 @@ pub(super) fn access(
         principal,
         action,
         kind,
-        resource: route.resource().cloned(),
+        resource: route.resource(),
         patient: route.patient(),
         purpose,
         break_glass,

@@ -20,6 +20,8 @@ pub(super) fn refusal(decision: &Decision, step_up: bool) -> Problem {
         Reason::RoleLacksGrant => "the role has no grant for this",
         Reason::PurposeNotGranted => "the role has no grant for this purpose",
         Reason::CredentialExpired => "the credential's time is over",
+        Reason::SessionRevoked => "the session was ended",
+        Reason::ConsentRevoked => "the patient withdrew consent to this purpose",
         Reason::EmergencyNotPossible => {
             "emergency access needs a role that may, a reason of at least 10 characters, and one \
              patient to read"
@@ -29,7 +31,12 @@ pub(super) fn refusal(decision: &Decision, step_up: bool) -> Problem {
             "this access is not trusted enough"
         }
     };
-    Problem::new(ProblemCode::Denied, detail)
+    // Whoever's session is over is nobody any more, and may log in again.
+    let code = match decision.reason {
+        Reason::SessionRevoked | Reason::CredentialExpired => ProblemCode::Unauthenticated,
+        _ => ProblemCode::Denied,
+    };
+    Problem::new(code, detail)
 }
 
 /// The trail could not take an entry: nothing may leave.
@@ -98,6 +105,11 @@ pub(super) fn record(error: &RecordError) -> Problem {
         RecordError::InDoubt => (
             ProblemCode::DeadlineExceeded,
             "it is not known whether the change was made: read before sending it again",
+            None,
+        ),
+        RecordError::ConsentRevoked => (
+            ProblemCode::Denied,
+            "the patient withdrew consent to this purpose",
             None,
         ),
         RecordError::OtherMasterKey => (

@@ -56,7 +56,7 @@ impl Refused {
     /// The body, as the family of addresses wants it.
     pub(super) fn body(&self, family: Family, request_id: &str) -> serde_json::Value {
         match family {
-            Family::Plain => self.problem.to_json(request_id),
+            Family::Plain | Family::Page => self.problem.to_json(request_id),
             Family::Fhir if self.issues.is_empty() => fhir::operation_outcome_of(&self.problem),
             Family::Fhir => fhir::operation_outcome(&self.issues),
         }

@@ -1,6 +1,7 @@
 //! Replies: an answer that followed a decision needs the receipt of its audit entry to exist.
 
 use super::refused::Refused;
+use crate::pages;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
@@ -8,7 +9,7 @@ use http_body_util::Full;
 use hyper::body::Body as _;
 use plantao_actors::audit::AuditReceipt;
 use plantao_schema::id::RequestId;
-use plantao_schema::problem::ProblemCode;
+use plantao_schema::problem::{Problem, ProblemCode};
 
 /// Bodies are whole: they were made in memory under a limit.
 pub(crate) type Body = Full<Bytes>;
@@ -20,15 +21,21 @@ pub(super) enum Family {
     Plain,
     /// OperationOutcome.
     Fhir,
+    /// HTML, for people.
+    Page,
 }
+
+/// The first segments of the addresses that people open.
+const PAGES: &[&str] = &["", "login", "logout", "patients", "supervision", "wards"];
 
 impl Family {
     /// By path, so that even an address that does not exist answers in its family's form.
     pub(super) fn of(path: &str) -> Self {
-        if path == "/fhir" || path.starts_with("/fhir/") {
-            Self::Fhir
-        } else {
-            Self::Plain
+        let first = path.trim_start_matches('/').split('/').next();
+        match first.unwrap_or_default() {
+            "fhir" => Self::Fhir,
+            first if PAGES.contains(&first) => Self::Page,
+            _ => Self::Plain,
         }
     }
 }
@@ -39,7 +46,7 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
-    pub(super) headers: Vec<(header::HeaderName, String)>,
+    pub(super) headers: Vec<(header::HeaderName, HeaderValue)>,
 }
 
 /// FHIR's JSON.
@@ -59,9 +66,40 @@ impl Answer {
         }
     }
 
+    /// A page, with the headers that keep a browser from doing more with it than showing it.
+    pub(super) fn html(status: StatusCode, body: String, site: Option<&str>) -> Self {
+        let answer = Self {
+            status,
+            content_type: "text/html; charset=utf-8",
+            body: body.into_bytes(),
+            headers: Vec::new(),
+        };
+        let headers = pages::headers(site).into_iter();
+        headers.fold(answer, |answer, (name, value)| answer.header(name, value))
+    }
+
+    /// Go there, with GET (RFC 9110, 15.4.4).
+    pub(super) fn see_other(address: &str) -> Self {
+        let answer = Self {
+            status: StatusCode::SEE_OTHER,
+            content_type: "text/plain; charset=utf-8",
+            body: Vec::new(),
+            headers: Vec::new(),
+        };
+        answer.header(header::LOCATION, address.to_owned())
+    }
+
     /// Adds a header.
     pub(super) fn header(mut self, name: header::HeaderName, value: String) -> Self {
-        self.headers.push((name, value));
+        if let Ok(value) = HeaderValue::try_from(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Sets a cookie.
+    pub(super) fn cookie(mut self, cookie: HeaderValue) -> Self {
+        self.headers.push((header::SET_COOKIE, cookie));
         self
     }
 }
@@ -86,11 +124,17 @@ pub(super) fn refused(refused: &Refused, family: Family, id: &RequestId) -> Resp
     let status =
         StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = match family {
-        Family::Plain => "application/problem+json",
+        Family::Plain | Family::Page => "application/problem+json",
         Family::Fhir => FHIR_JSON,
     };
     let answer = Answer::json(status, kind, &refused.body(family, id.as_str()));
     let mut response = finish(answer, id);
+    challenge(&mut response, problem);
+    response
+}
+
+/// When to try again, and what to authenticate with.
+pub(super) fn challenge(response: &mut Response<Body>, problem: &Problem) {
     let headers = response.headers_mut();
     if let Some(seconds) = problem.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -110,6 +154,22 @@ pub(super) fn refused(refused: &Refused, family: Family, id: &RequestId) -> Resp
         }
         _ => {}
     }
+}
+
+/// The connection becomes a WebSocket (RFC 6455, 4.2.2).
+pub(super) fn switching(accept: &str, id: &RequestId) -> Response<Body> {
+    let answer = Answer {
+        status: StatusCode::SWITCHING_PROTOCOLS,
+        content_type: "text/plain; charset=utf-8",
+        body: Vec::new(),
+        headers: Vec::new(),
+    };
+    let answer = answer
+        .header(header::CONNECTION, "Upgrade".to_owned())
+        .header(header::UPGRADE, "websocket".to_owned())
+        .header(header::SEC_WEBSOCKET_ACCEPT, accept.to_owned());
+    let mut response = finish(answer, id);
+    response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }
 
@@ -143,9 +203,7 @@ fn finish(answer: Answer, id: &RequestId) -> Response<Body> {
         headers.insert("x-request-id", value);
     }
     for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
+        headers.insert(name, value);
     }
     response
 }

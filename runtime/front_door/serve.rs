@@ -1,24 +1,26 @@
 //! The request path, top to bottom: parse, authenticate, decide, handle, audit, reply.
 
 use super::authenticate::authenticate;
-use super::handlers::{self, Handled};
+use super::handlers::{self, Asked, Handled};
 use super::refused::Refused;
 use super::reply::{self, Body, Family};
-use super::route::Route;
+use super::route::{PageRoute, Route};
 use super::services::Services;
-use super::{entries, parse, problems};
+use super::{parse, problems};
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
+use plantao_actors::audit;
 use plantao_actors::policy::{Refusal, Verdict};
 use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::id::RequestId;
 use plantao_schema::problem::{Problem, ProblemCode};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
 /// Bytes of a body that are read only to be thrown away, for whom nobody knows.
@@ -26,23 +28,39 @@ const UNREAD_OF_STRANGERS: usize = 64 * 1024;
 /// How long that may take.
 const UNREAD_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Who is on the other end of a connection, and whether the door is closing.
+#[derive(Clone)]
+pub(super) struct Caller {
+    /// Where the connection comes from.
+    pub(super) address: IpAddr,
+    /// Turns true when the door closes; ends with the door.
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+/// What a connection becomes after its answer: ends when that has ended.
+pub(super) type Afterwards = BoxFuture<'static, ()>;
+
 /// Answers one request. Total: whatever happens, there is a reply.
 pub(super) async fn serve(
     services: &Services,
-    peer: IpAddr,
+    caller: Caller,
     request: Request<Incoming>,
-) -> Response<Body> {
+) -> (Response<Body>, Option<Afterwards>) {
     let started = Instant::now();
     let id = services.request_id();
-    let (head, mut body) = request.into_parts();
+    let (mut head, mut body) = request.into_parts();
     let family = Family::of(head.uri.path());
     let route = Route::parse(&head.method, &head.uri);
     let name = route.as_ref().map_or("none", Route::name);
     let mut unread = UNREAD_OF_STRANGERS;
-    let answered = answer(services, peer, &id, route, &head, &mut body, &mut unread).await;
-    let mut response = match answered {
-        Ok(response) => response,
-        Err(refused) => reply::refused(&refused, family, &id),
+    let asked = (route, &mut head, &mut body);
+    let answered = boxed(services, &caller, &id, asked, &mut unread).await;
+    let (mut response, afterwards) = match answered {
+        Ok(answered) => answered,
+        Err(refused) if family == Family::Page => {
+            (handlers::page_refusal(services, &head, &refused, &id), None)
+        }
+        Err(refused) => (reply::refused(&refused, family, &id), None),
     };
     if !body.is_end_stream() {
         discard(body, unread).await;
@@ -54,7 +72,7 @@ pub(super) async fn serve(
     services
         .metrics
         .request(head.method.as_str(), name, status, started.elapsed());
-    response
+    (response, afterwards)
 }
 
 /// Reads the rest of a body that the answer did not need, within bounds: clients that are still
@@ -73,18 +91,32 @@ async fn discard(mut body: Incoming, most: usize) {
     let _given_up = tokio::time::timeout(UNREAD_PATIENCE, reading).await;
 }
 
+type Answered = Result<(Response<Body>, Option<Afterwards>), Refused>;
+
+/// Boxed: what one request needs is not kept for as long as its connection lasts.
+fn boxed<'a>(
+    services: &'a Services,
+    caller: &'a Caller,
+    id: &'a RequestId,
+    asked: (Result<Route, Problem>, &'a mut Parts, &'a mut Incoming),
+    unread: &'a mut usize,
+) -> BoxFuture<'a, Answered> {
+    Box::pin(answer(services, caller, id, asked, unread))
+}
+
 async fn answer(
     services: &Services,
-    peer: IpAddr,
+    caller: &Caller,
     id: &RequestId,
-    route: Result<Route, Problem>,
-    head: &Parts,
-    body: &mut Incoming,
+    (route, head, body): (Result<Route, Problem>, &mut Parts, &mut Incoming),
     unread: &mut usize,
-) -> Result<Response<Body>, Refused> {
-    match route {
-        Ok(Route::Health) => return Ok(reply::public(handlers::health(), id)),
-        Ok(Route::Metadata) => return Ok(reply::public(handlers::metadata(), id)),
+) -> Answered {
+    match &route {
+        Ok(Route::Health) => return Ok((reply::public(handlers::health(), id), None)),
+        Ok(Route::Metadata) => return Ok((reply::public(handlers::metadata(), id), None)),
+        Ok(Route::Asset(asset)) => {
+            return Ok((reply::public(handlers::asset(asset)?, id), None));
+        }
         _ => {}
     }
     let Ok(slot) = Arc::clone(&services.in_flight).try_acquire_owned() else {
@@ -96,17 +128,31 @@ async fn answer(
         .metrics
         .in_flight(services.max_in_flight.saturating_sub(free));
 
+    // Whoever logs in is nobody yet: the decision comes once they are somebody.
+    if let Ok(Route::LogIn(log_in)) = &route
+        && log_in.is_public()
+    {
+        let answered = handlers::log_in(services, caller, id, log_in, head, body).await;
+        let response = answered.inspect_err(|refused| {
+            services.refusals.count(refused.problem.code);
+        })?;
+        return Ok((response, None));
+    }
+
     // 1, 2: a stranger learns that a credential is needed before anything else.
-    let principal = authenticate(&services.verifier, &head.headers)
+    let acts = matches!(&route, Ok(Route::Page(PageRoute::Live(_))));
+    let claims = authenticate(&services.verifier, head, acts)
         .inspect_err(|problem| services.refusals.count(problem.code))?;
     *unread = services.body_limit_bytes.saturating_mul(2);
     let route = route?;
+    let principal = claims.principal();
     let Some(access) = parse::access(services, id, &route, &head.headers, principal)? else {
         return Err(Problem::new(ProblemCode::Internal, "this address has no rule").into());
     };
 
     // 3: the decision, made anew for every request.
-    let permit = match services.policy.decide(access, peer) {
+    services.policy.ready(&access.principal.tenant).await;
+    let permit = match services.policy.decide(access, caller.address) {
         Verdict::Permit(permit) => permit,
         Verdict::StepUp(refusal) => return Err(refuse(services, refusal, true).await.into()),
         Verdict::Denial(refusal) => return Err(refuse(services, refusal, false).await.into()),
@@ -115,7 +161,12 @@ async fn answer(
 
     // 4, 5: the handler consumes the permit; what comes back is audited, good or bad.
     let (access, decision) = (permit.access().clone(), permit.decision().clone());
-    match handlers::handle(services, permit, route, &head.headers, body, slot).await {
+    let asked = Asked {
+        claims: &claims,
+        caller,
+        head,
+    };
+    match handlers::handle(services, permit, route, asked, body, slot).await {
         Ok(Handled::Read {
             answer,
             plugin,
@@ -123,7 +174,7 @@ async fn answer(
         }) => {
             let entry = |patient: Option<&String>| {
                 let (outcome, clock) = (Outcome::Success, &services.clock);
-                let mut entry = entries::decided(&access, &decision, Phase::Single, outcome, clock);
+                let mut entry = audit::decided(&access, &decision, Phase::Single, outcome, clock);
                 entry.plugin.clone_from(&plugin);
                 entry.patient = patient.cloned().or(entry.patient);
                 entry
@@ -134,17 +185,25 @@ async fn answer(
             let others = patients.map(|patient| services.record(entry(Some(patient))));
             let (receipt, _others) = tokio::try_join!(first, try_join_all(others))?;
             // 6
-            Ok(reply::audited(answer, &receipt, id))
+            Ok((reply::audited(answer, &receipt, id), None))
         }
         Ok(Handled::Changed { answer, receipt }) => {
             services.metrics.audit_entry();
-            Ok(reply::audited(answer, &receipt, id))
+            Ok((reply::audited(answer, &receipt, id), None))
+        }
+        Ok(Handled::Upgrade(upgrade)) => {
+            let (phase, clock) = (Phase::Opened, &services.clock);
+            let entry = audit::decided(&access, &decision, phase, Outcome::Pending, clock);
+            let open = services.open(entry).await?;
+            services.metrics.audit_entry();
+            let (response, afterwards) = upgrade.go(services, open, id).await?;
+            Ok((response, Some(afterwards)))
         }
         Err(failed) => {
             if !failed.audited {
                 let outcome = outcome_of(failed.problem.code);
                 let mut entry =
-                    entries::decided(&access, &decision, Phase::Single, outcome, &services.clock);
+                    audit::decided(&access, &decision, Phase::Single, outcome, &services.clock);
                 let code = failed.problem.code.slug();
                 entry.explanation = format!("{}; answered {code}", entry.explanation);
                 entry.plugin.clone_from(&failed.plugin);
@@ -165,11 +224,11 @@ fn outcome_of(code: ProblemCode) -> Outcome {
 
 /// Audits a refusal, then says it. A refusal whose entry cannot be written is still a refusal: it
 /// gives nothing away.
-async fn refuse(services: &Services, refusal: Refusal, step_up: bool) -> Problem {
+pub(super) async fn refuse(services: &Services, refusal: Refusal, step_up: bool) -> Problem {
     let Refusal { access, decision } = refusal;
     services.metrics.decision(decision.verdict);
     let refused = Outcome::Refused;
-    let entry = entries::decided(&access, &decision, Phase::Single, refused, &services.clock);
+    let entry = audit::decided(&access, &decision, Phase::Single, refused, &services.clock);
     if services.record(entry).await.is_err() {
         tracing::error!(request = %access.request_id, "refusal not audited");
     }

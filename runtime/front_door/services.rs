@@ -1,22 +1,35 @@
 //! What the request path needs, handed down once.
 
+use super::handlers::Handled;
+use super::places::Places;
 use super::problems;
+use super::rate::SharedBucket;
 use super::refusals::Refusals;
-use crate::identity::TokenVerifier;
+use super::refused::Refused;
+use super::reply::Answer;
+use crate::identity::{Claims, TokenIssuer, TokenVerifier};
+use crate::pages::PagesOf;
 use crate::telemetry::Metrics;
-use plantao_actors::audit::{AuditLog, AuditReceipt};
+use plantao_actors::audit::{AuditLog, AuditReceipt, OpenEntry};
 use plantao_actors::clock::WallClock;
+use plantao_actors::consent::Consents;
 use plantao_actors::database::Database;
-use plantao_actors::patient::Records;
+use plantao_actors::live::Live;
+use plantao_actors::login::{Identity, LogIns};
+use plantao_actors::patient::{RecordError, Records};
 use plantao_actors::plugin::Plugins;
 use plantao_actors::policy::Policy;
-use plantao_schema::audit::Entry;
-use plantao_schema::id::RequestId;
+use plantao_actors::ward::Wards;
+use plantao_schema::audit::{Entry, Outcome};
+use plantao_schema::id::{RequestId, Tenant};
 use plantao_schema::problem::Problem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+
+/// What becomes of a change.
+type Settled = Result<Handled, Refused>;
 
 /// The handles and limits of the request path. Clones share them.
 #[derive(Clone)]
@@ -33,6 +46,28 @@ pub struct Services {
     pub records: Records,
     /// Untrusted logic.
     pub plugins: Plugins,
+    /// Who lies where.
+    pub wards: Wards,
+    /// What patients agreed to.
+    pub consents: Consents,
+    /// Who gets in.
+    pub log_ins: LogIns,
+    /// The live pages.
+    pub live: Live<PagesOf>,
+    /// What they are made of.
+    pub pages: Arc<PagesOf>,
+    /// Viewers of each principal.
+    pub viewers: Places,
+    /// How fast viewers may be opened.
+    pub opens: Arc<SharedBucket>,
+    /// Makes the pages' sessions.
+    pub issuer: Arc<TokenIssuer>,
+    /// How long one lasts, seconds.
+    pub session_s: u32,
+    /// Whether demonstration principals exist.
+    pub demo: bool,
+    /// The institution whose accounts log in here.
+    pub tenant: Tenant,
     /// What time it is.
     pub clock: WallClock,
     /// What is counted.
@@ -62,6 +97,65 @@ impl Services {
         self.metrics.audit_entry();
         self.metrics.audit_append(started.elapsed());
         Ok(receipt)
+    }
+
+    /// Opens an entry in the trail whose outcome is owed.
+    pub(super) async fn open(&self, entry: Entry) -> Result<OpenEntry, Problem> {
+        self.audit.open(entry).await.map_err(|error| {
+            self.metrics.audit_failure();
+            problems::audit(&error)
+        })
+    }
+
+    /// Completes the entry of a change that is made: its answer may leave.
+    pub(super) async fn changed(&self, open: OpenEntry, answer: Answer) -> Settled {
+        match self.audit.complete(open, Outcome::Success).await {
+            Ok(receipt) => Ok(Handled::Changed { answer, receipt }),
+            Err(error) => {
+                tracing::warn!(%error, "a completion is left to the trail");
+                let in_doubt = problems::record(&RecordError::InDoubt);
+                Err(Refused {
+                    audited: true,
+                    ..Refused::from(in_doubt)
+                })
+            }
+        }
+    }
+
+    /// Completes the entry of a change that is not made, or leaves it to the trail, which asks the
+    /// database, when nobody here knows (`outcome` is `None`).
+    pub(super) async fn not_changed(
+        &self,
+        open: OpenEntry,
+        outcome: Option<Outcome>,
+        problem: Problem,
+    ) -> Settled {
+        if let Some(outcome) = outcome
+            && let Err(error) = self.audit.complete(open, outcome).await
+        {
+            tracing::warn!(%error, "a completion is left to the trail");
+        }
+        Err(Refused {
+            audited: true,
+            ..Refused::from(problem)
+        })
+    }
+
+    /// What the credential of somebody who has just been let in says.
+    pub(super) fn claims(&self, identity: &Identity) -> Claims {
+        let (subject, tenant) = (identity.subject.clone(), identity.tenant.clone());
+        let now = self.clock.now();
+        let mut claims = Claims::new(subject, tenant, identity.role.clone(), now, self.session_s);
+        if let Some(by) = identity.expires_by {
+            claims.expires_at = claims.expires_at.min(by);
+        }
+        claims.device = identity.device;
+        claims.name.clone_from(&identity.name);
+        claims.demo = self.demo;
+        if identity.multi_factor {
+            claims = claims.with_multi_factor();
+        }
+        claims
     }
 
     /// Takes a body's share of the memory for bodies, if it is free.

@@ -43,6 +43,18 @@ pub const DEMO_PRINCIPALS: &[DemoPrincipal] = &[
         shows: "reads records, writes observations",
     },
     DemoPrincipal {
+        name: "recepcao",
+        role: "ward_clerk",
+        trusted: true,
+        shows: "admits and moves patients, sees nothing clinical",
+    },
+    DemoPrincipal {
+        name: "operadora",
+        role: "operator",
+        trusted: true,
+        shows: "watches the supervision tree, sees no patient",
+    },
+    DemoPrincipal {
         name: "autora",
         role: "author",
         trusted: true,

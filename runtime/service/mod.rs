@@ -15,6 +15,7 @@ pub use demo::{DEMO_PRINCIPALS, DemoPrincipal};
 use crate::config::{Config, EXIT_CONFIG, Flags};
 use crate::identity::{IssueError, KeyError, TlsError};
 use crate::net::{self, BindError};
+use crate::pages::template::TemplateError;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::telemetry::{self, LogError, Metrics};
 use plantao_actors::clock::WallClock;
@@ -79,6 +80,9 @@ pub enum ServiceError {
     /// Logs cannot be written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A page's markup is not what a template may be.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// A child of the tree did not start.
     #[error(transparent)]
     Start(#[from] StartError),

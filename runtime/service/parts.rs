@@ -3,19 +3,24 @@
 use super::ServiceError;
 use crate::admin::{self, AdminServices, TreeCell};
 use crate::config::{Config, Flags};
-use crate::front_door::{DoorLimits, DoorParts, Refusals, Services};
-use crate::identity::{SigningKey, TokenVerifier, server_config};
+use crate::front_door::{DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket};
+use crate::identity::{SigningKey, TokenIssuer, TokenVerifier, server_config};
 use crate::net;
+use crate::pages::{PageParts, PagesOf};
 use crate::state_dir::StateDir;
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
 use plantao_actors::audit::AuditLog;
 use plantao_actors::clock::WallClock;
+use plantao_actors::consent::Consents;
 use plantao_actors::database::{Database, DatabaseConfig, Login};
+use plantao_actors::live::{Live, LiveLimits, Pulse};
+use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
 use plantao_actors::policy::Policy;
 use plantao_actors::vault::Vault;
+use plantao_actors::ward::Wards;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +56,31 @@ pub(super) fn build(
     let policy = Policy::new(config.policy.clone())?;
     let audit = AuditLog::with_queue(clock.clone(), config.audit.queue);
     let records = Records::new(database.clone(), vault.clone(), clock.clone());
+    let records = records.with_consent(policy.clone());
+    let wards = Wards::new(database.clone(), clock.clone());
+    let tables = policy.tables();
+    let consents = Consents::new(database.clone(), &tables, clock.clone());
+    let log_ins = LogIns::new(database.clone(), vault.clone(), &tables, clock.clone());
+    let pulse = Pulse::new(database.clone());
+    let cell = TreeCell::default();
+    let pages = PagesOf::new(PageParts {
+        records: records.clone(),
+        wards: wards.clone(),
+        policy: policy.clone(),
+        pulse: pulse.clone(),
+        supervision: Arc::new(Arc::clone(&cell)),
+        clock: clock.clone(),
+    })?;
+    let pages = Arc::new(pages);
+    let live = Live::new(
+        Arc::clone(&pages),
+        (policy.clone(), audit.clone(), clock.clone()),
+        pages.version().to_owned(),
+        LiveLimits {
+            viewers: u32::try_from(config.live.max_viewers).unwrap_or(u32::MAX),
+            topics: u32::try_from(config.live.max_topics).unwrap_or(u32::MAX),
+        },
+    );
     let plugins = plugins(config, clock)?;
     let plugin_specs = config
         .plugins
@@ -67,6 +97,17 @@ pub(super) fn build(
         database: database.clone(),
         records: records.clone(),
         plugins: plugins.clone(),
+        wards: wards.clone(),
+        consents: consents.clone(),
+        log_ins: log_ins.clone(),
+        live: live.clone(),
+        pages,
+        viewers: Places::new(config.live.max_viewers_per_principal),
+        opens: Arc::new(SharedBucket::new(config.live.opens_per_second)),
+        issuer: Arc::new(TokenIssuer::new(SigningKey::open(state)?, &config.identity)),
+        session_s: config.identity.session_s,
+        demo: config.demo,
+        tenant: tenant.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         refusals: Refusals::new(audit.clone(), clock.clone(), tenant.clone()),
@@ -76,7 +117,6 @@ pub(super) fn build(
         body_limit_bytes: door.body_limit_bytes,
         body_timeout: Duration::from_millis(door.body_timeout_ms),
     };
-    let cell = TreeCell::default();
     let admin_services = AdminServices {
         tree: Arc::clone(&cell),
         policy: policy.clone(),
@@ -86,6 +126,7 @@ pub(super) fn build(
         metrics: metrics.clone(),
         clock: clock.clone(),
         tenant,
+        log_ins: log_ins.clone(),
         rules: RulesSource(flags),
     };
     let door_parts = DoorParts {
@@ -94,6 +135,7 @@ pub(super) fn build(
         limits: DoorLimits {
             max_connections: door.max_connections.min(connections_possible()),
             max_connections_per_address: door.max_connections_per_address,
+            connects_per_second_per_address: door.connects_per_second_per_address,
             handshake_timeout: Duration::from_millis(door.handshake_timeout_ms),
             header_timeout: Duration::from_millis(door.header_timeout_ms),
             drain_timeout: Duration::from_millis(door.drain_timeout_ms),
@@ -118,7 +160,12 @@ pub(super) fn build(
         audit,
         plugins,
         plugin_specs,
+        consents,
+        log_ins,
         records,
+        wards,
+        pulse,
+        live,
         door: door_parts,
         admin,
         admin_socket,

@@ -80,6 +80,7 @@ struct Inner {
     in_flight: Gauge,
     connections: Gauge,
     handshakes_failed: Counter,
+    connections_shed: Family<OutcomeLabel, Counter>,
     decisions: Family<VerdictLabel, Counter>,
     audit_entries: Counter,
     audit_failures: Counter,
@@ -100,6 +101,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             handshakes_failed: Counter::default(),
+            connections_shed: Family::default(),
             decisions: Family::default(),
             audit_entries: Counter::default(),
             audit_failures: Counter::default(),
@@ -145,6 +147,12 @@ impl Metrics {
     /// A TLS handshake did not come to its end.
     pub fn handshake_failed(&self) {
         self.inner.handshakes_failed.inc();
+    }
+
+    /// A connection was closed before its handshake.
+    pub fn connection_shed(&self, outcome: &'static str) {
+        let label = OutcomeLabel { outcome };
+        self.inner.connections_shed.get_or_create(&label).inc();
     }
 
     /// The policy decided.
@@ -235,6 +243,11 @@ impl Inner {
             "plantao_tls_handshakes_failed",
             "TLS handshakes that did not come to their end",
             self.handshakes_failed.clone(),
+        );
+        r.register(
+            "plantao_connections_shed",
+            "Connections closed before their handshake",
+            self.connections_shed.clone(),
         );
         r.register(
             "plantao_decisions",

@@ -3,11 +3,11 @@
 //! A text may hold PHI. It is held for the call alone, reaches a plugin through the data guard, and
 //! is never logged; what a plugin answers is untrusted until it has been read as what it must be.
 
-use super::handlers::Handled;
-use super::problems;
-use super::refused::Refused;
-use super::reply::{Answer, JSON};
-use super::services::Services;
+use super::super::problems;
+use super::super::refused::Refused;
+use super::super::reply::{Answer, JSON};
+use super::super::services::Services;
+use super::Handled;
 use crate::telemetry::PluginCall;
 use bytes::Bytes;
 use http::StatusCode;

@@ -1,19 +1,18 @@
-//! Step four: one call into the mailbox of the actor that owns the resource.
+//! Clinical records, through FHIR's REST addresses.
 //!
-//! Each handler consumes the permit. A change opens its audit entry first and completes it in the
-//! transaction that makes the change; it runs in a task of its own, so that a client who hangs up
-//! in the middle leaves no entry half told.
+//! A change opens its audit entry first and completes it in the transaction that makes the change;
+//! it runs in a task of its own, so that a client who hangs up in the middle leaves no entry half
+//! told.
 
-use super::refused::Refused;
-use super::reply::{Answer, FHIR_JSON, JSON};
-use super::route::{AuditPage, Route};
-use super::services::Services;
-use super::{entries, parse, problems, texts};
+use super::super::refused::Refused;
+use super::super::reply::{Answer, FHIR_JSON};
+use super::super::services::Services;
+use super::super::{parse, problems};
+use super::{Handled, Load, internal};
 use futures_util::future::try_join_all;
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
-use plantao_actors::audit::{AuditError, AuditLog, AuditReceipt, Filter, OpenEntry};
-use plantao_actors::database::Scope;
+use plantao_actors::audit::{self, AuditError, AuditReceipt, OpenEntry};
 use plantao_actors::patient::{Found, RecordError, TransactionOutcome};
 use plantao_actors::policy::Permit;
 use plantao_schema::audit::{Outcome, Phase};
@@ -29,128 +28,57 @@ use tokio::sync::OwnedSemaphorePermit;
 const FHIR_TYPES: &[&str] = &["application/fhir+json", "application/json"];
 /// Largest body read on the reactor: beyond it parsing takes a millisecond.
 const INLINE_MAX_BYTES: usize = 32 * 1024;
-/// What articles may be called.
-const TEXT_TYPES: &[&str] = &["text/markdown", "text/plain"];
 
-/// What a handler leaves for the audit trail.
-pub(super) enum Handled {
-    /// Something was looked at: the access is audited now, in one entry.
-    Read {
-        answer: Answer,
-        plugin: Option<String>,
-        /// Whose data was looked at, when the request did not say: each has an entry of its own.
-        patients: BTreeSet<String>,
-    },
-    /// Something was changed: its entry is complete already.
-    Changed {
-        answer: Answer,
-        receipt: AuditReceipt,
-    },
-}
-
-/// What a request in progress takes from everybody else.
-struct Load {
-    _slot: OwnedSemaphorePermit,
-    _memory: OwnedSemaphorePermit,
-}
-
-/// The door is open.
-pub(super) fn health() -> Answer {
-    let body = b"ok\n".to_vec();
-    let content_type = "text/plain; charset=utf-8";
-    Answer {
-        status: StatusCode::OK,
-        content_type,
-        body,
-        headers: Vec::new(),
-    }
-}
-
-/// What the FHIR API can do.
-pub(super) fn metadata() -> Answer {
-    let statement = fhir::capability_statement(env!("CARGO_PKG_VERSION"));
-    Answer::json(StatusCode::OK, FHIR_JSON, &statement)
-}
-
-/// Hands a permitted request to whoever owns the resource.
-pub(super) async fn handle(
+/// A bundle.
+pub(super) async fn bundle(
     services: &Services,
     permit: Permit,
-    route: Route,
     headers: &HeaderMap,
     body: &mut Incoming,
     slot: OwnedSemaphorePermit,
 ) -> Result<Handled, Refused> {
-    match route {
-        Route::Health | Route::Metadata => Err(internal("this address asks for no permit").into()),
-        Route::Read { kind, id } => read(services, permit, kind, id).await,
-        Route::Search {
-            kind,
-            system,
-            value,
-        } => search(services, permit, kind, &system, &value).await,
-        Route::Bundle => {
-            let (bytes, memory) = parse::body(services, headers, body, FHIR_TYPES).await?;
-            let load = Load {
-                _slot: slot,
-                _memory: memory,
-            };
-            let parse = move || {
-                let parsed = fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id);
-                Ok::<_, Refused>((parsed?, load))
-            };
-            let parsed = tokio::task::spawn_blocking(parse).await;
-            let (transaction, load) =
-                parsed.map_err(|_| internal("the bundle could not be read"))??;
-            change(services, permit, transaction, false, load).await
-        }
-        Route::Store { kind, id } => {
-            let (bytes, memory) = parse::body(services, headers, body, FHIR_TYPES).await?;
-            let bytes_are_many = bytes.len() > INLINE_MAX_BYTES;
-            let parse = move || single(kind, id.as_ref(), fhir::parse_json(&bytes)?);
-            let transaction = if bytes_are_many {
-                let parsed = tokio::task::spawn_blocking(parse).await;
-                parsed.map_err(|_| internal("the resource could not be read"))??
-            } else {
-                parse()?
-            };
-            let load = Load {
-                _slot: slot,
-                _memory: memory,
-            };
-            change(services, permit, transaction, true, load).await
-        }
-        Route::Content => {
-            let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
-            texts::content(services, permit, body).await
-        }
-        Route::Audit(page) => audit(services, &permit, page).await,
-        Route::Call { plugin, function } => {
-            let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
-            texts::call(services, permit, plugin.as_str(), &function, body).await
-        }
-        Route::Plugins => {
-            let plugins = serde_json::json!({ "plugins": services.plugins.list() });
-            Ok(looked_at(Answer::json(StatusCode::OK, JSON, &plugins)))
-        }
-    }
+    let (bytes, memory) = parse::body(services, headers, body, FHIR_TYPES).await?;
+    let load = Load {
+        _slot: slot,
+        _memory: memory,
+    };
+    let parse = move || {
+        let parsed = fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id);
+        Ok::<_, Refused>((parsed?, load))
+    };
+    let parsed = tokio::task::spawn_blocking(parse).await;
+    let (transaction, load) = parsed.map_err(|_| internal("the bundle could not be read"))??;
+    change(services, permit, transaction, false, load).await
+}
+
+/// One resource, created or updated.
+pub(super) async fn store(
+    services: &Services,
+    permit: Permit,
+    (kind, id): (FhirType, Option<ResourceId>),
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    slot: OwnedSemaphorePermit,
+) -> Result<Handled, Refused> {
+    let (bytes, memory) = parse::body(services, headers, body, FHIR_TYPES).await?;
+    let bytes_are_many = bytes.len() > INLINE_MAX_BYTES;
+    let parse = move || single(kind, id.as_ref(), fhir::parse_json(&bytes)?);
+    let transaction = if bytes_are_many {
+        let parsed = tokio::task::spawn_blocking(parse).await;
+        parsed.map_err(|_| internal("the resource could not be read"))??
+    } else {
+        parse()?
+    };
+    let load = Load {
+        _slot: slot,
+        _memory: memory,
+    };
+    change(services, permit, transaction, true, load).await
 }
 
 fn new_id() -> ResourceId {
     let id = uuid::Uuid::now_v7().to_string();
     ResourceId::parse(&id).unwrap_or_else(|_| unreachable!("a UUID is an identifier"))
-}
-
-fn internal(detail: &str) -> Problem {
-    Problem::new(ProblemCode::Internal, detail)
-}
-
-const fn looked_at(answer: Answer) -> Handled {
-    Handled::Read {
-        answer,
-        plugin: None,
-        patients: BTreeSet::new(),
-    }
 }
 
 /// One resource as a transaction of one entry: PUT keeps its id, POST is given a new one.
@@ -180,7 +108,7 @@ fn single(
     })
 }
 
-async fn read(
+pub(super) async fn read(
     services: &Services,
     permit: Permit,
     kind: FhirType,
@@ -201,7 +129,7 @@ async fn read(
     })
 }
 
-async fn search(
+pub(super) async fn search(
     services: &Services,
     permit: Permit,
     kind: FhirType,
@@ -298,7 +226,7 @@ async fn announce(
     let pending = Outcome::Pending;
     let entry = |patient: Option<String>| {
         let clock = &services.clock;
-        let mut entry = entries::decided(access, decision, Phase::Opened, pending, clock);
+        let mut entry = audit::decided(access, decision, Phase::Opened, pending, clock);
         entry.patient = entry.patient.or(patient);
         entry
     };
@@ -358,24 +286,4 @@ fn stored(outcome: &TransactionOutcome) -> Answer {
             header::LOCATION,
             format!("/fhir/{kind}/{id}/_history/{version}"),
         )
-}
-
-async fn audit(services: &Services, permit: &Permit, page: AuditPage) -> Result<Handled, Refused> {
-    let (scope, everything) = (Scope::of(permit), Filter::default());
-    let limit = i64::from(page.limit);
-    let database = &services.database;
-    let entries = if page.newest_first {
-        AuditLog::latest(database, &scope, limit, &everything).await
-    } else {
-        AuditLog::page(database, &scope, page.after.as_ref(), limit, &everything).await
-    }
-    .map_err(|e| problems::database(&e))?;
-    // A short page is the end; so is any page of the newest, which has no place to go on from.
-    let full = usize::try_from(page.limit).is_ok_and(|limit| entries.len() >= limit);
-    let next = entries
-        .last()
-        .filter(|_| full && !page.newest_first)
-        .map(|last| format!("{}:{}", last.chain, last.seq));
-    let body = serde_json::json!({ "entries": entries, "next": next });
-    Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
 }
