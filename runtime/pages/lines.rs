@@ -76,7 +76,8 @@ impl Span {
     }
 }
 
-/// The values between which a sign is drawn; nothing for one that is a word.
+/// The values between which a sign is drawn; nothing for one that is set
+/// and not measured.
 pub(super) const fn range(sign: VitalSign) -> Option<(i32, i32)> {
     match sign {
         VitalSign::RespiratoryRate => Some((0, 40)),
@@ -86,8 +87,22 @@ pub(super) const fn range(sign: VitalSign) -> Option<(i32, i32)> {
         VitalSign::MeanPressure => Some((20, 160)),
         VitalSign::HeartRate => Some((20, 200)),
         VitalSign::Temperature => Some((33, 42)),
-        VitalSign::SupplementalOxygen => Some((0, 16)),
-        VitalSign::Consciousness => None,
+        VitalSign::Consciousness | VitalSign::SupplementalOxygen => None,
+    }
+}
+
+/// The values between which a sign is drawn small: narrower, so that a change is seen in eleven
+/// pixels; what lies beyond runs along the edge.
+pub(super) const fn small_range(sign: VitalSign) -> Option<(i32, i32)> {
+    match sign {
+        VitalSign::RespiratoryRate => Some((4, 36)),
+        VitalSign::Spo2 => Some((82, 101)),
+        VitalSign::SystolicPressure => Some((70, 180)),
+        VitalSign::DiastolicPressure => Some((35, 110)),
+        VitalSign::MeanPressure => Some((45, 130)),
+        VitalSign::HeartRate => Some((40, 150)),
+        VitalSign::Temperature => Some((34, 40)),
+        VitalSign::Consciousness | VitalSign::SupplementalOxygen => None,
     }
 }
 
@@ -100,17 +115,25 @@ pub(super) fn view_box(span: Span, (low, high): (i32, i32)) -> String {
 
 /// A sparkline: the first reading of each fortieth of the span.
 pub(super) fn sparkline(chart: &Chart, sign: VitalSign, span: Span, epoch: Epoch) -> Series {
-    line(chart, sign, span, epoch, span.seconds() / SPARK_POINTS)
+    let bucket_s = span.seconds() / SPARK_POINTS;
+    line(chart, sign, small_range(sign), span, epoch, bucket_s)
 }
 
 /// A trend: every reading.
 pub(super) fn trend(chart: &Chart, sign: VitalSign, span: Span, epoch: Epoch) -> Series {
-    line(chart, sign, span, epoch, 1)
+    line(chart, sign, range(sign), span, epoch, 1)
 }
 
 /// The line of the first reading in each `bucket_s` of time, back from the newest by the span.
-fn line(chart: &Chart, sign: VitalSign, span: Span, epoch: Epoch, bucket_s: i64) -> Series {
-    let Some((low, high)) = range(sign) else {
+fn line(
+    chart: &Chart,
+    sign: VitalSign,
+    range: Option<(i32, i32)>,
+    span: Span,
+    epoch: Epoch,
+    bucket_s: i64,
+) -> Series {
+    let Some((low, high)) = range else {
         return Series::default();
     };
     let bucket_of = |at: Timestamp| at.seconds().div_euclid(bucket_s.max(1));

@@ -64,6 +64,8 @@ struct Senses {
     pulse: watch::Receiver<bool>,
     /// Moves when consents have to be asked again.
     consents: watch::Receiver<u64>,
+    /// At which of its moves they were asked last.
+    asked: u64,
     consented: BTreeMap<PatientId, bool>,
     patients: Patients,
     _asking: AbortOnDropHandle<()>,
@@ -85,6 +87,7 @@ impl Senses {
             bell: Arc::new(Notify::new()),
             pulse,
             consents,
+            asked: 0,
             consented: BTreeMap::new(),
             patients: Patients::default(),
             _asking: AbortOnDropHandle::new(asking),
@@ -113,8 +116,9 @@ impl Senses {
 
     /// Whether this patient's data may be shown. Asked once after each change.
     fn may_show(&mut self, patient: &PatientId) -> bool {
-        if self.consents.has_changed().unwrap_or(false) {
-            self.consents.mark_unchanged();
+        let times = *self.consents.borrow_and_update();
+        if self.asked != times {
+            self.asked = times;
             self.consented.clear();
         }
         if self.grant.is_break_glass() {

@@ -55,10 +55,10 @@ pub(super) fn badge(score: Option<Score>, locale: Locale) -> Badge {
 }
 
 /// The badge's cell in a table. Slots: class, total, risk, how many parameters.
-pub(super) fn template(id: TemplateId) -> Result<Template, TemplateError> {
+pub(super) fn template(id: TemplateId, columns: usize) -> Result<Template, TemplateError> {
     Template::new(id, |s| {
         html! {
-            td {
+            td colspan=(columns) {
                 div class=(s.text(0)) {
                     b { (s.text(1)) } " "
                     span { span { (s.text(2)) } " " span { (s.text(3)) } }

@@ -40,7 +40,7 @@ pub(super) fn templates(locale: Locale, words: &Words) -> Result<Vec<Template>, 
     let mut all = vec![
         Template::new(VITALS, |s| frame(s, words))?,
         Template::new(PARAMETER, parameter)?,
-        score::template(SCORE)?,
+        score::template(SCORE, 2)?,
     ];
     for (sign, range) in drawn() {
         all.push(Template::new(trend_id(sign), |s| {

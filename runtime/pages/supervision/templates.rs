@@ -26,11 +26,11 @@ pub(in crate::pages) fn templates(locale: Locale) -> Result<Templates, TemplateE
 /// Slots: source, note, rows.
 fn root(s: &Slots, words: &Words) -> Markup {
     let right = [
-        words.restarts,
-        words.budget,
-        words.mailbox,
-        words.oldest,
-        words.up_for,
+        ("number", words.restarts),
+        ("number c-budget", words.budget),
+        ("number", words.mailbox),
+        ("number", words.oldest),
+        ("number", words.up_for),
     ];
     html! {
         div data-source=(s.text(0)) {
@@ -43,7 +43,9 @@ fn root(s: &Slots, words: &Words) -> Markup {
                             th scope="col" class="c-actor" { (words.actor) }
                             th scope="col" class="c-kind" { (words.kind) }
                             th scope="col" class="c-state" { (words.state) }
-                            @for name in right { th scope="col" class="number" { (name) } }
+                            @for (class, name) in right {
+                                th scope="col" class=(class) { (name) }
+                            }
                             th scope="col" { (words.last_exit) }
                         }
                     }
@@ -76,7 +78,7 @@ fn node(s: &Slots) -> Markup {
 fn more(s: &Slots) -> Markup {
     html! {
         tr class=(s.text(0)) {
-            th scope="row" colspan=(COLUMNS) { span { (s.text(1)) } }
+            td colspan=(COLUMNS) { span { (s.text(1)) } }
         }
     }
 }

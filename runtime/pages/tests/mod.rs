@@ -1,5 +1,6 @@
 //! Every page, drawn in both languages: what must be in it, and what must never be.
 
+mod contrast;
 mod samples;
 
 use super::follow::Sight;

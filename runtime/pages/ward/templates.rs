@@ -57,13 +57,18 @@ impl WardShape {
         }
     }
 
+    /// Whether nothing is known of a bed but that somebody lies in it.
+    pub(super) const fn is_bare(self) -> bool {
+        !self.name && !self.vitals
+    }
+
     const fn columns(self) -> usize {
         let vitals = if self.vitals {
             1 + VitalSign::ALL.len()
         } else {
             0
         };
-        1 + self.name as usize + vitals
+        1 + (self.name || self.is_bare()) as usize + vitals
     }
 }
 
@@ -75,11 +80,13 @@ pub(in crate::pages) fn templates(
     let words = Words::of(locale);
     let mut all = vec![
         Template::new(ROOT, |s| root(s, shape, locale, words))?,
-        Template::new(ROW, |s| row(s, shape))?,
         Template::new(NOTE, |s| note(s, shape))?,
     ];
+    if !shape.is_bare() {
+        all.push(Template::new(ROW, |s| row(s, shape))?);
+    }
     if shape.vitals {
-        all.push(score::template(SCORE)?);
+        all.push(score::template(SCORE, 1)?);
         for &sign in VitalSign::ALL {
             all.push(Template::new(cell(sign), |s| sign_cell(s, sign))?);
         }
@@ -118,6 +125,8 @@ fn root(s: &Slots, shape: WardShape, locale: Locale, words: &Words) -> Markup {
                             th scope="col" class="c-bed" { (words.bed) }
                             @if shape.name {
                                 th scope="col" class="c-name" { (words.patient) }
+                            } @else if shape.is_bare() {
+                                th scope="col" { (words.state) }
                             }
                             @if shape.vitals {
                                 th scope="col" class="c-score" { (words.news2) }
@@ -164,15 +173,10 @@ fn row(s: &Slots, shape: WardShape) -> Markup {
 
 /// A bed without anything to show. Slots: class, bed, text.
 fn note(s: &Slots, shape: WardShape) -> Markup {
-    let rest = shape.columns().saturating_sub(1);
     html! {
         tr class=(s.text(0)) {
-            @if rest == 0 {
-                th scope="row" { span { (s.text(1)) } " " small { (s.text(2)) } }
-            } @else {
-                th scope="row" { (s.text(1)) }
-                td colspan=(rest) { (s.text(2)) }
-            }
+            th scope="row" { (s.text(1)) }
+            td colspan=(shape.columns() - 1) { (s.text(2)) }
         }
     }
 }

@@ -112,11 +112,14 @@ impl WardView {
             let (rank, body) = match occupant {
                 Occupant::Nobody => (2, note(bed, "free", words.bed_empty)),
                 Occupant::Restricted => (1, note(bed, "closed-bed", words.bed_restricted)),
+                Occupant::Patient(..) if self.shape.is_bare() => {
+                    (1, note(bed, "", words.bed_occupied))
+                }
                 Occupant::Patient(patient, sight) => {
                     let row = self.row(bed, patient, sight, rows.remove(patient), span, now);
                     let body = Arc::clone(&row.drawn);
                     let scored = row.score.filter(|score| score.scored() > 0);
-                    if row.bedside.is_some() && (self.shape.name || self.shape.vitals) {
+                    if row.bedside.is_some() {
                         patients.insert(patient.clone());
                     }
                     high += usize::from(scored.is_some_and(|score| score.total >= HIGH_SCORE));
@@ -256,7 +259,7 @@ impl WardView {
             Slot::text(cell.limits.as_str()),
             Slot::text(cell.unit),
         ];
-        if let Some(range) = lines::range(sign) {
+        if let Some(range) = lines::small_range(sign) {
             slots.push(Slot::text(lines::view_box(span, range)));
             slots.push(Slot::Series(lines::sparkline(
                 chart, sign, span, self.epoch,

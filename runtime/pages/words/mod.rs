@@ -73,6 +73,7 @@ words! {
     patient: "Paciente", "Patient";
     bed_empty: "Leito livre", "Bed free";
     bed_restricted: "Ocupado: acesso restrito", "Occupied: access restricted";
+    bed_occupied: "Ocupado", "Occupied by a patient";
     bed_occupied_many: "Ocupados", "Occupied";
     bed_opening: "carregando…", "loading…";
     bed_lost: "sem conexão", "disconnected";

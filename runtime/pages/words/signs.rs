@@ -23,23 +23,23 @@ pub(in crate::pages) const fn sign(sign: VitalSign, locale: Locale) -> SignWords
             ("irpm", "/min"),
         ),
         VitalSign::Spo2 => (
-            ("SpO₂", "Saturação periférica de oxigênio"),
-            ("SpO₂", "Peripheral oxygen saturation"),
+            ("SpO₂", "Saturação de oxigênio"),
+            ("SpO₂", "Oxygen saturation"),
             ("%", "%"),
         ),
         VitalSign::SystolicPressure => (
-            ("PAS", "Pressão arterial sistólica"),
-            ("SBP", "Systolic blood pressure"),
+            ("PAS", "Pressão sistólica"),
+            ("SBP", "Systolic pressure"),
             ("mmHg", "mmHg"),
         ),
         VitalSign::DiastolicPressure => (
-            ("PAD", "Pressão arterial diastólica"),
-            ("DBP", "Diastolic blood pressure"),
+            ("PAD", "Pressão diastólica"),
+            ("DBP", "Diastolic pressure"),
             ("mmHg", "mmHg"),
         ),
         VitalSign::MeanPressure => (
-            ("PAM", "Pressão arterial média"),
-            ("MAP", "Mean arterial pressure"),
+            ("PAM", "Pressão média"),
+            ("MAP", "Mean pressure"),
             ("mmHg", "mmHg"),
         ),
         VitalSign::HeartRate => (
@@ -54,7 +54,7 @@ pub(in crate::pages) const fn sign(sign: VitalSign, locale: Locale) -> SignWords
         ),
         VitalSign::Consciousness => (
             ("Consc.", "Consciência (ACVPU)"),
-            ("LOC", "Consciousness (ACVPU)"),
+            ("ACVPU", "Consciousness (ACVPU)"),
             ("", ""),
         ),
         VitalSign::SupplementalOxygen => (
