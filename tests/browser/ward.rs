@@ -58,7 +58,7 @@ pub(crate) async fn admit(hospital: &Hospital, beds: usize) -> Feed {
         place(&recepcao, &bed(number), Some(&patient(number))).await;
     }
     Feed {
-        client: hospital.as_principal("enfermeiro").await,
+        client: hospital.as_principal("medica").await,
         next: AtomicU64::new(0),
     }
 }
