@@ -6,9 +6,9 @@
 //! again from this end. Killed, it closes nothing properly: the other end sees the connection
 //! break, and says so.
 //!
-//! PHI: what passes through, unkept. Purpose: care (LGPD Art. 11 II f); retention: none; access: the
-//! permit, decided anew while it lasts; encryption: TLS, by the front door; audit: the view from
-//! its opening to its end, and each patient shown, once per window.
+//! PHI: what passes through, unkept. Purpose: care (LGPD Art. 11 II f); retention: none; access:
+//! the permit, decided anew while it lasts; encryption: TLS, by the front door; audit: the view
+//! from its opening to its end, and each patient shown, once per window.
 
 use super::pump::Pump;
 use plantao_supervisors::Envelope;

@@ -80,6 +80,7 @@ pub(super) struct Farewell {
 impl Drop for Farewell {
     fn drop(&mut self) {
         self.counts.ended(self.reason);
+        tracing::debug!(reason = %self.reason, "viewer left");
         if let Some(tell) = self.tell.take() {
             // Nobody waits for it.
             let _ = tell.send(self.reason);

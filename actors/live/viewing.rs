@@ -136,6 +136,8 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
     }
 
     async fn show(&mut self) -> Result<Infallible, CloseReason> {
+        // What changed while the connection was made was told to nobody.
+        self.decide().await?;
         self.advance().await?;
         loop {
             self.socket.wake_at(self.tick_at);

@@ -40,6 +40,25 @@ async fn withdrawn_consent_closes_the_view_of_that_patient_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_withdrawn_while_the_connection_is_made_is_not_shown() {
+    let stage = stage().await;
+    let permit = stage.permit(stage.of_maria());
+    let maria = PatientId::parse(MARIA).unwrap();
+    let revoked = ConsentStatus::Revoked;
+    stage.tables.say(&maria, Purpose::Treatment, revoked);
+    let (ours, theirs) = tokio::io::duplex(4_096);
+    let end = stage.attach(&permit, here(None), raw(theirs)).await;
+    let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+    let end = end.unwrap();
+    let mut client = Client { socket, end };
+    assert!(matches!(
+        client.hear().await,
+        Heard::Closed { code: 4003, .. }
+    ));
+    assert_eq!(stage.live.counts().frames_sent(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_was_ended_closes_its_views() {
     let stage = stage().await;
     let session = SessionId::parse("s-1").unwrap();
