@@ -70,7 +70,7 @@ async fn open(asking: &Asking) -> Socket {
             Err(refused) if refused.status() == 503 => {
                 tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             }
-            Err(refused) => panic!("{refused:?}"),
+            Err(refused) => panic!("{}", refused.why()),
         }
     }
     panic!("a viewer is shed for twenty seconds");

@@ -49,7 +49,7 @@ pub(crate) enum Refused {
         headers: HeaderMap,
         body: String,
     },
-    /// No answer at all.
+    /// No answer at all, but this.
     Closed(String),
 }
 
@@ -59,6 +59,14 @@ impl Refused {
         match self {
             Self::Answered { status, .. } => *status,
             Self::Closed(_) => 0,
+        }
+    }
+
+    /// For whoever expected none.
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Self::Answered { status, body, .. } => format!("answered {status}: {body}"),
+            Self::Closed(error) => format!("closed: {error}"),
         }
     }
 }
@@ -154,7 +162,7 @@ impl Asking {
     async fn must_open(&self) -> Socket {
         match self.open().await {
             Ok(socket) => socket,
-            Err(refused) => panic!("`{}`: {refused:?}", self.path),
+            Err(refused) => panic!("`{}`: {}", self.path, refused.why()),
         }
     }
 

@@ -250,7 +250,7 @@ async fn opens_beyond_the_rate_are_told_when_to_come_back() {
                 assert!(headers.contains_key("retry-after"), "{headers:?}");
                 refused += 1;
             }
-            Err(other) => panic!("{other:?}"),
+            Err(other) => panic!("{}", other.why()),
         }
     }
     assert!(
