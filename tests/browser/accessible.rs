@@ -34,7 +34,7 @@ async fn no_page_breaks_a_rule_of_accessibility_in_either_language() {
     feed.send(1, VitalSign::HeartRate, 140.0).await;
     feed.send(2, VitalSign::Spo2, 0.0).await;
     let recepcao = hospital.as_principal("recepcao").await;
-    ward::place(&recepcao, "leito-09", None).await;
+    ward::place(&recepcao, "leito-09", &patient(3)).await;
     hospital.must(&["consent", "revoke", &patient(4)]).await;
     let browser = Browser::start().await;
     for language in LANGUAGES {
@@ -80,11 +80,7 @@ async fn a_lost_connection_and_a_closed_view_break_no_rule_either() {
     crate::hospital::signal(hospital.postmaster(), "CONT");
     page.until_live().await;
     hospital.must(&["consent", "revoke", &patient(1)]).await;
-    page.until(
-        "a closed view",
-        "return !!document.querySelector('#closed')",
-    )
-    .await;
+    page.until("a closed view", CLOSED).await;
     check(&page, "closed", "pt-BR").await;
     hospital.finish().await;
 }

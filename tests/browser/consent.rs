@@ -20,11 +20,7 @@ async fn a_withdrawn_consent_closes_the_open_view_and_leaves_no_value_on_it() {
     assert!(page.markup().await.contains(NAME));
     let from = Instant::now();
     hospital.must(&["consent", "revoke", &patient(1)]).await;
-    page.until(
-        "a closed view",
-        "return !!document.querySelector('#closed')",
-    )
-    .await;
+    page.until("a closed view", CLOSED).await;
     println!(
         "closed {} ms after the command began",
         from.elapsed().as_millis()

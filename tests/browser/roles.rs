@@ -24,8 +24,7 @@ async fn a_clerk_beside_a_physician_sees_who_lies_where_and_nothing_clinical() {
     }
     // An admission reaches both, so whatever was to reach the clerk before it has.
     let recepcao = hospital.as_principal("recepcao").await;
-    ward::place(&recepcao, "leito-09", None).await;
-    ward::place(&recepcao, "leito-09", Some(&patient(2))).await;
+    ward::place(&recepcao, "leito-09", &patient(2)).await;
     for page in [&physician, &clerk] {
         page.wait_text("tr[data-k=leito-09]", |text| text.contains(NAME), DEADLINE)
             .await;

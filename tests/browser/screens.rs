@@ -21,6 +21,10 @@ async fn screens_of_every_page_are_taken_when_asked_for() {
     hospital
         .must(&["fhir", "load", "config/demo/enfermaria.json"])
         .await;
+    // Who is moved leaves a free bed behind.
+    hospital
+        .must(&["ward", "place", WARD, "leito-7", "paciente-101"])
+        .await;
     let mut replay = hospital.command();
     replay.args(["vitals", "replay", "config/demo/sinais.csv", "--ward", WARD]);
     for number in 1..=PATIENTS {
@@ -35,7 +39,6 @@ async fn screens_of_every_page_are_taken_when_asked_for() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    hospital.must(&["ward", "free", WARD, "leito-7"]).await;
     let browser = Browser::start().await;
     let page = browser.session("pt-BR").await;
     page.open(&hospital, "/login").await;

@@ -1,17 +1,18 @@
 //! A ward to look at: patients in beds, and readings for them.
 
-use crate::client::Client;
+use crate::client::{Client, Failure};
 use crate::hospital::{Hospital, pause};
+use crate::page::DEADLINE;
 use plantao_actors::clock::WallClock;
 use plantao_schema::id::PatientId;
 use plantao_schema::time::Timestamp;
 use plantao_schema::vitals::{Reading, VitalSign, observation};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-
-use crate::page::DEADLINE;
+use tokio::sync::Mutex;
 
 /// The ward of every test.
 pub(crate) const WARD: &str = "uti";
@@ -51,28 +52,26 @@ pub(crate) async fn admit(hospital: &Hospital, beds: usize) -> Feed {
     let patients: Vec<usize> = (1..=beds).collect();
     for some in patients.chunks(20) {
         let entries: Vec<Value> = some.iter().flat_map(|number| records(*number)).collect();
-        store(&medica, entries).await;
+        assert!(store(&medica, &entries).await.unwrap());
     }
     let recepcao = hospital.as_principal("recepcao").await;
     for number in patients {
-        place(&recepcao, &bed(number), Some(&patient(number))).await;
+        place(&recepcao, &bed(number), &patient(number)).await;
     }
     Feed {
-        client: hospital.as_principal("medica").await,
+        door: hospital.door,
+        ca: hospital.paths().ca_certificate(),
+        token: hospital.demo_token("medica"),
+        client: Mutex::new(Some(medica)),
         next: AtomicU64::new(0),
     }
 }
 
-/// Puts a patient into a bed, or nobody.
-pub(crate) async fn place(client: &Client, bed: &str, patient: Option<&str>) {
+/// Puts a patient into a bed; another in which they lay is free then.
+pub(crate) async fn place(client: &Client, bed: &str, patient: &str) {
     let path = format!("/v1/wards/{WARD}/beds/{bed}");
-    let (method, body) = match patient {
-        Some(patient) => (http::Method::PUT, json!({ "patient": patient }).to_string()),
-        None => (http::Method::DELETE, String::new()),
-    };
-    let headers = [("content-type", "application/json")];
-    let reply = client.send(method, &path, &headers, body.into()).await;
-    let reply = reply.unwrap();
+    let body = json!({ "patient": patient });
+    let reply = client.put_json(&path, &body).await.unwrap();
     assert!(reply.status < 300, "{}: {}", reply.status, reply.text());
 }
 
@@ -100,9 +99,10 @@ fn records(number: usize) -> Vec<Value> {
     ]
 }
 
-async fn store(client: &Client, resources: Vec<Value>) {
+/// Stores resources in one transaction; false when the hospital cannot now.
+async fn store(client: &Client, resources: &[Value]) -> Result<bool, Failure> {
     let entries: Vec<Value> = resources
-        .into_iter()
+        .iter()
         .map(|resource| {
             let kind = resource["resourceType"].as_str().unwrap();
             let url = format!("{kind}/{}", resource["id"].as_str().unwrap());
@@ -110,28 +110,49 @@ async fn store(client: &Client, resources: Vec<Value>) {
         })
         .collect();
     let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
-    let end = Instant::now() + DEADLINE;
-    loop {
-        let reply = client
-            .post("/fhir", "application/fhir+json", bundle.to_string())
-            .await;
-        match reply {
-            Ok(reply) if reply.status < 300 => return,
-            Ok(reply) if reply.status != 503 => panic!("{}: {}", reply.status, reply.text()),
-            // Away for a moment, as some tests want it: the same again.
-            _ => assert!(Instant::now() < end, "the hospital takes no records"),
-        }
-        pause().await;
+    let reply = client
+        .post("/fhir", "application/fhir+json", bundle.to_string())
+        .await?;
+    match reply.status {
+        200..300 => Ok(true),
+        503 => Ok(false),
+        status => panic!("{status}: {}", reply.text()),
     }
 }
 
 /// Where readings come from.
 pub(crate) struct Feed {
-    client: Client,
+    door: SocketAddr,
+    ca: PathBuf,
+    token: String,
+    /// Closed by the hospital when it is idle, and by those tests that end the hospital.
+    client: Mutex<Option<Client>>,
     next: AtomicU64,
 }
 
 impl Feed {
+    /// Stores resources; while the hospital is away for a moment, as some tests want it, again.
+    async fn store(&self, resources: &[Value]) {
+        let mut client = self.client.lock().await;
+        let end = Instant::now() + DEADLINE;
+        loop {
+            if client.is_none() {
+                *client = Client::tls(self.door, &self.ca, Some(&self.token))
+                    .await
+                    .ok();
+            }
+            if let Some(known) = client.as_ref() {
+                match store(known, resources).await {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(_) => *client = None,
+                }
+            }
+            assert!(Instant::now() < end, "the hospital takes no records");
+            pause().await;
+        }
+    }
+
     /// One reading of one patient, taken now.
     pub(crate) async fn send(&self, number: usize, sign: VitalSign, value: f64) {
         let at = WallClock::system().now();
@@ -141,14 +162,14 @@ impl Feed {
     /// Readings with times of their own.
     pub(crate) async fn send_at(&self, number: usize, readings: &[Reading]) {
         let id = PatientId::parse(&patient(number)).unwrap();
-        let resources = readings
+        let resources: Vec<Value> = readings
             .iter()
             .map(|reading| {
                 let next = self.next.fetch_add(1, Ordering::SeqCst);
                 observation(&id, &format!("obs-{next}"), &[*reading])
             })
             .collect();
-        store(&self.client, resources).await;
+        self.store(&resources).await;
     }
 
     /// A reading of every sign, the heart rate as told and everything else as in the healthy.
