@@ -29,7 +29,8 @@ pub fn headers(host: Option<&str>) -> Vec<(HeaderName, String)> {
     let fixed = |value: &str| value.to_owned();
     vec![
         (header::CONTENT_SECURITY_POLICY, policy),
-        (header::REFERRER_POLICY, fixed("no-referrer")),
+        // Nothing to other sites; to ours, since without it browsers hide the origin of forms.
+        (header::REFERRER_POLICY, fixed("same-origin")),
         (
             HeaderName::from_static("permissions-policy"),
             fixed(PERMISSIONS_POLICY),

@@ -1,4 +1,4 @@
-//! One patient's feed: each row a transaction of Observations, stored once however often sent.
+//! One patient's feed: each row one Observation, a panel, stored once however often sent.
 //!
 //! Every Observation has an id of its own and is stored by PUT, so that a row whose answer was lost
 //! is sent again without becoming two. Times are those at which rows are due: what waits for a
@@ -10,7 +10,6 @@ use http::StatusCode;
 use plantao_schema::id::PatientId;
 use plantao_schema::time::Timestamp;
 use plantao_schema::vitals::{Reading, observation};
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
