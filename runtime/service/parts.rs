@@ -87,7 +87,7 @@ pub(super) fn build(
         .iter()
         .map(|(name, plugin)| plugin.spec(name))
         .collect();
-    let metrics = Metrics::new();
+    let metrics = Metrics::with_live(live.clone());
     let tenant = config.identity.tenant.clone();
     let door = &config.front_door;
     let services = Services {

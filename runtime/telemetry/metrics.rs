@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::live::LiveCollector;
+use plantao_actors::live::{Live, Pages};
 use plantao_schema::access::VerdictKind;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -92,25 +94,21 @@ struct Inner {
 }
 
 impl Metrics {
+    /// All metrics at zero, and those that the live pages keep themselves.
+    pub fn with_live<P: Pages>(live: Live<P>) -> Self {
+        let mut inner = Inner::zero();
+        inner
+            .registry
+            .register_collector(Box::new(LiveCollector(live)));
+        inner.register();
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
     /// All metrics at zero.
     pub fn new() -> Self {
-        let mut inner = Inner {
-            registry: Registry::default(),
-            requests: Family::default(),
-            request_duration: Family::new_with_constructor(histogram),
-            in_flight: Gauge::default(),
-            connections: Gauge::default(),
-            handshakes_failed: Counter::default(),
-            connections_shed: Family::default(),
-            decisions: Family::default(),
-            audit_entries: Counter::default(),
-            audit_failures: Counter::default(),
-            audit_duration: histogram(),
-            plugin_calls: Family::default(),
-            plugin_duration: histogram(),
-            actor_restarts: Counter::default(),
-            actors_gave_up: Counter::default(),
-        };
+        let mut inner = Inner::zero();
         inner.register();
         Self {
             inner: Arc::new(inner),
@@ -214,6 +212,26 @@ impl Default for Metrics {
 }
 
 impl Inner {
+    fn zero() -> Self {
+        Self {
+            registry: Registry::default(),
+            requests: Family::default(),
+            request_duration: Family::new_with_constructor(histogram),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            handshakes_failed: Counter::default(),
+            connections_shed: Family::default(),
+            decisions: Family::default(),
+            audit_entries: Counter::default(),
+            audit_failures: Counter::default(),
+            audit_duration: histogram(),
+            plugin_calls: Family::default(),
+            plugin_duration: histogram(),
+            actor_restarts: Counter::default(),
+            actors_gave_up: Counter::default(),
+        }
+    }
+
     fn register(&mut self) {
         let r = &mut self.registry;
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
