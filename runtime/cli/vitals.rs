@@ -63,7 +63,7 @@ pub(super) async fn vitals(
     })?;
     if let Some(ward) = &replay.ward {
         let client = context.front_door(USUAL)?;
-        for (bed, patient) in replay.bed.iter().zip(&patients) {
+        for (bed, patient) in beds(replay).iter().zip(&patients) {
             place(&client, ward, bed, patient.as_str()).await?;
         }
     }
@@ -125,9 +125,19 @@ async fn play(feeds: &Feeds<'_>, patients: &[PatientId]) -> Result<(), CliError>
     results.into_iter().collect()
 }
 
+/// The beds that were named, or numbers from 01 on.
+fn beds(replay: &Replay) -> Vec<String> {
+    if replay.bed.is_empty() {
+        let numbers = 1..=replay.patient.len();
+        return numbers.map(|number| format!("{number:02}")).collect();
+    }
+    replay.bed.clone()
+}
+
 fn patients(replay: &Replay) -> Result<Vec<PatientId>, CliError> {
     let usage = |text: String| CliError::Usage { text };
-    if replay.ward.is_some() && replay.bed.len() != replay.patient.len() {
+    let given = replay.ward.is_some() && !replay.bed.is_empty();
+    if given && replay.bed.len() != replay.patient.len() {
         let (patients, beds) = (replay.patient.len(), replay.bed.len());
         return Err(usage(format!(
             "--bed: {patients} patients need as many beds, {beds} are given"

@@ -157,6 +157,12 @@ pub(super) fn banner(config: &Config, state: &StateDir) -> String {
          {binary} tree\n  \
          {binary} kill plantao/trust/policy && {binary} tree\n  \
          {binary} audit tail && {binary} audit verify\n\n\
+         A ward that lives, and a link to look at it in a browser:\n  \
+         {binary} fhir load config/demo/enfermaria.json\n  \
+         {binary} vitals replay config/demo/sinais.csv --ward uti-1 --speed 60 --loop \\\n    \
+         --patient paciente-101 --patient paciente-102 --patient paciente-103\n  \
+         {binary} login                          then open /wards/uti-1\n  \
+         {binary} login --as operadora           for the supervision tree\n\n\
          Ctrl-C drains and stops everything, PostgreSQL included.\n\n"
     );
     text

@@ -148,7 +148,7 @@ pub(in crate::cli) struct Replay {
     /// Put the patients into this ward first
     #[arg(long, requires = "bed")]
     pub(in crate::cli) ward: Option<String>,
-    /// Their beds, one for each patient, in the same order
+    /// Their beds, one for each patient, in the same order; without it they are numbered
     #[arg(long, requires = "ward")]
     pub(in crate::cli) bed: Vec<String>,
     /// How many minutes of the recording pass in one minute
