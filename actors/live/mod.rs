@@ -1,7 +1,7 @@
 //! The live page: what it shows, kept up to date for everybody who looks at it.
 //!
-//! A [`Topic`](topic) draws one page for all viewers who may see the same of it, and numbers what
-//! changed ([`diff`]); a [`Viewer`](viewer) takes these frames to one WebSocket. Both are actors
+//! A `Topic` draws one page for all viewers who may see the same of it, and numbers what
+//! changed ([`diff`]); a `Viewer` takes these frames to one WebSocket. Both are actors
 //! that come and go, and [`Live`] is the way to them. Frames are written once and shared; a viewer
 //! that cannot keep up gets one that stands for many, or the whole tree, and holds nobody up.
 //!

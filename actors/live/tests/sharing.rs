@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
+use tokio::net::{TcpSocket, TcpStream};
 
 #[tokio::test(start_paused = true)]
 async fn the_document_and_the_viewer_that_follows_share_one_topic() {
@@ -209,4 +210,73 @@ async fn a_thousand_viewers_are_sent_the_same_bytes() {
     }
     assert_eq!(counts.viewers(), 1_000);
     assert_eq!(counts.topics(), 1);
+}
+
+/// A socket whose buffers hold less than one frame of what is shown below.
+fn narrow() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(16 * 1024).unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tcp_one_that_never_reads_costs_the_others_nothing() {
+    let stage = stage().await;
+    let permit = stage.permit(stage.access());
+    let socket = narrow();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(32).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut connected = Vec::new();
+    for _ in 0..20 {
+        let (ours, accepted) = tokio::join!(narrow().connect(address), listener.accept());
+        let raw = raw(accepted.unwrap().0);
+        let end = stage.attach(&permit, here(None), raw).await.unwrap();
+        connected.push((ours.unwrap(), end));
+    }
+    let (_deaf, mut stuck) = connected.pop().unwrap();
+    let readers = connected
+        .into_iter()
+        .map(|(ours, _end)| tokio::spawn(read_to_the_end(ours)));
+    let readers: Vec<_> = readers.collect();
+    for number in 0..40 {
+        stage.show(&format!("{number} {}", "x".repeat(50_000)));
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    stage.show("the end");
+    let began = Instant::now();
+    let mut last = Vec::new();
+    for reader in readers {
+        last.push(reader.await.unwrap());
+    }
+    assert!(last.iter().all(|seq| *seq == last[0]), "{last:?}");
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    // It is in the middle of a frame, and has not been waited for.
+    assert!(futures_util::poll!(&mut stuck).is_pending());
+}
+
+async fn read_to_the_end(ours: TcpStream) -> u64 {
+    let mut socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+    let mut last = 0;
+    while let Some(Ok(message)) = timeout(SOON, socket.next()).await.unwrap() {
+        let Message::Text(text) = message else {
+            continue;
+        };
+        let (seq, end) = match heard(text.as_str()) {
+            Heard::Diff { seq, change } => (seq, change[1] == "the end"),
+            Heard::Whole { seq, text, .. } => (seq, text == "the end"),
+            _ => continue,
+        };
+        assert!(seq > last, "{seq} after {last}");
+        last = seq;
+        if end {
+            return seq;
+        }
+    }
+    panic!("broken");
 }
