@@ -3,6 +3,7 @@
 use crate::client::{Client, Failure};
 use crate::hospital::{Hospital, pause};
 use crate::page::DEADLINE;
+use http::Method;
 use plantao_actors::clock::WallClock;
 use plantao_schema::id::PatientId;
 use plantao_schema::time::Timestamp;
@@ -70,8 +71,10 @@ pub(crate) async fn admit(hospital: &Hospital, beds: usize) -> Feed {
 /// Puts a patient into a bed; another in which they lay is free then.
 pub(crate) async fn place(client: &Client, bed: &str, patient: &str) {
     let path = format!("/v1/wards/{WARD}/beds/{bed}");
-    let body = json!({ "patient": patient });
-    let reply = client.put_json(&path, &body).await.unwrap();
+    let body = json!({ "patient": patient }).to_string();
+    let headers = [("content-type", "application/json")];
+    let reply = client.send(Method::PUT, &path, &headers, body.into()).await;
+    let reply = reply.unwrap();
     assert!(reply.status < 300, "{}: {}", reply.status, reply.text());
 }
 
@@ -115,7 +118,8 @@ async fn store(client: &Client, resources: &[Value]) -> Result<bool, Failure> {
         .await?;
     match reply.status {
         200..300 => Ok(true),
-        503 => Ok(false),
+        // Away, or gone before it could tell: what is stored under its own id is sent again.
+        503 | 504 => Ok(false),
         status => panic!("{status}: {}", reply.text()),
     }
 }
