@@ -10,7 +10,8 @@
 //! └─ doors                   one_for_one    front_door, admin, admin_socket
 //! ```
 //!
-//! One session per patient, one topic per page and what may be seen of it, one viewer per WebSocket.
+//! One session per patient, one topic per page and what may be seen of it, one viewer per
+//! WebSocket.
 //!
 //! Order is meaning: children start downward and stop upward, so that the doors open last and close
 //! first, and PostgreSQL outlives whoever writes to it. The audit writer is no part of `storage`:

@@ -1,5 +1,5 @@
-//! Pictures of each page for the README, made on request: `PLANTAO_SCREENS=1 cargo test --test
-//! browser screens`. Without the request there is nothing to prove here.
+//! Pictures of each page for the README, made on request and proving nothing:
+//! `cargo test --test browser screens -- --ignored`.
 
 use crate::browser::Browser;
 use crate::hospital::{Hospital, root, signal};
@@ -13,10 +13,8 @@ const PATIENTS: usize = 6;
 const PLAYED: Duration = Duration::from_secs(40);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn screens_of_every_page_are_taken_when_asked_for() {
-    if std::env::var_os("PLANTAO_SCREENS").is_none() {
-        return;
-    }
+#[ignore = "makes the README's pictures"]
+async fn screens_of_every_page() {
     let hospital = Hospital::start().await;
     hospital
         .must(&["fhir", "load", "config/demo/enfermaria.json"])
