@@ -26,8 +26,8 @@ Examples:
   plantao audit verify                        prove that nobody edited the trail
 
 Under `--demo` a principal acts for you unless you name another with --as or --token: `autora` for
-content, `medica` for fhir, vitals and login, `recepcao` for ward and consent, `auditora` for audit
-and plugins.
+content, `medica` for fhir and login, `enfermeiro` for vitals, `recepcao` for ward and consent,
+`auditora` for audit and plugins.
 
 Configuration: built-in defaults < file < environment (PLANTAO__FRONT_DOOR__LISTEN=...) < flags.";
 

@@ -31,8 +31,8 @@ mod recording;
 mod schedule;
 mod tally;
 
-/// Who writes bundles in a demonstration.
-const USUAL: &str = "medica";
+/// Who writes observations in a demonstration.
+const USUAL: &str = "enfermeiro";
 /// Two years of minutes with all columns are smaller.
 const FILE_MAX_BYTES: u64 = 128 * 1024 * 1024;
 /// A line that is written over.

@@ -1,6 +1,7 @@
 //! Every page, in both languages: no rule of axe-core broken, and everything reached by keyboard.
 
 use crate::browser::Browser;
+use crate::failures::Frozen;
 use crate::hospital::Hospital;
 use crate::page::{CLOSED, Page, link};
 use crate::ward::{self, patient};
@@ -73,11 +74,11 @@ async fn a_lost_connection_and_a_closed_view_break_no_rule_either() {
     let page = browser.logged_in(&hospital, "medica", "pt-BR").await;
     page.open_live(&hospital, &format!("/patients/{}", patient(1)))
         .await;
-    crate::hospital::signal(hospital.postmaster(), "STOP");
+    let frozen = Frozen::of(&hospital);
     let lost = "return document.documentElement.dataset.conn === 'lost'";
     page.until("a lost connection", lost).await;
     check(&page, "lost", "pt-BR").await;
-    crate::hospital::signal(hospital.postmaster(), "CONT");
+    drop(frozen);
     page.until_live().await;
     hospital.must(&["consent", "revoke", &patient(1)]).await;
     page.until("a closed view", CLOSED).await;

@@ -103,6 +103,51 @@ async fn a_restarted_hospital_is_found_again_by_an_open_page() {
     hospital.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_hangs_is_seen_as_one_that_died() {
+    let hospital = Hospital::start().await;
+    let feed = ward::fill(&hospital, 1).await;
+    let browser = Browser::start().await;
+    let page = browser.logged_in(&hospital, "medica", "pt-BR").await;
+    page.open_live(&hospital, "/wards/uti").await;
+    page.wait_text(&heart(1), |text| text == "70", DEADLINE)
+        .await;
+    let before = page.now_ms().await;
+    let frozen = Frozen::of(&hospital);
+    let shown = banner_since(&page, before).await;
+    println!("banner {shown:.0} ms after the database froze");
+    assert!(shown <= BANNER_WITHIN_MS, "banner after {shown:.0} ms");
+    drop(frozen);
+    feed.send(1, VitalSign::HeartRate, 91.0).await;
+    page.wait_text(&heart(1), |text| text == "91", RECOVERY)
+        .await;
+    page.until_with("a live page", LIVE_AGAIN, vec![json!(before)], RECOVERY)
+        .await;
+    hospital.finish().await;
+}
+
+/// A database whose every process stands still until this is dropped.
+pub(crate) struct Frozen(Vec<u32>);
+
+impl Frozen {
+    pub(crate) fn of(hospital: &Hospital) -> Self {
+        let server = hospital.postmaster();
+        let children = format!("/proc/{server}/task/{server}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        // The server first, so that it starts no new process meanwhile.
+        let all: Vec<u32> = std::iter::once(server).chain(children).collect();
+        all.iter().for_each(|pid| signal(*pid, "STOP"));
+        Self(all)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|pid| signal(*pid, "CONT"));
+    }
+}
+
 /// Whether the page is live without a banner, after a loss.
 const LIVE_AGAIN: &str = "const s = window.__states, last = s.at(-1);
     return s.some(s => s.at > arguments[0] && s.state === 'lost')

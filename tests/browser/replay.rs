@@ -45,8 +45,8 @@ async fn a_replay_is_seen_row_by_row_and_loses_none_to_a_killed_postgres() {
         !said.contains(" 0 retries"),
         "nothing was in the way: {said}"
     );
-    // The last row of the recording: 60 and 39.
-    page.wait_text(&heart(1), |text| rate(text) == Some(99), DEADLINE)
+    // The last row of the recording: 60 and 9.
+    page.wait_text(&heart(1), |text| rate(text) == Some(69), DEADLINE)
         .await;
     let trail = hospital.must(&["audit", "verify"]).await;
     assert!(trail.starts_with("verified"), "{trail}");
@@ -64,7 +64,7 @@ async fn an_interrupted_replay_says_how_far_it_came() {
     loop {
         let auditora = hospital.as_principal("auditora").await;
         let trail = auditora.get("/v1/audit/entries?order=desc&limit=50").await;
-        if trail.unwrap().text().matches("\"bundle\"").count() > 4 {
+        if trail.unwrap().text().matches("\"observation\"").count() > 4 {
             break;
         }
         assert!(Instant::now() < end, "no row arrives");

@@ -2,6 +2,7 @@
 //! `cargo test --test browser screens -- --ignored`.
 
 use crate::browser::Browser;
+use crate::failures::Frozen;
 use crate::hospital::{Hospital, root, signal};
 use crate::page::Page;
 use std::process::Stdio;
@@ -51,11 +52,11 @@ async fn screens_of_every_page() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     keep(&page, "patient").await;
     page.open_live(&hospital, "/wards/uti").await;
-    signal(hospital.postmaster(), "STOP");
+    let frozen = Frozen::of(&hospital);
     let lost = "return document.documentElement.dataset.conn === 'lost'";
     page.until("a lost connection", lost).await;
     keep(&page, "lost").await;
-    signal(hospital.postmaster(), "CONT");
+    drop(frozen);
     page.until_live().await;
     let english = browser.logged_in(&hospital, "operadora", "en").await;
     english.open_live(&hospital, "/supervision").await;

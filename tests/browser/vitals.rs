@@ -76,6 +76,10 @@ async fn fifty_cells_that_change_each_second_leave_the_page_quick_and_steady() {
     page.until("a first input", "return window.__measured().fid !== null")
         .await;
     let measured = page.measured().await;
+    println!(
+        "{}",
+        page.run("return JSON.stringify(window.__shifts)").await
+    );
     let first_input_ms = measured.first_input_ms.unwrap();
     println!(
         "with {per_second:.1} cells changing each second: LCP {lcp_ms:.0} ms, CLS {:.4}, first \

@@ -201,13 +201,14 @@ impl Feed {
     }
 }
 
-/// A recording in which every heart rate differs from the one before, in a directory of its own.
+/// A recording in which every heart rate differs from the one before and none changes a score, in a
+/// directory of its own.
 pub(crate) fn recording(rows: u32) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("recording.csv");
     let mut text = String::from("minute,HR\n");
     for minute in 0..rows {
-        text.push_str(&format!("{minute},{}\n", 60 + minute % 40));
+        text.push_str(&format!("{minute},{}\n", 60 + minute % 30));
     }
     std::fs::write(&path, text).unwrap();
     (directory, path)
