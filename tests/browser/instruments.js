@@ -47,8 +47,6 @@
   observe('largest-contentful-paint', e => { lcp = e.startTime; });
   observe('layout-shift', e => {
     if (e.hadRecentInput) return;
-    (window.__shifts ??= []).push([Math.round(e.startTime), +e.value.toFixed(4),
-      e.sources.map(s => s.node && (s.node.outerHTML || s.node.textContent).slice(0, 60))]);
     const on = session && e.startTime - last < 1000 && e.startTime - first < 5000;
     session = on ? session + e.value : e.value;
     if (!on) first = e.startTime;
