@@ -10,6 +10,10 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on should stop loudly"
 )]
+#![allow(
+    clippy::print_stdout,
+    reason = "what was measured is told beside whether it was enough"
+)]
 #![allow(dead_code, reason = "the hospital's harness serves other subjects too")]
 
 mod accessible;
