@@ -59,7 +59,12 @@ fn list(answer: &Value, out: &mut impl Write) -> Option<Result<(), CliError>> {
     let mut text = String::new();
     for bed in beds {
         let name = at(bed, "/bed").unwrap_or("unnamed");
-        let patient = at(bed, "/patient").unwrap_or("-");
+        let restricted = bed.get("restricted").and_then(Value::as_bool);
+        let nobody = match restricted {
+            Some(true) => "(occupied, access restricted)",
+            _ => "-",
+        };
+        let patient = at(bed, "/patient").unwrap_or(nobody);
         text.push_str(&format!("{name:<16} {patient}\n"));
     }
     if beds.is_empty() {

@@ -112,14 +112,27 @@ pub(super) async fn connection(
             .max_buf_size(HEADER_MAX_BYTES as usize)
             .serve_connection(io, service)
             .with_upgrades();
-        run(One(Box::pin(connection)), timeouts, drain, &activity).await;
+        run(
+            One(Box::pin(connection)),
+            timeouts,
+            drain.clone(),
+            &activity,
+        )
+        .await;
         // What the connection became keeps its place at the door for as long as it lasts.
         let became = afterwards
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(became) = became {
-            became.await;
+            tokio::select! {
+                biased;
+                () = became => {}
+                () = async {
+                    drained(drain).await;
+                    tokio::time::sleep(timeouts.drain).await;
+                } => {}
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From bytes to a typed request: the head before the decision, the body after it.
 //!
 //! A body is read only for a principal who may send it, so that a stranger cannot make the door
-//! work for nothing.
+//! work for nothing. The one exception is the form of a log-in, which has limits of its own.
 
 use super::route::Route;
 use super::services::Services;
@@ -13,6 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use plantao_schema::access::{AccessRequest, Principal, Purpose};
 use plantao_schema::id::RequestId;
 use plantao_schema::problem::{Problem, ProblemCode};
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Why the data is used; absent means the address's ordinary purpose.
@@ -105,6 +106,33 @@ pub(super) async fn body(
             let detail = "the body ended before its announced length";
             Err(Problem::new(ProblemCode::Malformed, detail).field("body"))
         }
+    }
+}
+
+/// Longest form of a log-in: a name, a password, a code and an address.
+const FORM_MAX_BYTES: usize = 4 * 1024;
+/// How long it may take to arrive: a browser sends it in one piece.
+const FORM_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads the form of somebody who is nobody yet: little, soon, and of no memory but its own.
+pub(super) async fn form(headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, Problem> {
+    content_type(headers, &["application/x-www-form-urlencoded"])?;
+    let refuse = |code, detail: &str| Problem::new(code, detail).field("body");
+    let reading = Limited::new(body, FORM_MAX_BYTES).collect();
+    match tokio::time::timeout(FORM_TIMEOUT, reading).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = "expected a form of at most 4 KiB";
+            Err(refuse(ProblemCode::TooLarge, detail))
+        }
+        Ok(Err(_)) => Err(refuse(
+            ProblemCode::Malformed,
+            "the form ended before its announced length",
+        )),
+        Err(_) => Err(refuse(
+            ProblemCode::RequestTimeout,
+            "the form did not arrive in time",
+        )),
     }
 }
 

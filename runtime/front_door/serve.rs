@@ -119,6 +119,23 @@ async fn answer(
         }
         _ => {}
     }
+    // Whoever logs in is nobody yet: the decision comes once they are somebody.
+    if let Ok(Route::LogIn(log_in)) = &route
+        && log_in.is_public()
+    {
+        // Slots of their own: strangers cannot take those of people at work.
+        let Ok(_slot) = services.strangers.try_acquire() else {
+            let detail = "as many people log in as may at once";
+            return Err(Problem::new(ProblemCode::Overloaded, detail).into());
+        };
+        let answered = handlers::log_in(services, caller, id, log_in, head, body).await;
+        let response = answered.inspect_err(|refused| {
+            if !refused.audited {
+                services.refusals.count(refused.problem.code);
+            }
+        })?;
+        return Ok((response, None));
+    }
     let Ok(slot) = Arc::clone(&services.in_flight).try_acquire_owned() else {
         let detail = "every slot is taken (`front_door.max_in_flight`)";
         return Err(Problem::new(ProblemCode::Overloaded, detail).into());
@@ -127,17 +144,6 @@ async fn answer(
     services
         .metrics
         .in_flight(services.max_in_flight.saturating_sub(free));
-
-    // Whoever logs in is nobody yet: the decision comes once they are somebody.
-    if let Ok(Route::LogIn(log_in)) = &route
-        && log_in.is_public()
-    {
-        let answered = handlers::log_in(services, caller, id, log_in, head, body).await;
-        let response = answered.inspect_err(|refused| {
-            services.refusals.count(refused.problem.code);
-        })?;
-        return Ok((response, None));
-    }
 
     // 1, 2: a stranger learns that a credential is needed before anything else.
     let acts = matches!(&route, Ok(Route::Page(PageRoute::Live(_))));

@@ -78,6 +78,8 @@ pub struct Services {
     pub in_flight: Arc<Semaphore>,
     /// How many that is.
     pub max_in_flight: usize,
+    /// Log-ins being served at once, of people who are nobody yet.
+    pub strangers: Arc<Semaphore>,
     /// Memory that all bodies in progress may take together, in KiB.
     pub body_memory_kib: Arc<Semaphore>,
     /// Largest body read, bytes.

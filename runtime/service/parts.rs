@@ -29,6 +29,8 @@ use tokio::sync::Semaphore;
 /// Threads that guests run on: as many as there are cores beside the reactor's would starve it on a
 /// small machine, and a guest never needs more than one.
 const GUEST_WORKERS: usize = 2;
+/// Log-ins being served at once: a shift that begins, within seconds of each other.
+const STRANGERS: usize = 64;
 /// Open files kept for everything but the front door: database, admin doors, plugins, logs.
 const FILES_RESERVED: usize = 256;
 
@@ -113,6 +115,7 @@ pub(super) fn build(
         refusals: Refusals::new(audit.clone(), clock.clone(), tenant.clone()),
         in_flight: Arc::new(Semaphore::new(door.max_in_flight)),
         max_in_flight: door.max_in_flight,
+        strangers: Arc::new(Semaphore::new(STRANGERS)),
         body_memory_kib: Arc::new(Semaphore::new(door.body_memory_bytes / 1_024)),
         body_limit_bytes: door.body_limit_bytes,
         body_timeout: Duration::from_millis(door.body_timeout_ms),

@@ -73,7 +73,7 @@ pub(super) async fn consent(
         Err((error, open)) => {
             let outcome = match error {
                 ConsentError::InDoubt => None,
-                ConsentError::UnknownPatient => Some(Outcome::Refused),
+                ConsentError::UnknownPatient | ConsentError::Conflict => Some(Outcome::Refused),
                 _ => Some(Outcome::Failed),
             };
             services.not_changed(open, outcome, problem(&error)).await
@@ -104,7 +104,11 @@ fn problem(error: &ConsentError) -> Problem {
         ),
         ConsentError::Conflict => (ProblemCode::Conflict, "another change got there first"),
         ConsentError::Unavailable => (ProblemCode::Unavailable, "consents are not available"),
-        ConsentError::InDoubt | ConsentError::PermitExpired => (
+        ConsentError::PermitExpired => (
+            ProblemCode::DeadlineExceeded,
+            "the permit expired before it was used",
+        ),
+        ConsentError::InDoubt => (
             ProblemCode::DeadlineExceeded,
             "it is not known whether the change was made: read before sending it again",
         ),

@@ -47,17 +47,17 @@ pub(super) async fn open(
         .remove::<OnUpgrade>()
         .ok_or_else(|| not_a_handshake("this connection cannot become a WebSocket"))?;
     let shed = |detail: &str| Problem::new(ProblemCode::Overloaded, detail);
-    if !services.opens.take() {
-        return Err(
-            shed("viewers come faster than they are let in (`live.opens_per_second`)").into(),
-        );
-    }
     let place = services
         .viewers
         .take(permit.tenant(), &permit.principal().id)
         .ok_or_else(|| {
             shed("as many viewers as one may have (`live.max_viewers_per_principal`)")
         })?;
+    if !services.opens.take() {
+        return Err(
+            shed("viewers come faster than they are let in (`live.opens_per_second`)").into(),
+        );
+    }
     let key = key(services, &permit, live.subject, locale(asked.head));
     let seat = services.live.seat(&key).await;
     let seat = seat.map_err(|error| problem(error))?;

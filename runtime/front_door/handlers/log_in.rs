@@ -26,8 +26,6 @@ use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::id::RequestId;
 use plantao_schema::problem::{Problem, ProblemCode};
 
-/// What a form may be called.
-const FORM_TYPES: &[&str] = &["application/x-www-form-urlencoded"];
 /// Longest address to go to after a log-in.
 const NEXT_MAX_BYTES: usize = 256;
 
@@ -55,7 +53,8 @@ pub(in crate::front_door) async fn public(
         }
         LogInRoute::Enter => {
             own_page(head)?;
-            let (attempt, next) = attempt(services, caller, head, body).await?;
+            let bytes = parse::form(&head.headers, body).await?;
+            let (attempt, next) = attempt(services, caller, &bytes)?;
             match services.log_ins.password(attempt).await {
                 Ok(identity) => admit(services, caller, id, identity, next).await,
                 Err(error) => Ok(again(services, head, id, &error, next.as_deref())),
@@ -114,9 +113,9 @@ pub(super) async fn leave(
             services.changed(open, answer).await
         }
         Err((error, open)) => {
-            services
-                .not_changed(open, Some(Outcome::Failed), problem(&error))
-                .await
+            let known = error != LogInError::InDoubt;
+            let outcome = known.then_some(Outcome::Failed);
+            services.not_changed(open, outcome, problem(&error)).await
         }
     }
 }
@@ -145,8 +144,8 @@ async fn admit(
     };
     let permit = match services.policy.decide(access, caller.address) {
         Verdict::Permit(permit) => permit,
-        Verdict::StepUp(refusal) => return Err(refuse(services, refusal, true).await.into()),
-        Verdict::Denial(refusal) => return Err(refuse(services, refusal, false).await.into()),
+        Verdict::StepUp(refusal) => return Err(named(refuse(services, refusal, true).await)),
+        Verdict::Denial(refusal) => return Err(named(refuse(services, refusal, false).await)),
     };
     services.metrics.decision(permit.decision().verdict);
     let (access, decision) = (permit.access(), permit.decision());
@@ -165,6 +164,14 @@ async fn admit(
     let answer =
         Answer::see_other(next.as_deref().unwrap_or(start)).cookie(cookie::set(&token, left_s));
     Ok(reply::audited(answer, &receipt, id))
+}
+
+/// A refusal that is in the trail under its name, and is no stranger's.
+fn named(problem: Problem) -> Refused {
+    Refused {
+        audited: true,
+        ..Refused::from(problem)
+    }
 }
 
 /// The form once more, saying that it was not enough and never what was wrong.
@@ -198,15 +205,13 @@ fn own_page(head: &Parts) -> Result<(), Problem> {
 }
 
 /// The form, filled in, and where to go afterwards.
-async fn attempt(
+fn attempt(
     services: &Services,
     caller: &Caller,
-    head: &Parts,
-    body: &mut Incoming,
+    bytes: &[u8],
 ) -> Result<(Attempt, Option<String>), Problem> {
-    let (bytes, _memory) = parse::body(services, &head.headers, body, FORM_TYPES).await?;
     let value = |name: &str| {
-        form_urlencoded::parse(&bytes)
+        form_urlencoded::parse(bytes)
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
     };
@@ -255,7 +260,11 @@ fn problem(error: &LogInError) -> Problem {
         ),
         LogInError::Overloaded => (ProblemCode::Overloaded, "too many log-ins at once"),
         LogInError::Unavailable => (ProblemCode::Unavailable, "the log-in is not available"),
-        LogInError::PermitExpired | LogInError::InDoubt => (
+        LogInError::PermitExpired => (
+            ProblemCode::DeadlineExceeded,
+            "the permit expired before it was used",
+        ),
+        LogInError::InDoubt => (
             ProblemCode::DeadlineExceeded,
             "it is not known whether it was done: try again",
         ),

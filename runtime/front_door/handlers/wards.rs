@@ -4,7 +4,7 @@ use super::super::parse;
 use super::super::refused::Refused;
 use super::super::reply::{Answer, JSON};
 use super::super::services::Services;
-use super::{Handled, looked_at};
+use super::Handled;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
@@ -15,6 +15,7 @@ use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::id::{BedId, PatientId, WardId};
 use plantao_schema::problem::{Problem, ProblemCode};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// What the body may be called.
 const JSON_TYPES: &[&str] = &["application/json"];
@@ -35,15 +36,28 @@ pub(super) async fn beds(
     let grant = services.policy.view(permit);
     let beds = services.wards.beds(&grant, &ward).await;
     let beds = beds.map_err(|error| problem(&error))?.borrow().clone();
+    let mut patients = BTreeSet::new();
     let beds: Vec<_> = beds
         .iter()
         .map(|bed| {
-            let patient = bed.patient.as_ref().map(ToString::to_string);
-            serde_json::json!({ "bed": bed.bed.as_str(), "patient": patient })
+            let shown = bed.patient.as_ref().filter(|patient| {
+                let (tenant, purpose) = (grant.tenant(), grant.purpose());
+                grant.is_break_glass() || services.policy.consented(tenant, patient, purpose)
+            });
+            let shown = shown.map(ToString::to_string);
+            patients.extend(shown.clone());
+            let restricted = bed.patient.is_some() && shown.is_none();
+            let bed = bed.bed.as_str();
+            serde_json::json!({ "bed": bed, "patient": shown, "restricted": restricted })
         })
         .collect();
     let body = serde_json::json!({ "ward": ward.as_str(), "beds": beds });
-    Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
+    // Whoever is named finds it in their own trail.
+    Ok(Handled::Read {
+        answer: Answer::json(StatusCode::OK, JSON, &body),
+        plugin: None,
+        patients,
+    })
 }
 
 /// A patient into a bed, or nobody.
@@ -61,6 +75,11 @@ pub(super) async fn place(
         let (bytes, _memory) = parse::body(services, headers, body, JSON_TYPES).await?;
         Some(placing(&bytes)?)
     };
+    // Whoever is moved out finds it in their trail as much as who is moved in.
+    let concerned = match &patient {
+        Some(patient) => Some(patient.clone()),
+        None => lying(services, &permit, &ward, &bed).await?,
+    };
     let mut entry = audit::decided(
         permit.access(),
         permit.decision(),
@@ -68,7 +87,7 @@ pub(super) async fn place(
         Outcome::Pending,
         &services.clock,
     );
-    entry.patient = patient.as_ref().map(ToString::to_string);
+    entry.patient = concerned.as_ref().map(ToString::to_string);
     let open = services.open(entry).await?;
     let said = serde_json::json!({
         "ward": ward.as_str(),
@@ -85,6 +104,20 @@ pub(super) async fn place(
             services.not_changed(open, outcome, problem).await
         }
     }
+}
+
+/// Who lies in a bed now.
+async fn lying(
+    services: &Services,
+    permit: &Permit,
+    ward: &WardId,
+    bed: &BedId,
+) -> Result<Option<PatientId>, Problem> {
+    let grant = services.policy.view(permit);
+    let beds = services.wards.beds(&grant, ward).await;
+    let beds = beds.map_err(|error| problem(&error))?.borrow().clone();
+    let found = beds.iter().find(|one| one.bed == *bed);
+    Ok(found.and_then(|one| one.patient.clone()))
 }
 
 fn placing(bytes: &Bytes) -> Result<PatientId, Problem> {
