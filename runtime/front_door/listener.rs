@@ -7,6 +7,7 @@
 use super::addresses::{AddressLimits, Addresses};
 use super::connection::{Timeouts, connection};
 use super::rate::Rate;
+use super::refusals::Refusals;
 use super::services::Services;
 use crate::net::{self, AcceptTrouble, BindError};
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
@@ -66,6 +67,7 @@ pub struct FrontDoor;
 /// The socket's state.
 pub struct Open {
     close: watch::Sender<bool>,
+    refusals: Refusals,
     accepting: Option<JoinHandle<()>>,
 }
 
@@ -91,8 +93,13 @@ impl Actor for FrontDoor {
             .await
             .map_err(|error: BindError| ActorProcessingErr::from(error.to_string()))?;
         let (close, closing) = watch::channel(false);
+        let refusals = parts.services.refusals.clone();
         let accepting = Some(tokio::spawn(accept(listener, parts, closing)));
-        Ok(Open { close, accepting })
+        Ok(Open {
+            close,
+            refusals,
+            accepting,
+        })
     }
 
     async fn handle(
@@ -115,6 +122,8 @@ impl Actor for FrontDoor {
             // Ends by itself: every connection has the drain timeout and no more.
             let _ended = accepting.await;
         }
+        // While the trail still takes entries: it stops after the doors.
+        state.refusals.flush().await;
         Ok(())
     }
 }

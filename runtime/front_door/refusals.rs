@@ -65,7 +65,8 @@ impl Refusals {
         });
     }
 
-    async fn flush(&self) {
+    /// Writes what is counted: at the end of a window, and before the door is gone.
+    pub(super) async fn flush(&self) {
         let counts = {
             let mut window = self.0.window.lock().unwrap_or_else(PoisonError::into_inner);
             window.scheduled = false;

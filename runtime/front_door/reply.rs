@@ -29,12 +29,15 @@ pub(super) enum Family {
 const PAGES: &[&str] = &["", "login", "logout", "patients", "supervision", "wards"];
 
 impl Family {
-    /// By path, so that even an address that does not exist answers in its family's form.
-    pub(super) fn of(path: &str) -> Self {
+    /// By path, so that even an address that does not exist answers in its family's form; where a
+    /// browser looks for a page and there is none, as a page.
+    pub(super) fn of(path: &str, accept: Option<&HeaderValue>) -> Self {
+        let reads = accept.and_then(|accept| accept.to_str().ok());
         let first = path.trim_start_matches('/').split('/').next();
         match first.unwrap_or_default() {
             "fhir" => Self::Fhir,
             first if PAGES.contains(&first) => Self::Page,
+            _ if reads.is_some_and(|kinds| kinds.contains("text/html")) => Self::Page,
             _ => Self::Plain,
         }
     }
@@ -225,8 +228,11 @@ mod tests {
                 .unwrap()
                 .to_owned()
         };
-        assert!(content(Family::of("/fhir/Patient/1")).starts_with("application/fhir+json"));
-        assert_eq!(content(Family::of("/fhirx")), "application/problem+json");
+        assert!(content(Family::of("/fhir/Patient/1", None)).starts_with("application/fhir+json"));
+        assert_eq!(
+            content(Family::of("/fhirx", None)),
+            "application/problem+json"
+        );
     }
 
     #[test]

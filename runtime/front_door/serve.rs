@@ -49,7 +49,7 @@ pub(super) async fn serve(
     let started = Instant::now();
     let id = services.request_id();
     let (mut head, mut body) = request.into_parts();
-    let family = Family::of(head.uri.path());
+    let family = Family::of(head.uri.path(), head.headers.get(http::header::ACCEPT));
     let route = Route::parse(&head.method, &head.uri);
     let name = route.as_ref().map_or("none", Route::name);
     let mut unread = UNREAD_OF_STRANGERS;

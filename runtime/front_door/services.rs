@@ -23,6 +23,7 @@ use plantao_actors::ward::Wards;
 use plantao_schema::audit::{Entry, Outcome};
 use plantao_schema::id::{RequestId, Tenant};
 use plantao_schema::problem::Problem;
+use plantao_schema::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -148,6 +149,9 @@ impl Services {
         let (subject, tenant) = (identity.subject.clone(), identity.tenant.clone());
         let now = self.clock.now();
         let mut claims = Claims::new(subject, tenant, identity.role.clone(), now, self.session_s);
+        // Old as it is, in the whole seconds of the wire: whoever follows a link is not fresh.
+        let authenticated_s = identity.authenticated_at.seconds();
+        claims.issued_at = Timestamp::from_micros(authenticated_s.saturating_mul(1_000_000));
         if let Some(by) = identity.expires_by {
             claims.expires_at = claims.expires_at.min(by);
         }

@@ -11,7 +11,7 @@ use super::super::reply::{self, Answer, Body, JSON};
 use super::super::route::LogInRoute;
 use super::super::serve::{Caller, refuse};
 use super::super::services::Services;
-use super::pages::{locale, site, start};
+use super::pages::{html, locale, site, start};
 use super::{Asked, Handled, internal, looked_at};
 use crate::identity::{Claims, cookie};
 use crate::pages;
@@ -46,10 +46,7 @@ pub(in crate::front_door) async fn public(
         LogInRoute::Form => Ok(reply::public(form(), id)),
         LogInRoute::Link(code) => {
             let body = pages::log_in_by_link(code, locale(head));
-            Ok(reply::public(
-                Answer::html(StatusCode::OK, body, site(head)),
-                id,
-            ))
+            Ok(reply::public(html(head, StatusCode::OK, body), id))
         }
         LogInRoute::Enter => {
             own_page(head)?;
@@ -192,7 +189,7 @@ fn again(
 }
 
 fn page(head: &Parts, status: StatusCode, said: Option<&Problem>, next: Option<&str>) -> Answer {
-    Answer::html(status, pages::log_in(said, next, locale(head)), site(head))
+    html(head, status, pages::log_in(said, next, locale(head)))
 }
 
 /// Logging somebody else in is an attack too: the form has to be our own.

@@ -38,7 +38,7 @@ pub(super) async fn page(
             let wards = services.wards.list(&grant).await;
             let wards = wards.map_err(|error| wards::problem(&error))?;
             let body = pages::wards(&wards, &viewer, locale);
-            Ok(looked_at(html(head, body)))
+            Ok(looked_at(html(head, StatusCode::OK, body)))
         }
         PageRoute::Show(subject) => {
             let key = key(services, &permit, subject, locale);
@@ -50,7 +50,7 @@ pub(super) async fn page(
                 internal("the page could not be drawn")
             })?;
             Ok(Handled::Read {
-                answer: html(head, body),
+                answer: html(head, StatusCode::OK, body),
                 plugin: None,
                 patients,
             })
@@ -166,8 +166,8 @@ fn chosen(head: &Parts) -> Option<Locale> {
 }
 
 /// A page, and the language that was chosen with it, kept for the next.
-fn html(head: &Parts, body: String) -> Answer {
-    let answer = Answer::html(StatusCode::OK, body, site(head));
+pub(super) fn html(head: &Parts, status: StatusCode, body: String) -> Answer {
+    let answer = Answer::html(status, body, site(head));
     let Some(chosen) = chosen(head) else {
         return answer;
     };

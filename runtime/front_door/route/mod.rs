@@ -92,8 +92,15 @@ impl Route {
     /// Reads method and address.
     pub(super) fn parse(method: &Method, uri: &Uri) -> Result<Self, Problem> {
         let path = uri.path().strip_prefix('/').unwrap_or_default();
-        let segments: Vec<&str> = path.split('/').collect();
+        let mut segments: Vec<&str> = path.split('/').collect();
         let query = Query(uri.query().unwrap_or_default());
+        // People write a slash at the end; programs have no reason to.
+        if matches!(
+            segments.as_slice(),
+            ["wards" | "patients" | "supervision" | "login", .., ""]
+        ) {
+            segments.pop();
+        }
         if let Some(page) = PageRoute::parse(method, &segments, &query) {
             return page.map(Self::Page);
         }
