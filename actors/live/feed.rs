@@ -20,6 +20,10 @@ use uuid::Uuid;
 /// second.
 const BEAT_MAX: Duration = Duration::from_millis(1_500);
 
+/// Most places from which frames are folded to one newest place: each fold is work on a reactor
+/// thread, and viewers that stand elsewhere get the whole tree, which is written once for all.
+pub(super) const FOLDS_MAX: usize = 8;
+
 /// The first place of every feed.
 const FIRST: u64 = 1;
 
@@ -156,7 +160,11 @@ impl Feed {
             Way::Lost => return Some(Step::Whole(self.whole(shared))),
         };
         // Written once, by the first that needs it; the lock is for looking it up alone.
-        let cell = Arc::clone(shared.folded.entry(place.unwrap_or_default()).or_default());
+        let from = place.unwrap_or_default();
+        if shared.folded.len() >= FOLDS_MAX && !shared.folded.contains_key(&from) {
+            return Some(Step::Whole(self.whole(shared)));
+        }
+        let cell = Arc::clone(shared.folded.entry(from).or_default());
         drop(shared);
         match cell.get_or_init(|| fold(&frames)) {
             Some(frame) => Some(Step::Folded(frame.clone())),

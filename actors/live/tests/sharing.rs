@@ -1,6 +1,7 @@
 //! One render for all: resuming, catching up, and the same bytes for a thousand viewers.
 
 use super::*;
+use crate::live::feed::{FOLDS_MAX, Feed, Step};
 use crate::live::ring::{FRAMES_MAX, STEPS_MAX};
 use std::io;
 use std::pin::Pin;
@@ -71,6 +72,26 @@ async fn a_viewer_that_missed_more_gets_one_frame_for_all() {
     // And the next frame follows it.
     stage.show("after");
     assert_eq!(back.diff().await.0, last + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_are_folded_from_few_places_and_whoever_stands_elsewhere_gets_the_tree() {
+    let view = |number: u64| View {
+        rendered: Rendered::new(TemplateId(1), vec![Slot::text(number.to_string())]),
+        patients: Patients::default(),
+    };
+    let feed = Feed::new(view(0), NOW);
+    let first = feed.shown().seq;
+    for number in 1..=FRAMES_MAX as u64 {
+        assert!(feed.publish(view(number), NOW));
+    }
+    let places = first..first + FRAMES_MAX as u64 - STEPS_MAX;
+    let folded = |place: &u64| matches!(feed.next(Some(*place)), Some(Step::Folded(_)));
+    let from: Vec<u64> = places.clone().filter(folded).collect();
+    assert_eq!(from.len(), FOLDS_MAX);
+    // The same places again, and no others.
+    assert_eq!(places.filter(folded).collect::<Vec<_>>(), from);
+    assert!(matches!(feed.next(Some(first + 100)), Some(Step::Whole(_))));
 }
 
 #[tokio::test(start_paused = true)]
