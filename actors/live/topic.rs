@@ -3,8 +3,9 @@
 //! Owns the page. Draws it when it changed, and every second because time alone changes what is
 //! current; numbers each difference and leaves it where viewers take it. Lost on restart: the
 //! page's own state and the frames kept for resuming; the next incarnation has another epoch, and
-//! its viewers get the whole tree. Stops by itself a minute after the last viewer left. Restart
-//! class: temporary under a dynamic supervisor, because its viewers start it again.
+//! its viewers get the whole tree. Stops by itself a minute after the last viewer left, and after
+//! seconds when none ever came. Restart class: temporary under a dynamic supervisor, because its
+//! viewers start it again.
 //!
 //! PHI: the tree that its viewers see. Purpose: care (LGPD Art. 11 II f); retention: until the
 //! stop, in memory; access: viewers of the same grant; encryption: none in memory, TLS on the

@@ -15,7 +15,7 @@ use plantao_supervisors::{
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -31,9 +31,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// How often one caller starts a topic that falls before it has shown anything.
 const STARTS_MAX: usize = 3;
 
-/// How long a topic without viewers stays: from a document to its WebSocket takes a second, a
-/// reload somewhat more.
+/// How long a topic that had viewers stays without: a reload takes a second, a network that is back
+/// somewhat more.
 pub const IDLE_STOP: Duration = Duration::from_mins(1);
+
+/// How long a topic stays of which only documents were asked: whoever loads them and never looks
+/// must not fill the node's room for topics. A viewer that comes later starts it again.
+pub(super) const UNSEEN_STOP: Duration = Duration::from_secs(5);
 
 /// What a topic gets to stop: it has nothing to finish.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
@@ -59,6 +63,8 @@ pub(super) struct TopicSeat {
     handle: Handle<Message>,
     pub(super) slot: watch::Sender<Slot>,
     watching: AtomicUsize,
+    /// Whether anybody ever looked.
+    was_watched: AtomicBool,
     refusals: AtomicU64,
     used: Mutex<Instant>,
     starting: tokio::sync::Mutex<()>,
@@ -72,6 +78,7 @@ impl TopicSeat {
             handle: Handle::new(Limits::in_flight(1)),
             slot: watch::Sender::new(Slot::Empty),
             watching: AtomicUsize::new(0),
+            was_watched: AtomicBool::new(false),
             refusals: AtomicU64::new(0),
             used: Mutex::new(Instant::now()),
             starting: tokio::sync::Mutex::new(()),
@@ -86,7 +93,12 @@ impl TopicSeat {
     /// Whether nobody has looked for so long that nobody is about to.
     pub(super) fn is_deserted(&self) -> bool {
         let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.is_watched() && used.elapsed() >= IDLE_STOP
+        let stays = if self.was_watched.load(Ordering::Acquire) {
+            IDLE_STOP
+        } else {
+            UNSEEN_STOP
+        };
+        !self.is_watched() && used.elapsed() >= stays
     }
 
     /// The topic could not open its page.
@@ -115,6 +127,7 @@ pub(super) struct Watching(pub(super) Arc<TopicSeat>);
 impl Watching {
     pub(super) fn new(seat: Arc<TopicSeat>) -> Self {
         seat.watching.fetch_add(1, Ordering::AcqRel);
+        seat.was_watched.store(true, Ordering::Release);
         Self(seat)
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::live::feed::Feed;
 use crate::live::socket::SEND_STALL;
-use crate::live::topics::IDLE_STOP;
+use crate::live::topics::{IDLE_STOP, UNSEEN_STOP};
 use crate::live::viewing::{HEARTBEAT, PING_EVERY, SILENCE_MAX};
 
 #[tokio::test(start_paused = true)]
@@ -123,26 +123,40 @@ async fn a_viewer_that_takes_a_little_now_and_then_is_slow_and_not_stuck() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_without_viewers_stops_after_a_minute_and_starts_anew_when_needed() {
+async fn a_topic_that_viewers_left_stops_after_a_minute_and_starts_anew_when_needed() {
     let stage = stage().await;
     let key = stage.key(&stage.permit(stage.access()));
     let first = stage.live.page(&key).await.unwrap();
+    // For as long as somebody looks, it stays.
+    let mut client = stage.viewer_at(here(Some((&first.epoch, first.seq)))).await;
+    let started = Instant::now();
+    while started.elapsed() < IDLE_STOP * 3 {
+        assert_eq!(client.hear().await, Heard::Heartbeat);
+    }
+    stage.show("still there");
+    assert_eq!(client.diff().await.0, first.seq + 1);
+    drop(client.socket);
+    assert_eq!(client.end.await, CloseReason::Disconnected);
     tokio::time::sleep(IDLE_STOP / 2).await;
     assert_eq!(stage.live.page(&key).await.unwrap().epoch, first.epoch);
     tokio::time::sleep(IDLE_STOP * 2).await;
     assert_eq!(stage.live.counts().topics(), 0);
     let second = stage.live.page(&key).await.unwrap();
     assert_ne!(second.epoch, first.epoch);
-    // For as long as somebody looks, it stays.
-    let mut client = stage
-        .viewer_at(here(Some((&second.epoch, second.seq))))
-        .await;
-    let started = Instant::now();
-    while started.elapsed() < IDLE_STOP * 3 {
-        assert_eq!(client.hear().await, Heard::Heartbeat);
-    }
-    stage.show("still there");
-    assert_eq!(client.diff().await.0, second.seq + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_that_only_documents_asked_for_make_room_within_seconds() {
+    let stage = stage().await;
+    let key = stage.key(&stage.permit(stage.access()));
+    let first = stage.live.page(&key).await.unwrap();
+    tokio::time::sleep(UNSEEN_STOP / 2).await;
+    assert_eq!(stage.live.page(&key).await.unwrap().epoch, first.epoch);
+    tokio::time::sleep(UNSEEN_STOP * 2).await;
+    assert_eq!(stage.live.counts().topics(), 0);
+    // Whoever was slow to come gets the next life's tree.
+    let mut late = stage.viewer_at(here(Some((&first.epoch, first.seq)))).await;
+    assert_ne!(&*late.whole().await.0, &*first.epoch);
 }
 
 #[tokio::test(start_paused = true)]
