@@ -32,6 +32,9 @@ pub(super) const SEND_STALL: Duration = Duration::from_secs(10);
 /// What a viewer gets to answer a goodbye, and to read ours.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What our goodbye may take in all, the answer to it included: an ordered stop waits no longer.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// Most bytes thrown away while waiting for the other end to close.
 const FAREWELL_MAX_BYTES: usize = 64 * 1024;
 
@@ -57,6 +60,8 @@ pub(super) enum Said {
 pub(super) struct Socket<IO> {
     stream: WebSocketStream<IO>,
     timer: Pin<Box<Sleep>>,
+    /// A frame was begun and not ended.
+    torn: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Socket<IO> {
@@ -71,6 +76,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Socket<IO> {
         Self {
             stream: stream.await,
             timer: Box::pin(sleep_until(Instant::now())),
+            torn: false,
         }
     }
 
@@ -97,7 +103,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Socket<IO> {
         })
     }
 
-    /// Writes a frame that is ready.
+    /// Writes a frame that is ready. Dropped before its end, it leaves a connection that can only
+    /// be closed.
     pub(super) async fn send(&mut self, frame: &Bytes) -> Result<(), CloseReason> {
         let mut rest: &[u8] = frame;
         while !rest.is_empty() {
@@ -109,6 +116,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Socket<IO> {
                 Some(rest) if written > 0 => rest,
                 _ => return Err(CloseReason::Disconnected),
             };
+            self.torn = !rest.is_empty();
         }
         let io = self.stream.get_mut();
         let flush = |cx: &mut Context<'_>| Pin::new(&mut *io).poll_flush(cx);
@@ -129,8 +137,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Socket<IO> {
         flushed.map_err(|_| CloseReason::Disconnected)
     }
 
-    /// Ends the connection as `reason` says. Boxed by its caller: it happens once.
-    pub(super) async fn close(mut self, reason: CloseReason) {
+    /// Ends the connection as `reason` says, in at most [`GOODBYE`]. Boxed by its caller: it
+    /// happens once.
+    pub(super) async fn close(self, reason: CloseReason) {
+        // Whoever takes nothing in time is left without.
+        let _late = timeout(GOODBYE, self.say_goodbye(reason)).await;
+    }
+
+    async fn say_goodbye(mut self, reason: CloseReason) {
+        if self.torn {
+            // In the middle of a frame a goodbye would be taken for its rest.
+            return;
+        }
         let said = match reason.code() {
             Some(code) => {
                 let frame = CloseFrame {

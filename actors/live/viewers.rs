@@ -187,21 +187,21 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// A viewer's whole life. What happens once, at its beginning and at its end, is boxed, so that in
 /// between no more is kept than is needed.
-async fn serve<P, F, IO, E>(visit: Box<Visit<P, F>>, stop: oneshot::Receiver<()>)
+async fn serve<P, F, IO, E>(visit: Box<Visit<P, F>>, mut stop: oneshot::Receiver<()>)
 where
     P: Pages,
     F: Future<Output = Result<RawSocket<IO>, E>> + Send,
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    if let Some(viewing) = Box::pin(open(visit, stop)).await {
-        viewing.run().await;
+    if let Some(viewing) = Box::pin(open(visit, &mut stop)).await {
+        viewing.run(&mut stop).await;
     }
 }
 
 /// The viewer, once its connection is there.
 async fn open<P, F, IO, E>(
     visit: Box<Visit<P, F>>,
-    mut stop: oneshot::Receiver<()>,
+    stop: &mut oneshot::Receiver<()>,
 ) -> Option<Box<Viewing<P, IO>>>
 where
     P: Pages,
@@ -215,23 +215,24 @@ where
     } = *visit;
     let upgraded = tokio::select! {
         biased;
-        _ = &mut stop => None,
+        _ = stop => None,
         upgraded = timeout(UPGRADE_DEADLINE, io) => upgraded.ok().and_then(Result::ok),
     };
-    let (reason, outcome) = match (upgraded, guest.arrival.clone()) {
-        (None, _) => (CloseReason::NeverOpened, Outcome::Failed),
+    farewell.reason = match (upgraded, guest.arrival.clone()) {
+        (None, _) => {
+            guest.standing.finish(Outcome::Failed).await;
+            CloseReason::NeverOpened
+        }
         (Some(raw), Err(reason)) => {
-            Socket::new(raw).await.close(reason).await;
-            (reason, Outcome::Success)
+            let socket = Socket::new(raw).await;
+            let finished = guest.standing.finish(Outcome::Success);
+            tokio::join!(finished, socket.close(reason));
+            reason
         }
         (Some(raw), Ok(resume)) => {
             let socket = Socket::new(raw).await;
-            return Some(Box::new(Viewing::new(
-                guest, socket, resume, stop, farewell,
-            )));
+            return Some(Box::new(Viewing::new(guest, socket, resume, farewell)));
         }
     };
-    farewell.reason = reason;
-    guest.standing.finish(outcome).await;
     None
 }

@@ -57,7 +57,6 @@ pub(super) struct Viewing<P, IO> {
     standing: Box<Standing>,
     changes: watch::Receiver<u64>,
     drain: watch::Receiver<bool>,
-    stop: oneshot::Receiver<()>,
     socket: Socket<IO>,
     farewell: Farewell,
     tick_at: Instant,
@@ -71,7 +70,6 @@ pub(super) struct Viewing<P, IO> {
 }
 
 enum Woken {
-    Stopped,
     Changed,
     News,
     Said(Said),
@@ -84,7 +82,6 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
         guest: Guest<P>,
         socket: Socket<IO>,
         resume: Option<Place>,
-        stop: oneshot::Receiver<()>,
         farewell: Farewell,
     ) -> Self {
         let now = Instant::now();
@@ -100,7 +97,6 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
             seq: None,
             standing: guest.standing,
             drain: guest.drain,
-            stop,
             socket,
             farewell,
             tick_at: now,
@@ -114,23 +110,29 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
         }
     }
 
-    /// Shows until there is a reason not to, and ends.
-    pub(super) async fn run(mut self: Box<Self>) {
-        let Err(reason) = self.show().await;
+    /// Shows until there is a reason not to, or until told to stop, and ends. Whatever it waits for
+    /// then, a stop is no later for it.
+    pub(super) async fn run(mut self: Box<Self>, stop: &mut oneshot::Receiver<()>) {
+        let reason = tokio::select! {
+            biased;
+            _ = stop => CloseReason::Draining,
+            Err(reason) = self.show() => reason,
+        };
         Box::pin(self.end(reason)).await;
     }
 
-    /// Says goodbye, completes the view's entry and gives the seat back, in this order.
+    /// Completes the view's entry and says goodbye, neither waiting for the other: a viewer that
+    /// takes nothing must not cost the trail its end. Then gives the seat back.
     async fn end(self: Box<Self>, reason: CloseReason) {
         let mut all = *self;
-        all.socket.close(reason).await;
         all.farewell.reason = reason;
         let outcome = if reason.is_refusal() {
             Outcome::Refused
         } else {
             Outcome::Success
         };
-        all.standing.finish(outcome).await;
+        let finished = all.standing.finish(outcome);
+        tokio::join!(finished, all.socket.close(reason));
         drop(all.seat);
         drop(all.farewell);
     }
@@ -142,7 +144,6 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
         loop {
             self.socket.wake_at(self.tick_at);
             match self.woken().await {
-                Woken::Stopped => return Err(CloseReason::Draining),
                 Woken::Said(Said::Last(reason)) => return Err(reason),
                 Woken::Said(Said::Alive) => self.alive().await?,
                 Woken::Changed => self.decide().await?,
@@ -155,7 +156,6 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
     async fn woken(&mut self) -> Woken {
         tokio::select! {
             biased;
-            _ = &mut self.stop => Woken::Stopped,
             Ok(()) = self.changes.changed() => Woken::Changed,
             said = self.socket.said_or_tick() => said.map_or(Woken::Tick, Woken::Said),
             Ok(()) = self.slot.changed() => Woken::News,
@@ -214,14 +214,7 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
         self.changes.mark_unchanged();
         let grant = &self.seat.watching.0.key.grant;
         let decided = match self.standing.judge(grant) {
-            Err(Halt::Undecided) => {
-                let patiently = Box::pin(self.standing.judge_patiently(grant));
-                tokio::select! {
-                    biased;
-                    _ = &mut self.stop => return Err(CloseReason::Draining),
-                    decided = patiently => decided,
-                }
-            }
+            Err(Halt::Undecided) => Box::pin(self.standing.judge_patiently(grant)).await,
             decided => decided,
         };
         self.decide_at = self.standing.next();
@@ -293,12 +286,7 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
         let until = Instant::now() + TOPIC_PATIENCE;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             let again = timeout(left, self.topics.feed(&self.seat.watching.0));
-            let answer = tokio::select! {
-                biased;
-                _ = &mut self.stop => return Err(CloseReason::Draining),
-                answer = again => answer,
-            };
-            if let Ok(Ok(feed)) = answer {
+            if let Ok(Ok(feed)) = again.await {
                 return Ok(feed);
             }
             tokio::time::sleep(RETRY / 10).await;
@@ -313,13 +301,7 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
             return Ok(true);
         }
         let grant = &self.seat.watching.0.key.grant;
-        let disclosing = Box::pin(self.standing.disclose(grant, patients));
-        let disclosed = tokio::select! {
-            biased;
-            _ = &mut self.stop => return Err(CloseReason::Draining),
-            disclosed = disclosing => disclosed,
-        };
-        match disclosed {
+        match Box::pin(self.standing.disclose(grant, patients)).await {
             Ok(disclosed) => Ok(disclosed),
             // Decided with the next tick, with more patience.
             Err(Halt::Undecided) => Ok(false),

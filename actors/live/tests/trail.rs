@@ -89,6 +89,25 @@ async fn a_view_is_in_the_trail_from_its_opening_to_its_end() {
 }
 
 #[tokio::test]
+async fn an_ordered_stop_completes_the_view_of_one_who_takes_nothing() {
+    let all = audited().await;
+    let mut client = all.viewer().await;
+    client.whole().await;
+    all.stage.show(&"x".repeat(500_000));
+    // The frame has begun, and its rest is never taken.
+    let mut some = [0; 64];
+    let began = tokio::io::AsyncReadExt::read(client.socket.get_mut(), &mut some);
+    assert!(timeout(SOON, began).await.unwrap().unwrap() > 0);
+    let stopping = Instant::now();
+    all.stage.tree.shutdown().await;
+    assert!(stopping.elapsed() < Duration::from_secs(3));
+    assert_eq!(client.end.await, CloseReason::Draining);
+    let trail = all.trail().await;
+    let (phase, _, outcome) = trail.last().unwrap();
+    assert_eq!((&**phase, &**outcome), ("completed", "success"));
+}
+
+#[tokio::test]
 async fn a_view_that_the_policy_ends_is_completed_as_refused() {
     let all = audited().await;
     let mut client = all.viewer().await;
