@@ -16,7 +16,7 @@
 use super::bedside::Bedside;
 use super::cache::{Budget, Cache};
 use super::store::{Found, Loaded};
-use super::watched::Watched;
+use super::watched::{FirstTurn, Turns, Watched};
 use super::write::Write;
 use super::{RecordError, RecordStore};
 use crate::clock::WallClock;
@@ -27,7 +27,7 @@ use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -36,6 +36,9 @@ pub const IDLE_STOP: Duration = Duration::from_mins(15);
 
 /// How often a session asks itself whether it is idle.
 const IDLE_CHECK: Duration = Duration::from_mins(1);
+
+/// The answer to who wants to watch.
+pub(super) type Watching = Result<Option<watch::Receiver<Arc<Bedside>>>, RecordError>;
 
 /// What a session is asked.
 pub(super) enum Message {
@@ -48,11 +51,9 @@ pub(super) enum Message {
     ),
     /// A bundle that concerns this patient alone.
     Write(Box<Write>),
-    /// The patient's bedside, from now on.
-    Watch(
-        Scope,
-        Reply<Result<watch::Receiver<Arc<Bedside>>, RecordError>>,
-    ),
+    /// The patient's bedside, from now on; nothing when nobody watches yet and the caller brings
+    /// no turn to begin.
+    Watch(Scope, Option<FirstTurn>, Reply<Watching>),
     /// It is time to see whether a change was missed.
     LookCameDue,
     /// Somebody else changed records of the patient.
@@ -68,7 +69,7 @@ pub(super) struct PatientSession<S> {
     pub(super) clock: WallClock,
     pub(super) patient: PatientId,
     pub(super) own: Handle<Message>,
-    pub(super) reloads: Arc<Semaphore>,
+    pub(super) turns: Arc<Turns>,
 }
 
 /// What it owns.
@@ -87,14 +88,14 @@ impl Drop for State {
 
 impl<S> PatientSession<S> {
     /// A session for one patient, reached through `own`, whose memory counts against `budget` and
-    /// whose rebuilds against `reloads`.
+    /// whose rebuilds wait for their `turns`.
     pub(super) const fn new(
         store: Arc<S>,
         budget: Arc<Budget>,
         clock: WallClock,
         patient: PatientId,
         own: Handle<Message>,
-        reloads: Arc<Semaphore>,
+        turns: Arc<Turns>,
     ) -> Self {
         Self {
             store,
@@ -102,7 +103,7 @@ impl<S> PatientSession<S> {
             clock,
             patient,
             own,
-            reloads,
+            turns,
         }
     }
 }
@@ -152,10 +153,10 @@ impl<S: RecordStore> Actor for PatientSession<S> {
                 state.cache.clear();
                 self.write(state, *write).await;
             }
-            Message::Watch(scope, reply) => {
+            Message::Watch(scope, turn, reply) => {
                 state.last_used = Instant::now();
                 if !reply.is_abandoned() {
-                    reply.send(self.watch(state, scope).await);
+                    reply.send(self.watch(state, scope, turn).await);
                 }
             }
             Message::RecordsChanged => {

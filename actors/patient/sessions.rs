@@ -7,7 +7,7 @@
 use super::cache::Budget;
 use super::seats::{Seat, Seats};
 use super::session::{Message, PatientSession};
-use super::watched::RELOADS_AT_ONCE;
+use super::watched::{FirstTurn, Turns};
 use super::{RecordError, RecordStore};
 use crate::clock::WallClock;
 use aws_lc_rs::digest;
@@ -17,7 +17,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -43,7 +42,7 @@ pub(super) struct Sessions<S> {
     salt: Uuid,
     store: Arc<S>,
     clock: WallClock,
-    reloads: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 impl<S: RecordStore> Sessions<S> {
@@ -55,7 +54,7 @@ impl<S: RecordStore> Sessions<S> {
             salt: Uuid::new_v4(),
             store,
             clock,
-            reloads: Arc::new(Semaphore::new(RELOADS_AT_ONCE)),
+            turns: Arc::default(),
         }
     }
 
@@ -108,6 +107,11 @@ impl<S: RecordStore> Sessions<S> {
         Ok(seat.handle.clone())
     }
 
+    /// A turn to begin to watch somebody on this node.
+    pub(super) async fn first_turn(&self) -> Result<FirstTurn, RecordError> {
+        self.turns.first().await
+    }
+
     /// Tells the live sessions of these patients that their records were changed from elsewhere.
     pub(super) fn changed(&self, tenant: &Tenant, patients: &BTreeSet<PatientId>) {
         for patient in patients {
@@ -122,12 +126,12 @@ impl<S: RecordStore> Sessions<S> {
     fn child(&self, name: &str, patient: &PatientId, seat: &Arc<Seat>) -> ChildSpec {
         let (store, budget) = (Arc::clone(&self.store), Arc::clone(&self.budget));
         let (clock, patient, own) = (self.clock.clone(), patient.clone(), Arc::clone(seat));
-        let reloads = Arc::clone(&self.reloads);
+        let turns = Arc::clone(&self.turns);
         let make = move || {
             let (store, budget) = (Arc::clone(&store), Arc::clone(&budget));
             let (clock, patient, own) = (clock.clone(), patient.clone(), own.handle.clone());
-            let reloads = Arc::clone(&reloads);
-            let session = PatientSession::new(store, budget, clock, patient, own, reloads);
+            let turns = Arc::clone(&turns);
+            let session = PatientSession::new(store, budget, clock, patient, own, turns);
             (session, ())
         };
         ChildSpec::worker(name, &seat.handle, make)

@@ -7,7 +7,6 @@ use crate::database::Scope;
 use crate::policy::ViewGrant;
 use plantao_schema::fhir::FhirType;
 use plantao_schema::id::{PatientId, ResourceId};
-use plantao_supervisors::Reply;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -58,7 +57,6 @@ impl<S: RecordStore> Records<S> {
         patient: &PatientId,
         until: Instant,
     ) -> Result<watch::Receiver<Arc<Bedside>>, RecordError> {
-        type Answer = Reply<Result<watch::Receiver<Arc<Bedside>>, RecordError>>;
         let scope = Scope {
             tenant: grant.tenant().clone(),
             principal: WATCHING.to_owned(),
@@ -69,13 +67,18 @@ impl<S: RecordStore> Records<S> {
             guard::consent(policy, &scope.tenant, patient, scope.purpose).await?;
         }
         self.exists(&scope, patient).await?;
+        let mut turn = None;
         loop {
             let session = self.shared.sessions.started(&scope.tenant, patient).await?;
             let asked = scope.clone();
-            let make = |reply: Answer| Message::Watch(asked, reply);
+            let brought = turn.take();
+            let make = |reply| Message::Watch(asked, brought, reply);
             let left = until.saturating_duration_since(Instant::now());
             match session.call(left, make).await.map_err(RecordError::from) {
-                Ok(answer) => return answer,
+                Ok(Ok(Some(watching))) => return Ok(watching),
+                // Nobody watches: a first load waits for its turn here, where it hinders nobody.
+                Ok(Ok(None)) => turn = Some(self.shared.sessions.first_turn().await?),
+                Ok(Err(error)) => return Err(error),
                 // It died with the question, or is behind with other work.
                 Err(RecordError::Unavailable | RecordError::Overloaded) => {
                     tokio::time::sleep(ASK_AGAIN).await;

@@ -8,7 +8,8 @@
 //! - a new Observation adds its readings; nothing is read, and of the chart only what changes is
 //!   copied, and that only when a reader still holds the last one;
 //! - a corrected Observation, a change of the card and a large bundle are read anew, at most once
-//!   in [`RELOAD_PAUSE`], and on the whole node at most [`RELOADS_AT_ONCE`] at a time;
+//!   in [`RELOAD_PAUSE`], and on the whole node at most [`RELOADS_AT_ONCE`] at a time, as at most
+//!   [`FIRST_LOADS_AT_ONCE`] begin at a time;
 //! - what other writers stored is noticed by their word or, when that is lost, by a look at the
 //!   names of what was stored lately, every [`LOOK_EVERY`]: a committed record is shown no later.
 //!
@@ -30,16 +31,18 @@ use plantao_schema::time::Timestamp;
 use plantao_supervisors::{CallError, Handle};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 /// Most Observations that a chart is rebuilt from: the whole window of every sign, each reading
-/// an Observation of its own, and laboratory values between them.
+/// an Observation of its own, and laboratory values between them. Signs that count for longer than
+/// these reach back come besides.
 const OBSERVATIONS: usize = 4_000;
 
-/// Most records of each other type: a patient has tens.
-const OTHERS: usize = 500;
+/// Most records of each other type: a patient has tens, and after months in bed some hundred
+/// prescriptions. Where there are more, the bedside says that its card is incomplete.
+const OTHERS: usize = 2_000;
 
 /// What the name and the emergency card are made of.
 const OTHER_TYPES: [FhirType; 4] = [
@@ -76,7 +79,11 @@ const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Most rebuilds at a time on one node, first ones not counted: a tenth of a second each, so that
 /// monitors which correct where they should add leave the processor to others.
-pub(super) const RELOADS_AT_ONCE: usize = 2;
+const RELOADS_AT_ONCE: usize = 2;
+
+/// Most first loads at a time on one node: a ward that is opened asks for two hundred, of four
+/// thousand records each, and must leave connections and memory to those who write.
+const FIRST_LOADS_AT_ONCE: usize = 8;
 
 /// The first pause before a rebuild that failed is tried again; it doubles.
 const RETRY_MIN: Duration = Duration::from_millis(500);
@@ -89,6 +96,34 @@ const SEND_AGAIN: Duration = Duration::from_millis(50);
 
 /// Most entries of a bundle whose readings are taken on the reactor: less than a millisecond.
 const TAKEN_AT_ONCE: usize = 64;
+
+/// Whose turn it is to read a whole file, on one node.
+pub(super) struct Turns {
+    first: Arc<Semaphore>,
+    again: Semaphore,
+}
+
+/// The right to one first load, until dropped.
+pub(super) type FirstTurn = OwnedSemaphorePermit;
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            first: Arc::new(Semaphore::new(FIRST_LOADS_AT_ONCE)),
+            again: Semaphore::new(RELOADS_AT_ONCE),
+        }
+    }
+}
+
+impl Turns {
+    /// A turn for a first load, in the order of asking. Waited for by who wants to watch, and not
+    /// by the session: the patient's reads and writes go on meanwhile.
+    pub(super) async fn first(&self) -> Result<FirstTurn, RecordError> {
+        let turn = Arc::clone(&self.first).acquire_owned().await;
+        // Nobody closes it.
+        turn.map_err(|_| RecordError::Internal)
+    }
+}
 
 /// What a session holds while it is watched. Dropping it tells every watcher.
 pub(super) struct Watched {
@@ -224,21 +259,26 @@ impl Watched {
 }
 
 impl<S: RecordStore> PatientSession<S> {
-    /// Begins to watch, or joins those who do.
+    /// Joins those who watch, or begins to when it is the caller's turn for that; nothing when the
+    /// caller has to wait for its turn first.
     pub(super) async fn watch(
         &self,
         state: &mut State,
         scope: Scope,
-    ) -> Result<watch::Receiver<Arc<Bedside>>, RecordError> {
+        turn: Option<FirstTurn>,
+    ) -> Result<Option<watch::Receiver<Arc<Bedside>>>, RecordError> {
         if let Some(watched) = state.watched.as_mut().filter(|one| one.has_watchers()) {
             watched.scope = scope;
-            return Ok(watched.bedside.subscribe());
+            return Ok(Some(watched.bedside.subscribe()));
         }
         // Nobody watched meanwhile, so nobody looked for what was missed.
         state.watched = None;
+        let Some(_turn) = turn else {
+            return Ok(None);
+        };
         let loaded = self.load(&scope).await?;
         let watched = state.watched.insert(Watched::new(scope, loaded, &self.own));
-        Ok(watched.bedside.subscribe())
+        Ok(Some(watched.bedside.subscribe()))
     }
 
     /// Takes what a write of this session did.
@@ -282,7 +322,7 @@ impl<S: RecordStore> PatientSession<S> {
         if !pause.is_zero() {
             return watched.look_after(pause, &self.own);
         }
-        let Ok(_turn) = self.reloads.try_acquire() else {
+        let Ok(_turn) = self.turns.again.try_acquire() else {
             return watched.look_after(RELOAD_PAUSE, &self.own);
         };
         match self.load(&watched.scope).await {

@@ -109,7 +109,7 @@ async fn a_session_that_may_remember_nothing_answers_from_the_store_each_time() 
         clock,
         patient,
         own,
-        Arc::new(tokio::sync::Semaphore::new(1)),
+        Arc::default(),
     );
     let (scope, id) = (Scope::system(Tenant::parse("demo").unwrap()), MARIA);
     let id = ResourceId::parse(id).unwrap();
@@ -186,6 +186,10 @@ async fn a_change_from_elsewhere_is_seen_by_a_session_that_remembers() {
 /// A store that has one patient, counts what it hands out, and never ends a write.
 #[derive(Clone, Default)]
 pub(super) struct OnePatient {
+    /// How long reading a whole file takes, how many are being read, and how many were at most.
+    pub(super) takes: Duration,
+    loading: Arc<AtomicUsize>,
+    pub(super) most: Arc<AtomicUsize>,
     loads: Arc<AtomicUsize>,
     writing: Arc<Notify>,
     commits: bool,
@@ -240,12 +244,19 @@ impl RecordStore for OnePatient {
         &self,
         _: &Scope,
         _: &PatientId,
-        _: &[FhirType],
+        kinds: &[FhirType],
         _: usize,
     ) -> Result<Recent, RecordError> {
+        if kinds == [FhirType::Observation] && !self.takes.is_zero() {
+            let now = self.loading.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
+            tokio::time::sleep(self.takes).await;
+            self.loading.fetch_sub(1, Ordering::SeqCst);
+        }
         Ok(Recent {
             records: vec![(FhirType::Patient, maria())],
             unreadable: 0,
+            cut: false,
         })
     }
 

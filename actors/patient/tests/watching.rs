@@ -276,3 +276,31 @@ async fn a_session_is_idle_only_when_nobody_watches() {
     assert!(watching.has_changed().is_ok(), "found again");
     tree.shutdown().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_ward_that_is_opened_loads_its_patients_a_few_at_a_time() {
+    let mut store = super::sessions::OnePatient::default();
+    store.takes = Duration::from_millis(100);
+    let most = Arc::clone(&store.most);
+    let clock = WallClock::manual(Timestamp::from_micros(1_763_800_000_000_000));
+    let records = Records::with_store(store, clock);
+    let often = Intensity::new(1, Duration::from_secs(5));
+    let sessions = records.sessions_child(often, 100);
+    let spec = SupervisorSpec::new(Strategy::OneForOne, often).child(sessions);
+    let tree = Tree::start("node", spec).await.unwrap();
+    let grant = grant();
+    let all = (0..60).map(|number| {
+        let (records, grant) = (&records, &grant);
+        let patient = PatientId::parse(&format!("p-{number}")).unwrap();
+        async move { records.watch(grant, &patient).await }
+    });
+    let watching = futures_util::future::join_all(all).await;
+    assert!(watching.iter().all(Result::is_ok));
+    assert_eq!(most.load(std::sync::atomic::Ordering::SeqCst), 8);
+    // Who is watched already is joined without a turn.
+    let began = Instant::now();
+    let first = PatientId::parse("p-0").unwrap();
+    records.watch(&grant, &first).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    tree.shutdown().await;
+}
