@@ -3,7 +3,8 @@
 //! Owns one list of beds for each of them, read from the table when the first looker comes, read
 //! again at each placement made here and every [`READ_EVERY`] for those made elsewhere, and let go
 //! when nobody looks any more. While the database does not answer, the lists stay as they were
-//! last known: who shows them watches the database too. Lost on restart: the lists; every looker
+//! last known: who shows them watches the database too. A ward that cannot be read although the
+//! database answers is let go, so that its lookers see the loss and ask again. Lost on restart: the lists; every looker
 //! learns of it by a closed receiver, asks again, and gets the same from the table. Restart class:
 //! permanent.
 //!
@@ -154,12 +155,33 @@ impl WardBoard {
         let tenants = state.wards.keys().map(|(tenant, _)| tenant.clone());
         let tenants: BTreeSet<Tenant> = tenants.collect();
         for tenant in &tenants {
-            // What one tenant cannot be told now, the others cannot be told either.
-            if let Err(error) = self.read(state, tenant, |_| true).await {
-                tracing::debug!(%error, "wards were not read again");
+            let Err(error) = self.read(state, tenant, |_| true).await else {
+                continue;
+            };
+            tracing::debug!(%error, "wards were not read again");
+            if is_of_database(&error) || self.read_apart(state, tenant).await.is_err() {
+                // What one tenant cannot be told now, the others cannot be told either.
                 return;
             }
         }
+    }
+
+    /// Reads the wards of a tenant that cannot be read together, each by itself: those that cannot
+    /// be read at all are let go, which closes their channels.
+    async fn read_apart(&self, state: &mut State, tenant: &Tenant) -> Result<(), WardError> {
+        let of_tenant = state.wards.keys().filter(|(one, _)| one == tenant);
+        let wards: Vec<WardId> = of_tenant.map(|(_, ward)| ward.clone()).collect();
+        for ward in wards {
+            match self.read(state, tenant, |one| *one == ward).await {
+                Ok(()) => {}
+                Err(error) if is_of_database(&error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "a ward cannot be read and is let go");
+                    state.wards.remove(&(tenant.clone(), ward));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads the wards of a tenant that are shown and wanted, and publishes what is new.
@@ -204,6 +226,11 @@ impl WardBoard {
                 after: READ_DEADLINE,
             }))
     }
+}
+
+/// Whether the database did not answer, which says nothing of what was asked.
+const fn is_of_database(error: &WardError) -> bool {
+    matches!(error, WardError::Unavailable | WardError::Timeout { .. })
 }
 
 impl State {

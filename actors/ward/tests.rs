@@ -324,3 +324,29 @@ async fn without_a_database_the_answer_is_unavailable_and_the_entry_comes_back()
     assert_eq!(hospital.beds("uti").await, "01:maria");
     hospital.tree.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_ward_that_cannot_be_read_is_shown_as_lost_and_costs_no_other() {
+    let hospital = hospital().await;
+    hospital.place("a", "01", Some("maria")).await.unwrap();
+    hospital.place("b", "01", Some("joao")).await.unwrap();
+    let mut broken = hospital.wards.beds(&grant(), &ward("a")).await.unwrap();
+    let mut sound = hospital.wards.beds(&grant(), &ward("b")).await.unwrap();
+    // A bed's name that this program cannot read, put there by another.
+    let table = hospital.database.session(Login::Application).await;
+    let declare = "SELECT set_config('plantao.tenant', 'demo', false)";
+    table.batch_execute(declare).await.unwrap();
+    let damage = "INSERT INTO ward_bed (tenant, ward, bed, patient, since) \
+         VALUES ('demo', 'a', 'NOT A BED', NULL, now()), ('demo', 'b', '02', NULL, now())";
+    table.batch_execute(damage).await.unwrap();
+    let told = timeout(SOON, broken.changed()).await;
+    assert!(told.unwrap().is_err(), "its channel closes");
+    let shown = sound.wait_for(|beds| line(beds) == "01:joao 02:-");
+    assert!(timeout(SOON, shown).await.unwrap().is_ok());
+    let again = hospital.wards.beds(&grant(), &ward("a")).await;
+    assert_eq!(again.err(), Some(WardError::Internal));
+    let repair = "DELETE FROM ward_bed WHERE bed = 'NOT A BED'";
+    table.batch_execute(repair).await.unwrap();
+    assert_eq!(hospital.beds("a").await, "01:maria");
+    hospital.tree.shutdown().await;
+}

@@ -59,7 +59,7 @@ impl Wards {
     }
 
     /// The beds of a ward, by name, empty ones included, from now on. When the receiver closes the
-    /// board died: ask again.
+    /// board died, or the ward can no longer be read: ask again.
     ///
     /// # Errors
     /// [`WardError`]: `NotFound` for a ward without a bed, `Unavailable` or `Timeout` while the
