@@ -117,7 +117,7 @@ impl Standing {
     pub(super) fn judge(&self, grant: &ViewGrant) -> Result<Permit, Halt> {
         let mut access = self.access.clone();
         access.at = self.offices.clock.now();
-        let refusal = match self.offices.policy.decide(access, self.peer) {
+        let refusal = match self.offices.policy.review(access, self.peer) {
             Verdict::Permit(permit) if self.offices.policy.view(&permit) == *grant => {
                 return Ok(permit);
             }

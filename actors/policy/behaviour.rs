@@ -1,7 +1,8 @@
 //! What principals have been doing lately: a bounded table that readers update themselves.
 
 use dashmap::DashMap;
-use plantao_schema::id::PrincipalId;
+use plantao_schema::access::Principal;
+use plantao_schema::id::{PrincipalId, Tenant};
 use tokio::time::{Duration, Instant};
 
 /// Most principals kept; beyond it a newcomer's pace counts as the fastest, so that a flood of
@@ -47,49 +48,91 @@ impl Window {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Record {
     requests: Window,
     refusals: Window,
     last: Instant,
 }
 
+/// A principal's name says who it is in its own institution only.
+type Who = (Tenant, PrincipalId);
+
 /// Requests and refusals per principal.
 #[derive(Default)]
-pub(super) struct Behaviour(DashMap<PrincipalId, Record>);
+pub(super) struct Behaviour(DashMap<Who, Record>);
 
 /// Counts that go into a decision.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pace {
     pub(super) requests_last_minute: u32,
     pub(super) refusals_last_ten_minutes: u32,
 }
 
+impl Pace {
+    /// Of somebody for whom there is no room any more.
+    const FASTEST: Self = Self {
+        requests_last_minute: u32::MAX,
+        refusals_last_ten_minutes: u32::MAX,
+    };
+    const NONE: Self = Self {
+        requests_last_minute: 0,
+        refusals_last_ten_minutes: 0,
+    };
+}
+
+fn key(who: &Principal) -> Who {
+    (who.tenant.clone(), who.id.clone())
+}
+
+impl Record {
+    fn roll(&mut self, now: Instant) {
+        self.requests.roll(now, MINUTE);
+        self.refusals.roll(now, TEN_MINUTES);
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            requests_last_minute: self.requests.peak(),
+            refusals_last_ten_minutes: self.refusals.peak(),
+        }
+    }
+}
+
 impl Behaviour {
     /// Counts a request and tells the principal's pace.
-    pub(super) fn request(&self, who: &PrincipalId, now: Instant) -> Pace {
-        if self.0.len() >= PRINCIPALS_MAX && !self.0.contains_key(who) {
-            return Pace {
-                requests_last_minute: u32::MAX,
-                refusals_last_ten_minutes: u32::MAX,
-            };
+    pub(super) fn request(&self, who: &Principal, now: Instant) -> Pace {
+        let who = key(who);
+        if self.0.len() >= PRINCIPALS_MAX && !self.0.contains_key(&who) {
+            return Pace::FASTEST;
         }
-        let mut record = self.0.entry(who.clone()).or_insert_with(|| Record {
+        let mut record = self.0.entry(who).or_insert_with(|| Record {
             requests: Window::new(now),
             refusals: Window::new(now),
             last: now,
         });
         record.last = now;
-        record.requests.roll(now, MINUTE);
-        record.refusals.roll(now, TEN_MINUTES);
+        record.roll(now);
         record.requests.count = record.requests.count.saturating_add(1);
-        Pace {
-            requests_last_minute: record.requests.peak(),
-            refusals_last_ten_minutes: record.refusals.peak(),
+        record.pace()
+    }
+
+    /// Tells the principal's pace and counts nothing.
+    pub(super) fn pace(&self, who: &Principal, now: Instant) -> Pace {
+        match self.0.get(&key(who)) {
+            Some(record) => {
+                let mut record = *record;
+                record.roll(now);
+                record.pace()
+            }
+            None if self.0.len() >= PRINCIPALS_MAX => Pace::FASTEST,
+            None => Pace::NONE,
         }
     }
 
     /// Counts a refusal.
-    pub(super) fn refusal(&self, who: &PrincipalId, now: Instant) {
-        if let Some(mut record) = self.0.get_mut(who) {
+    pub(super) fn refusal(&self, who: &Principal, now: Instant) {
+        if let Some(mut record) = self.0.get_mut(&key(who)) {
             record.refusals.roll(now, TEN_MINUTES);
             record.refusals.count = record.refusals.count.saturating_add(1);
         }
@@ -104,10 +147,18 @@ impl Behaviour {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
+    use plantao_schema::access::{Action, ResourceKind};
+    use plantao_schema::time::Timestamp;
 
-    fn who(name: &str) -> PrincipalId {
-        PrincipalId::parse(name).unwrap()
+    fn who(name: &str) -> Principal {
+        let now = Timestamp::from_micros(0);
+        let access = testing::access(Action::Read, ResourceKind::Patient, now);
+        Principal {
+            id: PrincipalId::parse(name).unwrap(),
+            ..access.principal
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -142,6 +193,39 @@ mod tests {
             behaviour.request(&who("b"), now).refusals_last_ten_minutes,
             0
         );
+        behaviour.prune(now + TEN_MINUTES);
+        assert_eq!(behaviour.0.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn namesakes_of_two_institutions_are_two_principals() {
+        let behaviour = Behaviour::default();
+        let now = Instant::now();
+        let here = who("a");
+        let there = Principal {
+            tenant: Tenant::parse("another").unwrap(),
+            ..who("a")
+        };
+        behaviour.request(&here, now);
+        behaviour.refusal(&here, now);
+        behaviour.refusal(&there, now);
+        assert_eq!(behaviour.pace(&there, now), Pace::NONE);
+        assert_eq!(behaviour.pace(&here, now).refusals_last_ten_minutes, 1);
+        assert_eq!(behaviour.request(&there, now).requests_last_minute, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_at_a_pace_counts_nothing_and_keeps_nobody() {
+        let behaviour = Behaviour::default();
+        let now = Instant::now();
+        let (ana, later) = (who("ana"), now + MINUTE * 2);
+        assert_eq!(behaviour.pace(&ana, now), Pace::NONE);
+        assert_eq!(behaviour.0.len(), 0);
+        let counted = behaviour.request(&ana, now);
+        for _ in 0..100 {
+            assert_eq!(behaviour.pace(&ana, now), counted);
+        }
+        assert_eq!(behaviour.pace(&ana, later).requests_last_minute, 0);
         behaviour.prune(now + TEN_MINUTES);
         assert_eq!(behaviour.0.len(), 0);
     }

@@ -4,7 +4,7 @@
 //! factory's settings. Restart class: permanent, because without it nobody gets in. What was taken
 //! back (consents, sessions) is other actors' and found through [`Tables`].
 
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, Pace};
 use super::changes::Changes;
 use super::permit::{Permit, Refusal, Verdict};
 use super::settings::PolicySettings;
@@ -12,8 +12,8 @@ use super::tables::{Standing, Tables};
 use super::view::ViewGrant;
 use arc_swap::{ArcSwap, ArcSwapWeak};
 use plantao_schema::access::{
-    AccessRequest, ConsentStatus, Decision, Fields, Purpose, Role, Rules, RulesError, Signals,
-    VerdictKind, decide,
+    AccessRequest, ConsentStatus, Decision, Fields, Purpose, Reason, Role, Rules, RulesError,
+    Signals, VerdictKind, decide,
 };
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{CallError, ChildSpec, Envelope, Handle, Limits, Reply};
@@ -48,6 +48,13 @@ pub enum PolicyError {
 struct Snapshot {
     settings: PolicySettings,
     behaviour: Arc<Behaviour>,
+}
+
+/// Whether a decision goes into the principal's behaviour.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    Counted,
+    Uncounted,
 }
 
 /// The policy decision point. Clones share it; it outlives the engine's incarnations.
@@ -87,6 +94,17 @@ impl Policy {
     /// does a tenant whose consents or ended sessions are unknown, emergencies excepted.
     #[must_use]
     pub fn decide(&self, access: AccessRequest, peer: IpAddr) -> Verdict {
+        self.judge(access, peer, Counting::Counted)
+    }
+
+    /// The same decision about an access that goes on: nobody asked, so that neither a request nor
+    /// a refusal is held against the principal, however many views it has open.
+    #[must_use]
+    pub fn review(&self, access: AccessRequest, peer: IpAddr) -> Verdict {
+        self.judge(access, peer, Counting::Uncounted)
+    }
+
+    fn judge(&self, access: AccessRequest, peer: IpAddr, counting: Counting) -> Verdict {
         let standing = self.standing(&access);
         let (Some(snapshot), Some((consent, session_revoked))) =
             (self.snapshot.load().upgrade(), standing)
@@ -95,10 +113,14 @@ impl Policy {
             return Verdict::Denial(Refusal { access, decision });
         };
         let now = Instant::now();
+        let pace = match counting {
+            Counting::Counted => snapshot.behaviour.request(&access.principal, now),
+            Counting::Uncounted => snapshot.behaviour.pace(&access.principal, now),
+        };
         let signals = Signals {
             consent,
             session_revoked,
-            ..signals(&snapshot, &access, peer, now)
+            ..signals(&snapshot, &access, peer, &pace)
         };
         let decision = decide(&snapshot.settings.rules, &access, &signals);
         match decision.verdict {
@@ -107,7 +129,9 @@ impl Policy {
             }
             VerdictKind::StepUp => Verdict::StepUp(Refusal { access, decision }),
             VerdictKind::Deny => {
-                snapshot.behaviour.refusal(&access.principal.id, now);
+                if counting == Counting::Counted && is_telling(decision.reason) {
+                    snapshot.behaviour.refusal(&access.principal, now);
+                }
                 Verdict::Denial(Refusal { access, decision })
             }
         }
@@ -219,9 +243,17 @@ impl Policy {
     }
 }
 
-fn signals(snapshot: &Snapshot, access: &AccessRequest, peer: IpAddr, now: Instant) -> Signals {
+/// Whether a refusal says something of the principal. What was ended or taken back says nothing:
+/// whoever logs out with several pages open is refused once for each.
+const fn is_telling(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::SessionRevoked | Reason::CredentialExpired | Reason::ConsentRevoked
+    )
+}
+
+fn signals(snapshot: &Snapshot, access: &AccessRequest, peer: IpAddr, pace: &Pace) -> Signals {
     let principal = &access.principal;
-    let pace = snapshot.behaviour.request(&principal.id, now);
     let age = access
         .at
         .seconds()

@@ -2,7 +2,7 @@
 
 use super::super::testing::{self, HERE};
 use super::*;
-use plantao_schema::access::{Action, Reason, ResourceKind, Role};
+use plantao_schema::access::{Action, DevicePosture, ResourceKind};
 use plantao_schema::id::SessionId;
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
@@ -32,6 +32,13 @@ fn reason(verdict: &Verdict) -> Reason {
     match verdict {
         Verdict::Permit(permit) => permit.decision().reason,
         Verdict::StepUp(refusal) | Verdict::Denial(refusal) => refusal.decision.reason,
+    }
+}
+
+fn score(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Permit(permit) => permit.decision().trust.score,
+        Verdict::StepUp(refusal) | Verdict::Denial(refusal) => refusal.decision.trust.score,
     }
 }
 
@@ -108,17 +115,58 @@ fn tree_restarts(tree: &Tree) -> u64 {
 #[tokio::test]
 async fn many_refusals_lower_the_score() {
     let (policy, tree, _tables) = running().await;
-    let score = |verdict: Verdict| match verdict {
-        Verdict::Permit(permit) => permit.decision().trust.score,
-        Verdict::StepUp(refusal) | Verdict::Denial(refusal) => refusal.decision.trust.score,
-    };
-    let before = score(ask(&policy));
+    let before = score(&ask(&policy));
     for _ in 0..12 {
         let mut access = testing::access(Action::Read, ResourceKind::Patient, NOW);
         access.principal.role = Role::parse("nobody").unwrap();
         let _refused = policy.decide(access, HERE);
     }
-    assert!(score(ask(&policy)) < before);
+    assert!(score(&ask(&policy)) < before);
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_review_decides_alike_and_is_held_against_nobody() {
+    let (policy, tree, _tables) = running().await;
+    let before = score(&ask(&policy));
+    let mut access = testing::access(Action::Read, ResourceKind::Patient, NOW);
+    for _ in 0..500 {
+        let reviewed = policy.review(access.clone(), HERE);
+        assert_eq!(reason(&reviewed), Reason::Trusted);
+    }
+    access.principal.role = Role::parse("nobody").unwrap();
+    for _ in 0..12 {
+        let reviewed = policy.review(access.clone(), HERE);
+        assert_eq!(reason(&reviewed), Reason::RoleLacksGrant);
+    }
+    assert_eq!(score(&ask(&policy)), before);
+    tree.shutdown().await;
+}
+
+/// A nurse's own device, logged in by password and code, whose session is over.
+#[tokio::test]
+async fn views_refused_because_their_session_ended_leave_the_score_as_it_was() {
+    let (policy, tree, tables) = running().await;
+    let mut access = of_maria();
+    access.principal.device = DevicePosture::Unknown;
+    let mut next = access.clone();
+    next.principal.session = Some(SessionId::parse("session-2").unwrap());
+    let before = score(&policy.decide(next.clone(), HERE));
+    let over = SessionId::parse("session-1").unwrap();
+    tables.end(&over, NOW.plus_seconds(60));
+    for _ in 0..3 {
+        let view = policy.review(access.clone(), HERE);
+        assert_eq!(reason(&view), Reason::SessionRevoked);
+        let reconnect = policy.decide(access.clone(), HERE);
+        assert_eq!(reason(&reconnect), Reason::SessionRevoked);
+    }
+    let mut expired = next.clone();
+    expired.principal.expires_at = NOW;
+    for _ in 0..12 {
+        let refused = policy.decide(expired.clone(), HERE);
+        assert_eq!(reason(&refused), Reason::CredentialExpired);
+    }
+    assert_eq!(score(&policy.decide(next, HERE)), before);
     tree.shutdown().await;
 }
 
@@ -203,10 +251,6 @@ async fn refusals_for_want_of_a_table_are_not_held_against_the_principal() {
     }
     let _tables = testing::loaded(&policy);
     let after = policy.decide(of_maria(), HERE);
-    let score = |verdict: &Verdict| match verdict {
-        Verdict::Permit(permit) => permit.decision().trust.score,
-        Verdict::StepUp(refusal) | Verdict::Denial(refusal) => refusal.decision.trust.score,
-    };
     assert_eq!(score(&after), score(&before));
     tree.shutdown().await;
 }
