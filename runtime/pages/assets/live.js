@@ -90,7 +90,9 @@
     return el;
   };
   const fill = (el, tree) => {
-    places(el).forEach((all, slot) => all.forEach((place) => put(place, tree[slot + 1])));
+    const slots = places(el);
+    if (slots.length !== tree.length - 1) throw 0;
+    slots.forEach((all, slot) => all.forEach((place) => put(place, tree[slot + 1])));
     return el;
   };
   const fits = (el, tree) => el?.dataset.n === String(tree[0]);
@@ -217,6 +219,7 @@
   // ---- frames
   let root = main.querySelector("[data-n]");
   let [epoch, seq] = [own.epoch, +own.seq];
+  let astray = false; // a frame did not fit, and none has since
   const take = (frame) => {
     if (frame === 0) return;
     const focus = document.activeElement;
@@ -231,6 +234,7 @@
     }
     if (whole) [epoch, seq] = [frame.e, frame.s];
     else seq = frame[0];
+    astray = false;
     if (focus !== document.activeElement && focus?.isConnected)
       focus.focus({ preventScroll: true });
     flash();
@@ -288,10 +292,16 @@
     if (code === 4001) return leave(() => location.assign("/login"));
     if (code === 4003) return leave(() => closed(reason));
     const soon = Math.random();
-    if (code === 4010)
-      return later(clock() < 5000 ? 5000 : soon * 1000, () => location.reload());
-    if (code === 4009) epoch = undefined;
-    if (code === 4029 || code === 1013) tries = Math.max(tries, 3);
+    const anew = () => later(clock() < 5000 ? 5000 : soon * 1000, () => location.reload());
+    if (code === 4010) return anew();
+    if (code === 4009) {
+      // From the server it has a reason, and says that this view has another shape now: neither
+      // these values nor these templates are of it. Found here, the whole tree puts it right, once.
+      if (reason || astray) return leave(anew);
+      astray = true;
+      epoch = undefined;
+    }
+    if (code === 1013) tries = Math.max(tries, 3);
     if (tries % 4 === 2) probe();
     const wait = Math.min(5000, 250 * 2 ** tries++) * (0.5 + soon / 2);
     retry = later((code === 1001 || code === 1012) && tries < 2 ? soon * 2000 : wait, open);
