@@ -209,6 +209,9 @@ impl WardPage {
                 None => Occupant::Nobody,
                 Some(patient) => match self.followed.get(patient) {
                     Some(followed) => Occupant::Patient(patient.clone(), followed.look()),
+                    None if self.view.is_bare() && self.senses.may_show(patient) => {
+                        Occupant::Patient(patient.clone(), Sight::Opening)
+                    }
                     None => Occupant::Restricted,
                 },
             };
@@ -222,7 +225,7 @@ impl WardPage {
         self.senses.view(rendered, patients)
     }
 
-    /// Follows exactly the patients who lie here and whose data may be shown.
+    /// Follows exactly the patients who lie here and whose data may be, and are, shown.
     fn settle(&mut self, beds: Arc<Vec<Bed>>) {
         let lying: BTreeSet<&PatientId> =
             beds.iter().filter_map(|bed| bed.patient.as_ref()).collect();
@@ -233,13 +236,17 @@ impl WardPage {
             }
         }
         self.followed.retain(|patient, _| may.contains(patient));
+        self.known = beds;
+        // Who lies where is all this page tells: nobody's file is read for it.
+        if self.view.is_bare() {
+            return;
+        }
         for patient in may {
             if !self.followed.contains_key(&patient) {
                 let followed = self.senses.follow(&patient, None);
                 self.followed.insert(patient, followed);
             }
         }
-        self.known = beds;
     }
 }
 

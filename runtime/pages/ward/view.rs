@@ -54,10 +54,12 @@ pub(in crate::pages) struct WardView {
     /// Alarms shown before; nothing before the first render, which announces none.
     alarms: Option<BTreeSet<Alarm>>,
     announcement: String,
+    /// Whose alarms the announcement tells, and in which beds.
+    announced: BTreeMap<PatientId, BedId>,
 }
 
-/// A bed, a sign, and which limit it passed.
-type Alarm = (BedId, VitalSign, Worth);
+/// Whose sign passed which limit.
+type Alarm = (PatientId, VitalSign, Worth);
 
 /// A row as it was drawn, with all it was drawn from.
 #[derive(Debug)]
@@ -90,7 +92,13 @@ impl WardView {
             rows: BTreeMap::new(),
             alarms: None,
             announcement: String::new(),
+            announced: BTreeMap::new(),
         }
+    }
+
+    /// Whether it tells nothing of a patient but the bed.
+    pub(in crate::pages) const fn is_bare(&self) -> bool {
+        self.shape.is_bare()
     }
 
     /// The page with these beds, and whose data it shows. `connected`: whether the values can be
@@ -104,7 +112,8 @@ impl WardView {
         let span = self.span(beds, now);
         let mut patients = BTreeSet::new();
         let mut lines: Vec<(Rank, Item)> = Vec::with_capacity(beds.len());
-        let mut alarms = BTreeSet::new();
+        // Each with the bed it is in now.
+        let mut alarms = BTreeMap::new();
         let mut high = 0_usize;
         let mut rows = std::mem::take(&mut self.rows);
         for BedView { bed, occupant } in beds {
@@ -123,7 +132,7 @@ impl WardView {
                         patients.insert(patient.clone());
                     }
                     high += usize::from(scored.is_some_and(|score| score.total >= HIGH_SCORE));
-                    alarms.extend(row.alarms());
+                    alarms.extend(row.alarms(patient));
                     self.rows.insert(patient.clone(), row);
                     let total = scored.map_or(0, |score| score.total);
                     let rank = (u8::from(scored.is_none()), Reverse(total), natural(bed));
@@ -147,10 +156,10 @@ impl WardView {
             Slot::List(lines.into_iter().map(|(_, item)| item).collect()),
         ];
         if self.shape.vitals {
-            let in_alarm: BTreeSet<&BedId> = alarms.iter().map(|(bed, ..)| bed).collect();
+            let in_alarm: BTreeSet<&BedId> = alarms.values().collect();
             slots.push(Slot::text(in_alarm.len().to_string()));
             slots.push(Slot::text(high.to_string()));
-            self.announce(alarms);
+            self.announce(&alarms);
             slots.push(Slot::text(self.announcement.as_str()));
             slots.push(Slot::text(span.text()));
         }
@@ -268,18 +277,29 @@ impl WardView {
         Rendered::new(templates::cell(sign), slots)
     }
 
-    /// Puts the alarms that were not there before into words; keeps the words until the next.
-    fn announce(&mut self, alarms: BTreeSet<Alarm>) {
-        let before = self.alarms.replace(alarms);
-        let (Some(before), Some(now)) = (before, &self.alarms) else {
+    /// Puts the alarms that were not there before into words. Keeps the words until the next, or
+    /// until somebody whom they tell of is no longer shown there: neither who stays nor who comes
+    /// to look is told of one who left, or who may not be shown any more.
+    fn announce(&mut self, alarms: &BTreeMap<Alarm, BedId>) {
+        let there = |(patient, bed): (&PatientId, &BedId)| {
+            let row = self.rows.get(patient).filter(|row| row.bedside.is_some());
+            row.is_some_and(|row| row.bed == *bed)
+        };
+        if !self.announced.iter().all(there) {
+            self.announcement.clear();
+            self.announced.clear();
+        }
+        let Some(before) = self.alarms.replace(alarms.keys().cloned().collect()) else {
             return;
         };
-        let new: Vec<&Alarm> = now.difference(&before).collect();
+        let new = alarms.iter().filter(|(alarm, _)| !before.contains(*alarm));
+        let new: Vec<(&Alarm, &BedId)> = new.collect();
         if new.is_empty() {
             return;
         }
         let words = Words::of(self.locale);
-        let said = new.iter().take(ANNOUNCED).map(|(bed, sign, worth)| {
+        let told = || new.iter().take(ANNOUNCED);
+        let said = told().map(|((_, sign, worth), bed)| {
             let name = words::sign(*sign, self.locale).name;
             let worth = cells::alarm_word(*sign, *worth, words);
             format!("{} {bed}: {name} {worth}", words.bed)
@@ -293,15 +313,17 @@ impl WardView {
             let tail = format!("; {} {more} {}", words.and_more, words.and_more_end);
             text.push_str(tail.trim_end());
         }
+        let beds = told().map(|((patient, ..), bed)| (patient.clone(), (*bed).clone()));
+        self.announced = beds.collect();
         self.announcement = text;
     }
 }
 
 impl Row {
-    fn alarms(&self) -> impl Iterator<Item = Alarm> {
+    fn alarms<'a>(&'a self, patient: &'a PatientId) -> impl Iterator<Item = (Alarm, BedId)> + 'a {
         let signs = VitalSign::ALL.iter().zip(&self.worths);
         let alarms = signs.filter(|(_, worth)| worth.is_alarm() && !self.lost);
-        alarms.map(|(sign, worth)| (self.bed.clone(), *sign, *worth))
+        alarms.map(|(sign, worth)| ((patient.clone(), *sign, *worth), self.bed.clone()))
     }
 }
 

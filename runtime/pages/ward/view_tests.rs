@@ -37,6 +37,7 @@ fn bedside(heart_rate: f64) -> Arc<Bedside> {
         name: Some(Arc::from("Fulana")),
         birth_date: None,
         unreadable: 0,
+        card_incomplete: false,
         storage_lost: false,
         revision: 1,
     })
@@ -191,6 +192,43 @@ fn only_a_new_alarm_is_announced_and_only_once() {
     assert_eq!(said, "Novo alarme. Leito 2: Frequência cardíaca baixa");
     assert_eq!(at(&mut view, [141.0, 30.0]), said, "it is not said again");
     assert_eq!(at(&mut view, [80.0, 80.0]), said, "an end is no alarm");
+}
+
+#[test]
+fn an_announcement_goes_with_the_patient_it_tells_of() {
+    let free = |name: &str| BedView {
+        bed: bed(name),
+        occupant: Occupant::Nobody,
+    };
+    let restricted = BedView {
+        bed: bed("2"),
+        occupant: Occupant::Restricted,
+    };
+    let elsewhere = BedView {
+        bed: bed("3"),
+        ..lying("2", Sight::Now(bedside(30.0)))
+    };
+    let newcomer = BedView {
+        bed: bed("2"),
+        ..lying("9", Sight::Now(bedside(80.0)))
+    };
+    let other = || lying("1", Sight::Now(bedside(140.0)));
+    let after = |second: BedView, third: BedView| {
+        let mut view = view(ALL);
+        let calm = [other(), lying("2", Sight::Now(bedside(80.0))), free("3")];
+        view.render(&calm, true, NOW);
+        let alarm = [other(), lying("2", Sight::Now(bedside(30.0))), free("3")];
+        let (rendered, _) = view.render(&alarm, true, NOW);
+        assert!(text(&rendered, 6).contains("Leito 2"));
+        let (rendered, _) = view.render(&[other(), second, third], true, NOW);
+        text(&rendered, 6).to_owned()
+    };
+    assert_eq!(after(free("2"), free("3")), "", "let go");
+    assert_eq!(after(restricted, free("3")), "", "consent taken back");
+    assert_eq!(after(newcomer, free("3")), "", "another lies there");
+    assert_eq!(after(free("2"), elsewhere), "", "moved to another bed");
+    let stays = lying("2", Sight::Lost(Some(bedside(30.0))));
+    assert_ne!(after(stays, free("3")), "", "still shown");
 }
 
 #[test]
