@@ -9,7 +9,7 @@ use crate::database::{Database, Scope};
 use crate::policy::{Permit, Shelf, Tables, Withdrawn};
 use plantao_schema::access::{Action, ConsentStatus, Purpose, ResourceKind};
 use plantao_schema::id::{PatientId, Tenant};
-use plantao_supervisors::{CallError, ChildSpec, Handle, Limits};
+use plantao_supervisors::{ChildSpec, Handle, Limits};
 use std::time::Duration;
 
 /// Changes on their way into the table. Each is one request of the front door, which has fewer.
@@ -21,7 +21,7 @@ const APPLY_DEADLINE: Duration = Duration::from_secs(5);
 /// The handle: cheap to clone, made before the tree.
 #[derive(Clone)]
 pub struct Consents {
-    keeper: Handle<Message>,
+    pub(super) keeper: Handle<Message>,
     database: Database,
     shelf: Shelf<Withdrawn>,
     clock: WallClock,
@@ -144,16 +144,15 @@ impl Consents {
     /// Has the table read what is durable now.
     async fn apply(&self, tenant: &Tenant, patient: &PatientId) {
         let make = |reply| Message::Changed {
+            news: self.shelf.news(tenant),
             tenant: tenant.clone(),
             patient: patient.clone(),
             reply: Some(reply),
         };
         match self.keeper.call(APPLY_DEADLINE, make).await {
-            // A keeper that died took its table along, and the next one reads what is durable.
-            Ok(()) | Err(CallError::Unavailable) => {}
-            Err(CallError::Timeout { .. } | CallError::Overloaded { .. }) => {
-                self.shelf.doubt(tenant);
-            }
+            Ok(()) => {}
+            // It may have died or lost the message, and its successor read too early.
+            Err(_) => self.shelf.doubt(tenant),
         }
     }
 }
@@ -172,11 +171,12 @@ impl Drop for Notice<'_> {
             return;
         }
         let told = self.of.keeper.cast(Message::Changed {
+            news: self.of.shelf.news(self.tenant),
             tenant: self.tenant.clone(),
             patient: self.patient.clone(),
             reply: None,
         });
-        if matches!(told, Err(CallError::Overloaded { .. })) {
+        if told.is_err() {
             self.of.shelf.doubt(self.tenant);
         }
     }

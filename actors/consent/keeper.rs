@@ -6,7 +6,7 @@
 
 use super::store;
 use crate::database::{Database, Scope};
-use crate::policy::{Owned, Shelf, Withdrawn};
+use crate::policy::{News, Owned, Shelf, Withdrawn};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -29,6 +29,7 @@ pub(super) enum Message {
     Load { tenant: Tenant, reply: Reply<bool> },
     /// A patient's consents may have changed.
     Changed {
+        news: News<Withdrawn>,
         tenant: Tenant,
         patient: PatientId,
         reply: Option<Reply<()>>,
@@ -94,11 +95,15 @@ impl Actor for ConsentKeeper {
         match message {
             Message::Load { tenant, reply } => reply.send(state.load(tenant).await),
             Message::Changed {
+                news,
                 tenant,
                 patient,
                 reply,
             } => {
-                state.read_back(tenant, patient).await;
+                // Otherwise what was said is not known, and nothing is decided until it is.
+                if state.read_back(tenant, patient).await {
+                    news.taken_in();
+                }
                 if let Some(reply) = reply {
                     reply.send(());
                 }
@@ -110,13 +115,11 @@ impl Actor for ConsentKeeper {
 
 impl State {
     async fn load(&self, tenant: Tenant) -> bool {
+        let since = self.parts.shelf.doubts();
         let scope = Scope::system(tenant);
         let read = store::withdrawn(&self.parts.database, &scope);
         match timeout(LOAD_DEADLINE, read).await {
-            Ok(Ok(withdrawn)) => {
-                self.table.load(scope.tenant, withdrawn);
-                true
-            }
+            Ok(Ok(withdrawn)) => self.table.load(scope.tenant, withdrawn, since),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "consents are not loaded yet");
                 false
@@ -125,19 +128,20 @@ impl State {
         }
     }
 
-    async fn read_back(&self, tenant: Tenant, patient: PatientId) {
+    async fn read_back(&self, tenant: Tenant, patient: PatientId) -> bool {
         let scope = Scope::system(tenant);
         let read = store::withdrawn_by(&self.parts.database, &scope, &patient);
-        match timeout(READ_BACK_DEADLINE, read).await {
-            Ok(Ok(purposes)) => self.table.change(&scope.tenant, |withdrawn| {
-                if purposes.is_empty() {
-                    withdrawn.remove(&patient);
-                } else {
-                    withdrawn.insert(patient, purposes);
-                }
-            }),
-            // What was said is not known: nothing is decided until it is.
-            Ok(Err(_)) | Err(_) => self.parts.shelf.doubt(&scope.tenant),
-        }
+        let Ok(Ok(purposes)) = timeout(READ_BACK_DEADLINE, read).await else {
+            return false;
+        };
+        self.table.change(&scope.tenant, |withdrawn| {
+            if purposes.is_empty() {
+                withdrawn.remove(&patient).is_some()
+            } else {
+                let before = withdrawn.insert(patient.clone(), purposes);
+                before.as_ref() != withdrawn.get(&patient)
+            }
+        });
+        true
     }
 }

@@ -5,14 +5,15 @@
 
 use super::ConsentError;
 use crate::audit::OpenEntry;
-use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction};
+use crate::database::{
+    Database, DatabaseError, Row, Scope, ToSql, Transaction, from_database, to_database,
+};
 use crate::policy::Withdrawn;
 use plantao_schema::access::{ConsentStatus, Purpose};
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::PatientId;
 use plantao_schema::time::Timestamp;
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Most withdrawals of a tenant. Beyond it the tenant does not load, which denies.
 const WITHDRAWN_MAX: usize = 100_000;
@@ -80,7 +81,7 @@ async fn write(
     lock(transaction, scope, statement.patient).await?;
     let known = transaction.query_opt(KNOWN, &[&tenant, &patient]).await?;
     known.ok_or(ConsentError::UnknownPatient)?;
-    let at = system_time(statement.at);
+    let at = to_database(statement.at);
     let params: [&(dyn ToSql + Sync); 6] = [
         &tenant,
         &patient,
@@ -111,12 +112,10 @@ pub(super) async fn get(
         });
     };
     let status = ConsentStatus::parse(text(row, 0)?).map_err(|_| ConsentError::Internal)?;
-    let at: SystemTime = row.try_get(1).map_err(|_| ConsentError::Internal)?;
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    let at = row.try_get(1).map_err(|_| ConsentError::Internal)?;
     Ok(Consent {
         status,
-        since: Some(Timestamp::from_micros(micros)),
+        since: Some(from_database(at)),
     })
 }
 
@@ -188,8 +187,4 @@ fn text(row: &Row, column: usize) -> Result<&str, ConsentError> {
 /// A purpose this program knows; a later version's is nothing that could be asked for here.
 fn purpose(row: &Row, column: usize) -> Result<Option<Purpose>, ConsentError> {
     text(row, column).map(|name| Purpose::parse(name).ok())
-}
-
-fn system_time(at: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default())
 }

@@ -11,7 +11,9 @@ use plantao_schema::access::{AccessRequest, Action, ConsentStatus, Purpose, Reas
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_schema::time::Timestamp;
-use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
+use plantao_supervisors::{Delivery, FaultHook, Intensity, Strategy, SupervisorSpec, Tree};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -41,7 +43,8 @@ async fn on(database: TestDatabase, handle: Database) -> Hospital {
     let policy = Policy::new(testing::settings()).unwrap();
     let audit = AuditLog::new(clock.clone());
     let sessions = policy.tables().sessions.own();
-    sessions.load(demo(), Ended::new());
+    let since = policy.tables().sessions.doubts();
+    sessions.load(demo(), Ended::new(), since);
     let consents = Consents::new(handle, &policy.tables(), clock.clone());
     let often = Intensity::new(20, Duration::from_secs(5));
     let spec = SupervisorSpec::new(Strategy::OneForOne, often)
@@ -330,10 +333,52 @@ async fn without_a_database_the_keeper_waits_and_only_an_emergency_gets_through(
     pool.shutdown().await;
 }
 
+/// Loses every second message.
+#[derive(Default)]
+struct Lossy(AtomicU32);
+
+impl FaultHook for Lossy {
+    fn before_deliver(&self, _: &str) -> Delivery {
+        match self.0.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => Delivery::Drop,
+            _ => Delivery::Deliver,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawal_whose_news_is_lost_closes_the_tenant_until_it_is_read() {
+    let hospital = hospital().await;
+    assert!(hospital.policy.ready(&demo()).await);
+    assert_eq!(hospital.reason(), Reason::Trusted);
+    let lossy = Arc::new(Lossy::default());
+    assert!(hospital.consents.keeper.install_fault_hook(lossy.clone()));
+    hospital.set(TREATMENT, REVOKED).await.unwrap();
+    assert!(lossy.0.load(Ordering::Relaxed) > 0);
+    let reason = hospital.reason();
+    let closed = [Reason::PolicyUnavailable, Reason::ConsentRevoked];
+    assert!(closed.contains(&reason), "still open: {reason:?}");
+    hospital.until(Reason::ConsentRevoked).await;
+    hospital.tree.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_decisions_and_database_in_agreement() {
     let hospital = hospital().await;
     assert!(hospital.policy.ready(&demo()).await);
+    callers_go_away(hospital).await;
+}
+
+#[tokio::test]
+async fn callers_that_go_away_and_lost_messages_leave_them_in_agreement_too() {
+    let hospital = hospital().await;
+    assert!(hospital.policy.ready(&demo()).await);
+    let lossy = Arc::new(Lossy::default());
+    assert!(hospital.consents.keeper.install_fault_hook(lossy));
+    callers_go_away(hospital).await;
+}
+
+async fn callers_go_away(hospital: Hospital) {
     for patience in 0..24 {
         let wanted = if patience % 2 == 0 { REVOKED } else { GRANTED };
         let setting = hospital.set(TREATMENT, wanted);

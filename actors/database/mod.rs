@@ -20,6 +20,7 @@ pub mod postgres;
 mod scope;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod time;
 mod transaction;
 
 pub use config::{DEFAULT_POOL_SIZE, DatabaseConfig, DatabaseConfigError, EmbeddedConfig, Login};
@@ -31,6 +32,7 @@ pub use pool::{PoolError, pool_child};
 pub use postgres::server_child;
 pub use scope::Scope;
 use std::time::Duration;
+pub(crate) use time::{from_database, to_database};
 pub use tokio_postgres::types::ToSql;
 pub use tokio_postgres::{Row, types};
 pub use transaction::{Params, Transaction};

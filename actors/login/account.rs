@@ -3,9 +3,9 @@
 //! An attempt is charged before it is checked and the charge is taken back when it was right, in
 //! statements of their own: attempts made at once cannot share one try.
 
-use super::{LogInError, time};
+use super::LogInError;
 use crate::audit::OpenEntry;
-use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction};
+use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction, to_database};
 use plantao_schema::access::Role;
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::PrincipalId;
@@ -59,8 +59,8 @@ pub(super) async fn charge(
     principal: &PrincipalId,
     now: Timestamp,
 ) -> Result<Option<Account>, LogInError> {
-    let until = time::to_database(now.plus_seconds(LOCKED_SECONDS));
-    let now = time::to_database(now);
+    let until = to_database(now.plus_seconds(LOCKED_SECONDS));
+    let now = to_database(now);
     let (tenant, principal) = (scope.tenant.as_str(), principal.as_str());
     let params: [&(dyn ToSql + Sync); 5] = [&tenant, &principal, &now, &FAILURES_MAX, &until];
     let transaction = database.begin(scope).await?;

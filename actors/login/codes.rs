@@ -141,6 +141,7 @@ mod tests {
     use super::*;
     use plantao_schema::access::{DevicePosture, Role};
     use plantao_schema::id::PrincipalId;
+    use plantao_schema::time::Timestamp;
     use proptest::prelude::*;
 
     fn identity(name: &str) -> Identity {
@@ -151,6 +152,7 @@ mod tests {
             device: DevicePosture::Unknown,
             multi_factor: true,
             name: None,
+            authenticated_at: Timestamp::from_micros(0),
             expires_by: None,
         }
     }

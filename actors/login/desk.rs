@@ -11,11 +11,12 @@ use super::peers::Peers;
 use super::{Identity, LogInError, sessions};
 use crate::clock::WallClock;
 use crate::database::{Database, Scope};
-use crate::policy::{Ended, Owned, Shelf};
+use crate::policy::{Ended, News, Owned, Shelf};
 use plantao_schema::id::{SessionId, Tenant};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -26,6 +27,9 @@ const LOAD_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Until a queued load is given up on; the loader asks again.
 const CALL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Between two sweeps of a tenant's part: decisions wait for one, and it may be long.
+const SWEEP_EVERY_SECONDS: i64 = 60;
 
 /// What the desk is asked and told.
 pub(super) enum Message {
@@ -52,6 +56,7 @@ pub(super) enum Message {
     Load { tenant: Tenant, reply: Reply<bool> },
     /// A session was ended.
     SessionEnded {
+        news: News<Ended>,
         tenant: Tenant,
         session: SessionId,
         until: Timestamp,
@@ -75,6 +80,8 @@ pub(super) struct State {
     table: Owned<Ended>,
     codes: Codes,
     peers: Peers,
+    /// When a tenant's part of the table was last rid of what is over; tenants as in the table.
+    swept: HashMap<Tenant, Timestamp>,
     loading: JoinHandle<()>,
 }
 
@@ -109,6 +116,7 @@ impl Actor for LogInDesk {
             table,
             codes: Codes::default(),
             peers: Peers::default(),
+            swept: HashMap::new(),
             loading,
         })
     }
@@ -138,12 +146,14 @@ impl Actor for LogInDesk {
             }
             Message::Load { tenant, reply } => reply.send(state.load(tenant).await),
             Message::SessionEnded {
+                news,
                 tenant,
                 session,
                 until,
                 reply,
             } => {
                 state.end(&tenant, session, until);
+                news.taken_in();
                 if let Some(reply) = reply {
                     reply.send(());
                 }
@@ -155,13 +165,11 @@ impl Actor for LogInDesk {
 
 impl State {
     async fn load(&self, tenant: Tenant) -> bool {
+        let since = self.parts.shelf.doubts();
         let scope = Scope::system(tenant);
         let read = sessions::ended(&self.parts.database, &scope, self.parts.clock.now());
         match timeout(LOAD_DEADLINE, read).await {
-            Ok(Ok(ended)) => {
-                self.table.load(scope.tenant, ended);
-                true
-            }
+            Ok(Ok(ended)) => self.table.load(scope.tenant, ended, since),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "ended sessions are not loaded yet");
                 false
@@ -172,11 +180,17 @@ impl State {
 
     fn end(&mut self, tenant: &Tenant, session: SessionId, until: Timestamp) {
         self.codes.forget(tenant, &session);
-        let kept = self.parts.clock.now().plus_seconds(-sessions::KEPT_SECONDS);
+        let now = self.parts.clock.now();
         self.table.change(tenant, |ended| {
-            ended.retain(|_, until| *until >= kept);
-            let known = ended.entry(session).or_insert(until);
-            *known = until.max(*known);
+            let swept = self.swept.entry(tenant.clone()).or_insert(now);
+            if now >= swept.plus_seconds(SWEEP_EVERY_SECONDS) {
+                *swept = now;
+                let kept = now.plus_seconds(-sessions::KEPT_SECONDS);
+                ended.retain(|_, until| *until >= kept);
+            }
+            let known = ended.get(&session).copied();
+            let until = known.map_or(until, |known| known.max(until));
+            ended.insert(session, until) != Some(until)
         });
     }
 }

@@ -21,6 +21,8 @@ pub struct Identity {
     pub multi_factor: bool,
     /// How it is called on a screen.
     pub name: Option<String>,
+    /// When it authenticated. A link passes this on: following one proves nothing anew.
+    pub authenticated_at: Timestamp,
     /// When a credential made from it must end at the latest: that of whoever offered the link.
     pub expires_by: Option<Timestamp>,
 }

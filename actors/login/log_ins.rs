@@ -3,6 +3,7 @@
 use super::account::{self, NewAccount};
 use super::codes::{self, OneTimeCode};
 use super::desk::{LogInDesk, Message, Parts};
+use super::locks::{AccountLocked, Locks};
 use super::passwords::{self, Passwords, Turn};
 use super::second_factor::{Provisioning, Secret};
 use super::{Attempt, Identity, LogInError, sessions};
@@ -14,7 +15,7 @@ use crate::vault::{KeySubject, Vault};
 use plantao_schema::access::{Action, DevicePosture, ResourceKind, Role};
 use plantao_schema::id::{PrincipalId, SessionId, Tenant};
 use plantao_schema::time::Timestamp;
-use plantao_supervisors::{CallError, ChildSpec, Handle, Limits};
+use plantao_supervisors::{ChildSpec, Handle, Limits};
 use secrecy::SecretString;
 use tokio::time::{Duration, Instant, sleep_until};
 
@@ -31,12 +32,13 @@ const REFUSAL_AFTER: Duration = Duration::from_millis(400);
 /// The handle: cheap to clone, made before the tree.
 #[derive(Clone)]
 pub struct LogIns {
-    desk: Handle<Message>,
+    pub(super) desk: Handle<Message>,
     database: Database,
     vault: Vault,
     clock: WallClock,
     shelf: Shelf<Ended>,
     passwords: Passwords,
+    locks: Locks,
 }
 
 impl LogIns {
@@ -50,6 +52,7 @@ impl LogIns {
             clock,
             shelf: tables.sessions.clone(),
             passwords: Passwords::new(),
+            locks: Locks::new(),
         }
     }
 
@@ -89,6 +92,7 @@ impl LogIns {
             device: principal.device,
             multi_factor: principal.multi_factor,
             name,
+            authenticated_at: principal.authenticated_at,
             expires_by: Some(principal.expires_at),
         };
         let code = OneTimeCode::draw()?;
@@ -147,6 +151,13 @@ impl LogIns {
         result
     }
 
+    /// The next account that wrong tries have locked, for an entry in the trail: whoever tried was
+    /// told no more than at any other refusal. For one reader at a time; cancel safe, and what
+    /// nobody reads waits.
+    pub async fn locked(&self) -> AccountLocked {
+        self.locks.next().await
+    }
+
     async fn check(&self, turn: Turn, attempt: Attempt) -> Result<Identity, LogInError> {
         let Attempt {
             tenant,
@@ -173,14 +184,16 @@ impl LogIns {
             .map(|(_, account)| account.password_hash.clone());
         let right = passwords::matches(turn, password, hashed).await?;
         let step = secret.and_then(|secret| secret.step_of(&code, now));
-        let last_try = known.as_ref().is_some_and(|(_, account)| account.last_try);
+        let last = known.as_ref().filter(|(_, account)| account.last_try);
+        let locked = last.map(|(principal, _)| principal.clone());
         let (Some((principal, account)), Some(step), true) = (known, step, right) else {
-            if last_try {
-                tracing::warn!(
-                    incident = "account_locked",
-                    tenant = %scope.tenant,
-                    "security incident: an account is locked after wrong tries"
-                );
+            if let Some(principal) = locked {
+                self.locks.tell(AccountLocked {
+                    tenant: scope.tenant,
+                    principal,
+                    at: now,
+                    until: now.plus_seconds(account::LOCKED_SECONDS),
+                });
             }
             return Err(LogInError::Refused);
         };
@@ -194,6 +207,7 @@ impl LogIns {
             device: DevicePosture::Unknown,
             multi_factor: true,
             name: None,
+            authenticated_at: now,
             expires_by: None,
         })
     }
@@ -266,7 +280,7 @@ impl LogIns {
     ///
     /// # Errors
     /// [`LogInError`] with the entry. After [`LogInError::InDoubt`] the session is ended on this
-    /// node until it restarts.
+    /// node, or its tenant undecided, until the table is read again.
     pub async fn revoke_session(
         &self,
         tenant: &Tenant,
@@ -313,11 +327,9 @@ impl LogIns {
         }
         let make = |reply| notice.message(Some(reply));
         match self.desk.call(DESK_DEADLINE, make).await {
-            // A desk that died took its table along, and the next one reads what is durable.
-            Ok(()) | Err(CallError::Unavailable) => {}
-            Err(CallError::Timeout { .. } | CallError::Overloaded { .. }) => {
-                self.shelf.doubt(&scope.tenant);
-            }
+            Ok(()) => {}
+            // It may have died or lost the message, and its successor read too early.
+            Err(_) => self.shelf.doubt(&scope.tenant),
         }
         committed.map_err(LogInError::in_doubt)
     }
@@ -335,6 +347,7 @@ struct Notice<'a> {
 impl Notice<'_> {
     fn message(&self, reply: Option<plantao_supervisors::Reply<()>>) -> Message {
         Message::SessionEnded {
+            news: self.of.shelf.news(self.tenant),
             tenant: self.tenant.clone(),
             session: self.session.clone(),
             until: self.until,
@@ -349,7 +362,7 @@ impl Drop for Notice<'_> {
             return;
         }
         let told = self.of.desk.cast(self.message(None));
-        if matches!(told, Err(CallError::Overloaded { .. })) {
+        if told.is_err() {
             self.of.shelf.doubt(self.tenant);
         }
     }

@@ -18,23 +18,24 @@
 //! - Access: this folder; tenant by row-level security. Encryption: secrets of codes are sealed
 //!   under the tenant's key; passwords are hashed. Neither is ever printed.
 //! - Audit: new accounts and ended sessions complete their entry in their own transaction; log-ins
-//!   and refusals are their caller's entries.
+//!   are their caller's entries, and so is each lock that [`LogIns::locked`] tells of.
 
 mod account;
 mod codes;
 mod desk;
 mod error;
 mod identity;
+mod locks;
 mod log_ins;
 mod passwords;
 mod peers;
 mod second_factor;
 mod sessions;
-mod time;
 
 pub use codes::{CODE_LIFETIME, OneTimeCode};
 pub use error::LogInError;
 pub use identity::{Attempt, Identity};
+pub use locks::AccountLocked;
 pub use log_ins::LogIns;
 pub use passwords::{PASSWORD_MAX_BYTES, PASSWORD_MIN_CHARS};
 pub use second_factor::Provisioning;

@@ -1,8 +1,10 @@
 //! Sessions ended before their time, in PostgreSQL.
 
-use super::{LogInError, time};
+use super::LogInError;
 use crate::audit::OpenEntry;
-use crate::database::{Database, DatabaseError, Scope, ToSql, Transaction};
+use crate::database::{
+    Database, DatabaseError, Scope, ToSql, Transaction, from_database, to_database,
+};
 use crate::policy::Ended;
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::SessionId;
@@ -33,9 +35,9 @@ pub(super) async fn end(
     open: &OpenEntry,
 ) -> Result<(), DatabaseError> {
     let tenant = scope.tenant.as_str();
-    let kept = time::to_database(now.plus_seconds(-KEPT_SECONDS));
+    let kept = to_database(now.plus_seconds(-KEPT_SECONDS));
     transaction.execute(FORGET, &[&tenant, &kept]).await?;
-    let until = time::to_database(until);
+    let until = to_database(until);
     let params: [&(dyn ToSql + Sync); 3] = [&tenant, &session.as_str(), &until];
     transaction.execute(END, &params).await?;
     open.complete_in(transaction, Outcome::Success).await
@@ -47,7 +49,7 @@ pub(super) async fn ended(
     scope: &Scope,
     now: Timestamp,
 ) -> Result<Ended, LogInError> {
-    let kept = time::to_database(now.plus_seconds(-KEPT_SECONDS));
+    let kept = to_database(now.plus_seconds(-KEPT_SECONDS));
     let limit = i64::try_from(ENDED_MAX + 1).unwrap_or(i64::MAX);
     let params: [&(dyn ToSql + Sync); 3] = [&scope.tenant.as_str(), &kept, &limit];
     let rows = database.read(scope, ENDED, &params).await?;
@@ -64,7 +66,7 @@ pub(super) async fn ended(
         let session: &str = row.try_get(0).map_err(|_| LogInError::Internal)?;
         let session = SessionId::parse(session).map_err(|_| LogInError::Internal)?;
         let until = row.try_get(1).map_err(|_| LogInError::Internal)?;
-        ended.insert(session, time::from_database(until));
+        ended.insert(session, from_database(until));
     }
     Ok(ended)
 }

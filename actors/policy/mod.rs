@@ -30,7 +30,7 @@ mod view;
 pub use engine::{Policy, PolicyError, child};
 pub use permit::{PERMIT_LIFETIME_SECONDS, Permit, Refusal, Verdict};
 pub use settings::{DutyHours, PolicySettings};
-pub(crate) use shelf::{Owned, Shelf};
+pub(crate) use shelf::{News, Owned, Shelf};
 pub use tables::Tables;
 pub(crate) use tables::{Ended, Withdrawn};
 pub use view::ViewGrant;

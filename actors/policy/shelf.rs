@@ -9,6 +9,7 @@ use arc_swap::ArcSwapWeak;
 use dashmap::DashMap;
 use plantao_schema::id::Tenant;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::Notify;
 use tokio::time::{Duration, sleep};
@@ -28,6 +29,8 @@ struct Inner<R> {
     current: ArcSwapWeak<Rows<R>>,
     wanted: Mutex<BTreeSet<Tenant>>,
     asked: Notify,
+    /// Moves at every [`Shelf::doubt`]: what was read before it may be what is doubted.
+    doubts: AtomicU64,
     changes: Changes,
 }
 
@@ -43,6 +46,7 @@ impl<R> Shelf<R> {
             current: ArcSwapWeak::new(Weak::new()),
             wanted: Mutex::default(),
             asked: Notify::new(),
+            doubts: AtomicU64::new(0),
             changes,
         }))
     }
@@ -75,11 +79,26 @@ impl<R> Shelf<R> {
 
     /// Makes a tenant unknown until it is loaded again: nobody can tell what is true of it.
     pub(crate) fn doubt(&self, tenant: &Tenant) {
+        self.0.doubts.fetch_add(1, Ordering::SeqCst);
         if let Some(rows) = self.0.current.load().upgrade() {
             rows.remove(tenant);
         }
         self.0.asked.notify_one();
         self.0.changes.bump();
+    }
+
+    /// How much has been doubted so far, to be told to [`Owned::load`]: asked before reading.
+    pub(crate) fn doubts(&self) -> Doubts {
+        Doubts(self.0.doubts.load(Ordering::SeqCst))
+    }
+
+    /// What goes along with the news of a durable change, wherever it may be lost.
+    pub(crate) fn news(&self, tenant: &Tenant) -> News<R> {
+        News {
+            shelf: self.clone(),
+            tenant: tenant.clone(),
+            taken_in: false,
+        }
     }
 
     /// Loads whatever is asked for and not there, for as long as it is polled. `load` says
@@ -118,6 +137,33 @@ impl<R> Shelf<R> {
     }
 }
 
+/// A count of doubts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Doubts(u64);
+
+/// Durable news on the way to the owner. Lost in any way, in a mailbox or with an owner that dies
+/// over it, it puts its tenant in doubt: what was taken back must not stay in force.
+pub(crate) struct News<R> {
+    shelf: Shelf<R>,
+    tenant: Tenant,
+    taken_in: bool,
+}
+
+impl<R> News<R> {
+    /// The owner's table says so now.
+    pub(crate) fn taken_in(mut self) {
+        self.taken_in = true;
+    }
+}
+
+impl<R> Drop for News<R> {
+    fn drop(&mut self) {
+        if !self.taken_in {
+            self.shelf.doubt(&self.tenant);
+        }
+    }
+}
+
 /// The owner's side: the only strong reference. Dropping it, however that happens, makes every
 /// tenant unknown.
 pub(crate) struct Owned<R> {
@@ -126,18 +172,28 @@ pub(crate) struct Owned<R> {
 }
 
 impl<R> Owned<R> {
-    /// Puts a tenant's part in place.
-    pub(crate) fn load(&self, tenant: Tenant, part: R) {
-        self.rows.insert(tenant, part);
-        self.shelf.0.changes.bump();
-    }
-
-    /// Changes a tenant's part, if it is there.
-    pub(crate) fn change(&self, tenant: &Tenant, change: impl FnOnce(&mut R)) {
-        if let Some(mut part) = self.rows.get_mut(tenant) {
-            change(&mut part);
+    /// Puts a tenant's part in place, read after `since`. False when something was doubted
+    /// meanwhile: then it is to be read again.
+    pub(crate) fn load(&self, tenant: Tenant, part: R, since: Doubts) -> bool {
+        self.rows.insert(tenant.clone(), part);
+        // In this order: a doubt between the two takes the part out itself.
+        let certain = self.shelf.doubts() == since;
+        if !certain {
+            self.rows.remove(&tenant);
         }
         self.shelf.0.changes.bump();
+        certain
+    }
+
+    /// Changes a tenant's part, if it is there. `change` says whether another decision may follow.
+    pub(crate) fn change(&self, tenant: &Tenant, change: impl FnOnce(&mut R) -> bool) {
+        let changed = match self.rows.get_mut(tenant) {
+            Some(mut part) => change(&mut part),
+            None => false,
+        };
+        if changed {
+            self.shelf.0.changes.bump();
+        }
     }
 }
 
@@ -152,7 +208,7 @@ impl<R> Drop for Owned<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     fn tenant(name: &str) -> Tenant {
         Tenant::parse(name).unwrap()
@@ -162,6 +218,34 @@ mod tests {
         Shelf::new(Changes::new())
     }
 
+    fn put(owned: &Owned<u32>, part: u32) {
+        assert!(owned.load(tenant("demo"), part, owned.shelf.doubts()));
+    }
+
+    #[test]
+    fn a_part_read_before_a_doubt_is_not_put_in_place_after_it() {
+        let (shelf, demo) = (shelf(), tenant("demo"));
+        let owned = shelf.own();
+        let since = shelf.doubts();
+        shelf.doubt(&demo);
+        assert!(!owned.load(demo.clone(), 1, since));
+        assert_eq!(shelf.look(&demo, |part| *part), None);
+        put(&owned, 2);
+        assert_eq!(shelf.look(&demo, |part| *part), Some(2));
+    }
+
+    #[test]
+    fn news_that_is_lost_puts_its_tenant_in_doubt_and_news_taken_in_does_not() {
+        let (shelf, demo) = (shelf(), tenant("demo"));
+        let owned = shelf.own();
+        put(&owned, 1);
+        shelf.news(&tenant("another")).taken_in();
+        shelf.news(&demo).taken_in();
+        assert_eq!(shelf.look(&demo, |part| *part), Some(1));
+        drop(shelf.news(&demo));
+        assert_eq!(shelf.look(&demo, |part| *part), None);
+    }
+
     #[test]
     fn a_part_is_known_from_its_loading_until_its_owner_is_gone() {
         let (shelf, demo) = (shelf(), tenant("demo"));
@@ -169,13 +253,13 @@ mod tests {
         assert_eq!(look(), None);
         let owned = shelf.own();
         assert_eq!(look(), None, "owned is not yet loaded");
-        owned.load(demo.clone(), 7);
+        put(&owned, 7);
         assert_eq!(look(), Some(7));
-        owned.change(&demo, |part| *part = 8);
+        owned.change(&demo, |part| std::mem::replace(part, 8) != 8);
         assert_eq!(look(), Some(8));
         shelf.doubt(&demo);
         assert_eq!(look(), None);
-        owned.load(demo.clone(), 9);
+        put(&owned, 9);
         drop(owned);
         assert_eq!(look(), None);
     }
@@ -191,10 +275,13 @@ mod tests {
         };
         let owned = shelf.own();
         assert!(announced());
-        owned.load(demo.clone(), 1);
+        put(&owned, 1);
         assert!(announced());
-        owned.change(&demo, |part| *part = 2);
+        owned.change(&demo, |part| std::mem::replace(part, 2) != 2);
         assert!(announced());
+        owned.change(&demo, |part| std::mem::replace(part, 2) != 2);
+        owned.change(&tenant("another"), |_| true);
+        assert!(!announced(), "nothing changed");
         shelf.doubt(&demo);
         assert!(announced());
         assert!(!announced(), "nothing happened");
@@ -211,10 +298,8 @@ mod tests {
             let attempts = AtomicU32::new(0);
             let load = |tenant: Tenant| {
                 let attempt = attempts.fetch_add(1, Ordering::Relaxed);
-                if attempt > 2 {
-                    owned.load(tenant, life);
-                }
-                std::future::ready(attempt > 2)
+                let since = owned.shelf.doubts();
+                std::future::ready(attempt > 2 && owned.load(tenant, life, since))
             };
             let loading = shelf.clone().keep_loaded(load);
             let limit = Duration::from_secs(5);

@@ -121,8 +121,10 @@ pub fn loaded(policy: &Policy) -> LoadedTables {
         tenant,
     };
     let demo = || loaded.tenant.clone();
-    loaded.consents.load(demo(), Withdrawn::new());
-    loaded.sessions.load(demo(), Ended::new());
+    let since = tables.consents.doubts();
+    loaded.consents.load(demo(), Withdrawn::new(), since);
+    let since = tables.sessions.doubts();
+    loaded.sessions.load(demo(), Ended::new(), since);
     loaded
 }
 
@@ -132,9 +134,9 @@ impl LoadedTables {
         self.consents.change(&self.tenant, |withdrawn| {
             let purposes = withdrawn.entry(patient.clone()).or_default();
             if status == ConsentStatus::Revoked {
-                purposes.insert(purpose);
+                purposes.insert(purpose)
             } else {
-                purposes.remove(&purpose);
+                purposes.remove(&purpose)
             }
         });
     }
@@ -142,7 +144,7 @@ impl LoadedTables {
     /// A session ends before its time.
     pub fn end(&self, session: &SessionId, until: Timestamp) {
         self.sessions.change(&self.tenant, |ended| {
-            ended.insert(session.clone(), until);
+            ended.insert(session.clone(), until) != Some(until)
         });
     }
 }

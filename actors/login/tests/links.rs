@@ -18,12 +18,17 @@ async fn a_link_lets_in_whoever_asked_for_it_and_once() {
     let asked = permit.principal().clone();
     let name = Some("Dra. Ana".to_owned());
     let code = hospital.log_ins.offer(permit, name.clone()).await.unwrap();
+    hospital.pass(120);
     let identity = hospital.log_ins.redeem(code.as_str()).await.unwrap();
     assert_eq!(identity.subject, asked.id);
     assert_eq!((identity.tenant, identity.role), (asked.tenant, asked.role));
     assert_eq!(identity.multi_factor, asked.multi_factor);
     assert_eq!(identity.name, name);
     assert_eq!(identity.expires_by, Some(asked.expires_at));
+    assert_eq!(
+        identity.authenticated_at, asked.authenticated_at,
+        "a link makes nobody fresh"
+    );
     let again = hospital.log_ins.redeem(code.as_str()).await;
     assert_eq!(again, Err(LogInError::Refused));
     hospital.tree.shutdown().await;

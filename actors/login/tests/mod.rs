@@ -48,7 +48,8 @@ async fn on(database: TestDatabase, handle: Database) -> Hospital {
     let vault = Vault::new();
     let key_file = tempfile::tempdir().unwrap();
     let consents = policy.tables().consents.own();
-    consents.load(demo(), Withdrawn::new());
+    let since = policy.tables().consents.doubts();
+    consents.load(demo(), Withdrawn::new(), since);
     let log_ins = LogIns::new(handle, vault.clone(), &policy.tables(), clock.clone());
     let often = Intensity::new(20, Duration::from_secs(5));
     let spec = SupervisorSpec::new(Strategy::OneForOne, often)

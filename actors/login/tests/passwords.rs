@@ -27,6 +27,7 @@ async fn name_password_and_code_together_let_in_and_nothing_less_does() {
         (demo(), "physician")
     );
     assert!(identity.multi_factor);
+    assert_eq!(identity.authenticated_at, hospital.clock.now());
     hospital.tree.shutdown().await;
 }
 
@@ -71,6 +72,11 @@ async fn five_wrong_tries_lock_an_account_for_a_quarter_of_an_hour_across_restar
         assert_eq!(hospital.log_in("ana", "wrong", "000000").await, REFUSED);
     }
     assert_eq!(hospital.right(&ana).await, REFUSED);
+    let locked = hospital.log_ins.locked().await;
+    assert_eq!((locked.tenant, locked.principal.as_str()), (demo(), "ana"));
+    assert_eq!(locked.until, locked.at.plus_seconds(LOCKED_SECONDS));
+    let more = futures_util::FutureExt::now_or_never(hospital.log_ins.locked());
+    assert_eq!(more, None, "one lock is told of once");
     let mut changes = hospital.policy.changes();
     hospital.tree.kill("t/log_ins").unwrap();
     changes.changed().await.unwrap();

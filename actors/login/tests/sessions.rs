@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::database::pool_child;
+use plantao_supervisors::{Delivery, FaultHook};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[tokio::test]
 async fn an_ended_session_is_refused_when_its_ending_returns_and_after_a_restart() {
@@ -59,7 +62,7 @@ async fn ending_a_session_again_keeps_the_later_end_and_what_is_long_over_is_for
         hospital.count("SELECT count(*) FROM revoked_session").await,
         2
     );
-    hospital.pass(1);
+    hospital.pass(60);
     hospital
         .end("session-3", hospital.clock.now())
         .await
@@ -74,6 +77,38 @@ async fn ending_a_session_again_keeps_the_later_end_and_what_is_long_over_is_for
         "its credential is over"
     );
     assert_eq!(hospital.reason("session-2"), Reason::SessionRevoked);
+    hospital.tree.shutdown().await;
+}
+
+/// Loses the first message.
+#[derive(Default)]
+struct Lossy(AtomicBool);
+
+impl FaultHook for Lossy {
+    fn before_deliver(&self, _: &str) -> Delivery {
+        if self.0.swap(true, Ordering::Relaxed) {
+            Delivery::Deliver
+        } else {
+            Delivery::Drop
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_ending_is_lost_on_its_way_is_refused_all_the_same() {
+    let hospital = hospital().await;
+    assert!(hospital.policy.ready(&demo()).await);
+    assert_eq!(hospital.reason("session-1"), Reason::Trusted);
+    let lossy = Arc::new(Lossy::default());
+    assert!(hospital.log_ins.desk.install_fault_hook(lossy.clone()));
+    let until = hospital.clock.now().plus_seconds(600);
+    hospital.end("session-1", until).await.unwrap();
+    assert!(lossy.0.load(Ordering::Relaxed));
+    let reason = hospital.reason("session-1");
+    let closed = [Reason::PolicyUnavailable, Reason::SessionRevoked];
+    assert!(closed.contains(&reason), "still open: {reason:?}");
+    hospital.until("session-1", Reason::SessionRevoked).await;
+    assert_eq!(hospital.reason("session-2"), Reason::Trusted);
     hospital.tree.shutdown().await;
 }
 
