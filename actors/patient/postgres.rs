@@ -9,12 +9,11 @@ use super::loan::Borrowed;
 use super::store::{Edition, Loaded, Recent, Stored};
 use super::{RecordError, RecordStore};
 use crate::audit::OpenEntry;
-use crate::database::{Database, Row, Scope};
+use crate::database::{Database, Row, Scope, from_database};
 use crate::vault::{Aad, DataKey, KeySubject, Vault};
 use plantao_schema::fhir::{self, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
 use plantao_schema::time::Timestamp;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Most records that one look-up by identifier gives back.
 const MAX_FOUND: i64 = 50;
@@ -74,7 +73,7 @@ pub(super) fn opened(
     let body = key
         .open(&aad(scope, &place, key.version()), sealed)
         .map_err(refused)?;
-    let updated_at = timestamp(row.try_get(5).map_err(unreadable)?);
+    let updated_at = from_database(row.try_get(5).map_err(unreadable)?);
     Ok(Stored {
         id,
         version,
@@ -214,15 +213,4 @@ pub(super) fn patient(row: &Row, column: usize) -> Result<Option<PatientId>, Rec
 /// A column that is not what the schema says.
 pub(super) fn unreadable(_: tokio_postgres::Error) -> RecordError {
     RecordError::Internal
-}
-
-/// PostgreSQL's time as ours; times before 1970 are not stored.
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
-
-/// Our time as PostgreSQL's.
-pub(super) fn system_time(at: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default())
 }

@@ -6,7 +6,7 @@
 use super::RecordError;
 use super::postgres::{self, PostgresRecords, unreadable};
 use super::store::{Edition, Recent, Stored};
-use crate::database::{Row, Scope, ToSql};
+use crate::database::{Row, Scope, ToSql, to_database};
 use crate::vault::DataKey;
 use plantao_schema::fhir::{self, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
@@ -57,7 +57,7 @@ pub(super) async fn stored_since(
     since: Timestamp,
 ) -> Result<Vec<Edition>, RecordError> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    let since = postgres::system_time(since);
+    let since = to_database(since);
     let limit = i64::try_from(MAX_EDITIONS).unwrap_or(i64::MAX);
     let params: [&(dyn ToSql + Sync); 5] = [
         &scope.tenant.as_str(),

@@ -9,7 +9,7 @@ use super::keyring::refused;
 use super::loan::Borrowed;
 use super::postgres::{self, PostgresRecords, unreadable};
 use crate::audit::OpenEntry;
-use crate::database::{DatabaseError, Scope, ToSql, Transaction};
+use crate::database::{DatabaseError, Scope, ToSql, Transaction, to_database};
 use crate::vault::{DataKey, IndexKey, KeySubject};
 use futures_util::future::try_join_all;
 use plantao_schema::audit::Outcome;
@@ -246,7 +246,7 @@ impl Work<'_> {
         if columns.ids.is_empty() {
             return Ok(());
         }
-        let at = postgres::system_time(self.at);
+        let at = to_database(self.at);
         let params: [&(dyn ToSql + Sync); 9] = [
             &self.scope.tenant.as_str(),
             &columns.kinds,

@@ -5,12 +5,11 @@
 
 use super::WardError;
 use crate::audit::OpenEntry;
-use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction};
+use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction, to_database};
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::{BedId, PatientId, WardId};
 use plantao_schema::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Most beds of one ward: a page shows them all.
 pub const MAX_BEDS_OF_WARD: i64 = 200;
@@ -181,7 +180,7 @@ impl Placement<'_> {
         transaction: &Transaction,
         patient: &PatientId,
     ) -> Result<Option<WardId>, WardError> {
-        let at = system_time(self.at);
+        let at = to_database(self.at);
         let params: [&(dyn ToSql + Sync); 3] =
             [&self.scope.tenant.as_str(), &patient.as_str(), &at];
         let row = transaction.query_opt(LEAVE, &params).await?;
@@ -189,7 +188,7 @@ impl Placement<'_> {
     }
 
     async fn occupy(&self, transaction: &Transaction) -> Result<(), WardError> {
-        let at = system_time(self.at);
+        let at = to_database(self.at);
         let params: [&(dyn ToSql + Sync); 5] = [
             &self.scope.tenant.as_str(),
             &self.ward.as_str(),
@@ -229,8 +228,4 @@ fn text(row: &Row, column: usize) -> Result<&str, WardError> {
 /// A column that is not what the schema says.
 fn unreadable(_: tokio_postgres::Error) -> WardError {
     WardError::Internal
-}
-
-fn system_time(at: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default())
 }
