@@ -11,7 +11,7 @@
 //! disclosure, by the viewer it is sent to.
 
 use super::store::Recent;
-use plantao_schema::emergency::EmergencyCard;
+use plantao_schema::emergency::{CARD_ITEMS, EmergencyCard};
 use plantao_schema::fhir::FhirType;
 use plantao_schema::time::Timestamp;
 use plantao_schema::vitals::{self, Chart, Reading, Taken};
@@ -32,6 +32,9 @@ pub struct Bedside {
     pub birth_date: Option<Arc<str>>,
     /// How many records could not be opened and are missing here: the card may be incomplete.
     pub unreadable: usize,
+    /// There are as many records as are read for the card, or lines as it has room for: others
+    /// may be missing, and it must not be shown as complete.
+    pub card_incomplete: bool,
     /// The records could not be read or compared lately: what is here was right once, and nothing
     /// may be said of what has changed since. It must not be shown as live.
     pub storage_lost: bool,
@@ -43,6 +46,7 @@ impl fmt::Debug for Bedside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bedside")
             .field("unreadable", &self.unreadable)
+            .field("card_incomplete", &self.card_incomplete)
             .field("storage_lost", &self.storage_lost)
             .field("revision", &self.revision)
             .finish_non_exhaustive()
@@ -77,6 +81,7 @@ pub(super) fn rebuilt(observations: &Recent, others: &Recent, now: Timestamp) ->
     let card = EmergencyCard::of(bodies.iter().map(|(kind, body)| (*kind, body)));
     Bedside {
         chart,
+        card_incomplete: others.cut || is_full(&card),
         card: Arc::new(card),
         name: patient.and_then(name).map(Arc::from),
         birth_date: patient
@@ -86,6 +91,12 @@ pub(super) fn rebuilt(observations: &Recent, others: &Recent, now: Timestamp) ->
         storage_lost: false,
         revision: 0,
     }
+}
+
+/// Whether a list of the card has no room for more.
+fn is_full(card: &EmergencyCard) -> bool {
+    let lists = [&card.allergies, &card.medication, &card.conditions];
+    lists.iter().any(|items| items.len() >= CARD_ITEMS)
 }
 
 /// The readings of an Observation that a chart may take now.
@@ -125,8 +136,11 @@ fn spelled(name: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Stored;
     use super::*;
+    use plantao_schema::id::ResourceId;
     use serde_json::json;
+    use zeroize::Zeroizing;
 
     fn named(names: Value) -> Option<String> {
         let body = json!({ "name": names });
@@ -143,6 +157,39 @@ mod tests {
         assert_eq!(named(json!([{ "family": "Só" }])).unwrap(), "Só");
         assert_eq!(named(json!([old])), None);
         assert_eq!(named(json!([{ "use": "official" }])), None);
+    }
+
+    #[test]
+    fn a_card_with_more_than_it_can_take_says_that_it_is_incomplete() {
+        let now = Timestamp::from_micros(0);
+        let with = |count: usize, cut| {
+            let allergy = |number: usize| {
+                let body = json!({ "code": { "text": format!("a-{number}") } }).to_string();
+                let stored = Stored {
+                    id: ResourceId::parse("a").unwrap(),
+                    version: 1,
+                    updated_at: now,
+                    patient: None,
+                    body: Zeroizing::new(body.into_bytes()),
+                };
+                (FhirType::AllergyIntolerance, stored)
+            };
+            let records = (0..count).map(allergy).collect();
+            let others = Recent {
+                records,
+                cut,
+                ..Recent::default()
+            };
+            rebuilt(&Recent::default(), &others, now).card_incomplete
+        };
+        assert!(!with(CARD_ITEMS - 1, false));
+        assert!(with(CARD_ITEMS, false));
+        assert!(with(1, true));
+        let observations = Recent {
+            cut: true,
+            ..Recent::default()
+        };
+        assert!(!rebuilt(&observations, &Recent::default(), now).card_incomplete);
     }
 
     #[test]

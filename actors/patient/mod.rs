@@ -30,6 +30,7 @@ mod seats;
 mod seen;
 mod session;
 mod sessions;
+mod slow;
 mod store;
 mod transaction;
 mod watch;

@@ -1,8 +1,9 @@
 //! The record store on PostgreSQL: reading, and the way from a sealed row to an opened record.
 //!
 //! Bodies are sealed whole under the key of their patient, or of the directory; what is clear is
-//! type, pseudonymous ids, version and time. The place a body is sealed to names its version, so
-//! that an older body put back in the place of a newer one does not open.
+//! type, pseudonymous ids, version, time and which slow signs it holds ([`super::slow`]). The place
+//! a body is sealed to names its version, so that an older body put back in the place of a newer
+//! one does not open.
 
 use super::keyring::{Keyring, refused};
 use super::loan::Borrowed;

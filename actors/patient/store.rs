@@ -43,6 +43,8 @@ pub struct Recent {
     /// How many more there were that did not open: one damaged record must not hide the others,
     /// and whoever shows the others must be able to say that something is missing.
     pub unreadable: usize,
+    /// Of some type there were as many as were asked for at most: older ones may be missing.
+    pub cut: bool,
 }
 
 /// The name of one version of a record.
@@ -128,7 +130,8 @@ pub trait RecordStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Stored>, RecordError>> + Send;
 
     /// The newest records of a patient, of each of `kinds` at most `limit`, newest first by the
-    /// time of storing. Opened off the reactor: there may be thousands.
+    /// time of storing; beyond the limit, those Observations whose slow signs may still count.
+    /// Opened off the reactor: there may be thousands.
     fn recent(
         &self,
         scope: &Scope,

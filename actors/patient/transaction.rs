@@ -8,6 +8,7 @@ use super::RecordError;
 use super::keyring::refused;
 use super::loan::Borrowed;
 use super::postgres::{self, PostgresRecords, unreadable};
+use super::slow;
 use crate::audit::OpenEntry;
 use crate::database::{DatabaseError, Scope, ToSql, Transaction, to_database};
 use crate::vault::{DataKey, IndexKey, KeySubject};
@@ -32,15 +33,19 @@ const KNOWN_PATIENTS: &str = "SELECT count(*) FROM fhir_resource \
      WHERE tenant = $1 AND kind = 'Patient' AND id = ANY($2::text[])";
 
 const ADD: &str = "INSERT INTO fhir_resource \
-     (tenant, kind, id, version, patient, sealed, key_subject, key_version, updated_at) \
-     SELECT $1, w.kind, w.id, w.version, w.patient, w.sealed, w.subject, w.key_version, $9 \
-     FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[], \
-     $8::integer[]) AS w(kind, id, version, patient, sealed, subject, key_version)";
+     (tenant, kind, id, version, patient, sealed, key_subject, key_version, slow_signs, \
+     updated_at) \
+     SELECT $1, w.kind, w.id, w.version, w.patient, w.sealed, w.subject, w.key_version, w.slow, \
+     $10 FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[], \
+     $8::integer[], $9::smallint[]) \
+     AS w(kind, id, version, patient, sealed, subject, key_version, slow)";
 
 const REPLACE: &str = "UPDATE fhir_resource r SET version = w.version, sealed = w.sealed, \
-     key_subject = w.subject, key_version = w.key_version, updated_at = $9 \
+     key_subject = w.subject, key_version = w.key_version, slow_signs = w.slow, \
+     updated_at = $10 \
      FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[], \
-     $8::integer[]) AS w(kind, id, version, patient, sealed, subject, key_version) \
+     $8::integer[], $9::smallint[]) \
+     AS w(kind, id, version, patient, sealed, subject, key_version, slow) \
      WHERE r.tenant = $1 AND r.kind = w.kind AND r.id = w.id AND r.version = w.version - 1";
 
 const DROP_IDENTIFIERS: &str = "DELETE FROM fhir_identifier i \
@@ -234,6 +239,7 @@ impl Work<'_> {
         columns.sealed.push(key.seal(&aad, &body).map_err(refused)?);
         columns.subjects.push(subject.label());
         columns.key_versions.push(key.version());
+        columns.slow_signs.push(slow::signs(resource, self.at));
         Ok(())
     }
 
@@ -247,7 +253,7 @@ impl Work<'_> {
             return Ok(());
         }
         let at = to_database(self.at);
-        let params: [&(dyn ToSql + Sync); 9] = [
+        let params: [&(dyn ToSql + Sync); 10] = [
             &self.scope.tenant.as_str(),
             &columns.kinds,
             &columns.ids,
@@ -256,6 +262,7 @@ impl Work<'_> {
             &columns.sealed,
             &columns.subjects,
             &columns.key_versions,
+            &columns.slow_signs,
             &at,
         ];
         let touched = transaction.execute(sql, &params).await?;
@@ -303,6 +310,7 @@ struct Columns {
     sealed: Vec<Vec<u8>>,
     subjects: Vec<String>,
     key_versions: Vec<i32>,
+    slow_signs: Vec<i16>,
 }
 
 fn outcomes(bundle: &fhir::Transaction, versions: &Versions, at: Timestamp) -> Vec<EntryOutcome> {

@@ -4,6 +4,7 @@ mod consent;
 mod outage;
 mod refusals;
 mod sessions;
+mod slow;
 mod storage;
 mod watching;
 

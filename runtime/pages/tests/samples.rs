@@ -82,6 +82,7 @@ pub(super) fn bedside(name: &str, chart: Chart) -> Arc<Bedside> {
         name: Some(Arc::from(name)),
         birth_date: Some(Arc::from("1950-03-12")),
         unreadable: 0,
+        card_incomplete: false,
         storage_lost: false,
         revision: 1,
     })
