@@ -117,6 +117,11 @@ impl Feed {
         }
     }
 
+    /// Whose data the page shows now.
+    pub(super) fn patients(&self) -> Patients {
+        Arc::clone(&self.lock().patients)
+    }
+
     /// Takes what the page shows now; whether that is anything new.
     pub(super) fn publish(&self, view: View, now: Timestamp) -> bool {
         self.beat();
@@ -141,7 +146,12 @@ impl Feed {
         };
         let diff = Arc::new(diff);
         let mut shared = self.lock();
-        shared.ring.push(Kept { frame, diff });
+        if shared.patients.is_subset(&view.patients) {
+            shared.ring.push(Kept { frame, diff });
+        } else {
+            // Somebody's data are shown no longer: nobody goes through frames that show them.
+            shared.ring = Ring::new(seq);
+        }
         shared.current = rendered;
         shared.patients = view.patients;
         shared.whole = Arc::default();

@@ -6,7 +6,7 @@
 //! the limit on silence, decisions and the limit on sending.
 
 use super::feed::{Feed, Step};
-use super::page::Pages;
+use super::page::{Pages, Patients};
 use super::socket::{Said, Socket};
 use super::standing::{Halt, Standing};
 use super::topics::{Slot, Topics};
@@ -199,6 +199,15 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
             self.socket.send(&wire_frame::HEARTBEAT).await?;
             self.counts.heartbeat();
         }
+        // What the page came with is told before anything changes: a change, and a loss above
+        // all, must not wait for receipts.
+        let current = self
+            .feed
+            .as_ref()
+            .filter(|_| !self.held && self.seq.is_some());
+        if let Some(patients) = current.map(|feed| feed.patients()) {
+            self.told(&patients).await?;
+        }
         let now = Instant::now();
         let due = self.sent + HEARTBEAT;
         self.tick_at = if self.held || due <= now {
@@ -296,7 +305,11 @@ impl<P: Pages, IO: AsyncRead + AsyncWrite + Unpin + Send> Viewing<P, IO> {
 
     /// Whether the trails of a step's patients say that this viewer sees them.
     async fn covered(&mut self, step: &Step) -> Result<bool, CloseReason> {
-        let patients = &step.frame().patients;
+        self.told(&step.frame().patients).await
+    }
+
+    /// Makes sure that these patients' trails say that this viewer sees them.
+    async fn told(&mut self, patients: &Patients) -> Result<bool, CloseReason> {
         if self.standing.covers(patients) {
             return Ok(true);
         }
