@@ -72,16 +72,14 @@ async fn compare() {
     let page = stage.ward_page().await;
     let from = page.find("<main").expect("a page has a main element");
     let to = page.find("</main>").expect("which ends") + "</main>".len();
-    let mut peer = Peer::start(&stage.hospital, &page[from..to]);
+    let fragment = &page[from..to];
     let ours = stage.asking("medica", &ward());
-    let theirs = peer.asking(&stage.hospital);
 
-    bytes(&stage, &ours, to - from).await;
-    memory(&stage, &peer, &ours, &theirs).await;
+    bytes(&stage, &ours, fragment.len()).await;
+    memory(&stage, &ours, fragment).await;
     for viewers in CROWDS {
-        latency(&stage, &peer, &ours, &theirs, viewers).await;
+        latency(&stage, &ours, fragment, viewers).await;
     }
-    peer.stop();
     stage.hospital.finish().await;
 }
 
@@ -100,16 +98,13 @@ async fn bytes(stage: &Stage, ours: &Asking, fragment: usize) {
     viewer.first().await;
     let mut sizes = Vec::new();
     for bed in 0..CELLS {
-        // The first makes the reading new; the second is a cell that goes on.
         for value in [62.0, 63.0] {
             let before = viewer.now().frames.len();
             stage.measure(&patient(bed), HEART_RATE, value, 0).await;
             let changed = viewer.until("an update", |seen| seen.frames.len() > before);
             let frame = changed.await.frames[before].len();
-            if value > 62.5 {
-                sizes.push(framed(frame));
-            }
-            // A point of the line and the clock's own changes are not to be mixed in.
+            sizes.push(framed(frame));
+            // The next second: one reading a second is what a line and a clock tell apart.
             tokio::time::sleep(Duration::from_millis(1_100)).await;
         }
     }
@@ -117,17 +112,22 @@ async fn bytes(stage: &Stage, ours: &Asking, fragment: usize) {
     let (median, largest) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
     let whole = framed(fragment);
     println!("One cell's update of a ward of {BEDS} beds, framed");
-    println!("  diff                   {median:>9} bytes (median of {CELLS}; largest {largest})");
+    println!(
+        "  diff                   {median:>9} bytes (median of {}; largest {largest})",
+        sizes.len()
+    );
     println!(
         "  broadcast of the page  {whole:>9} bytes  the diff is {:.0}x smaller",
         whole as f64 / median as f64
     );
 }
 
-async fn memory(stage: &Stage, peer: &Peer, ours: &Asking, theirs: &Asking) {
+async fn memory(stage: &Stage, ours: &Asking, fragment: &str) {
+    let peer = Peer::start(&stage.hospital, fragment);
+    let theirs = peer.asking(&stage.hospital);
     println!("Memory of the server per idle viewer, {IDLE_VIEWERS} over TLS, all included");
     let our = idle("live page", stage.hospital.pid(), ours).await;
-    let their = idle("broadcast", peer.pid(), theirs).await;
+    let their = idle("broadcast", peer.pid(), &theirs).await;
     println!(
         "  the live page takes {:.2}x of the broadcast's",
         our / their
@@ -158,38 +158,57 @@ async fn idle(name: &str, pid: u32, asking: &Asking) -> f64 {
     after
 }
 
-async fn latency(stage: &Stage, peer: &Peer, ours: &Asking, theirs: &Asking, viewers: usize) {
+async fn latency(stage: &Stage, ours: &Asking, fragment: &str, viewers: usize) {
     println!(
         "From an observation's POST to the frame that shows it: {viewers} viewers, 50 a second"
     );
     let load = Load::of_hospital(stage, ours, viewers).await;
     report("live page", &load);
-    let peer = Load::of_peer(peer, theirs, viewers).await;
+    // A new one: what swamped the last is not to be felt.
+    let peer = Peer::start(&stage.hospital, fragment);
+    let theirs = peer.asking(&stage.hospital);
+    let peer = Load::of_peer(&peer, &theirs, viewers).await;
     report("broadcast", &peer);
     println!(
-        "  p99 is {:.3}x of the broadcast's, processor time {:.3}x",
+        "  the live page's p99 is {:.3}x of the broadcast's, its processor time for an update at a \
+         viewer {:.3}x",
         load.sent.p99_ms / peer.sent.p99_ms,
-        load.cpu_s_per_1000 / peer.cpu_s_per_1000,
+        load.cpu_us_per_arrival / peer.cpu_us_per_arrival,
     );
 }
 
 fn report(name: &str, load: &Load) {
-    let Latency { p50_ms, p99_ms } = load.sent;
+    let both =
+        |latency: &Latency| format!("p50 {}, p99 {}", ms(latency.p50_ms), ms(latency.p99_ms));
     println!(
-        "  {name:<22} p50 {p50_ms:>8.1} ms  p99 {p99_ms:>8.1} ms  (from the answer p50 {:.1} ms, \
-         p99 {:.1} ms; the answer p50 {:.1} ms)",
-        load.answered.p50_ms, load.answered.p99_ms, load.answer.p50_ms,
+        "  {name:<22} {}  (from the answer {}; the answer {})",
+        both(&load.sent),
+        both(&load.answered),
+        both(&load.answer)
     );
     println!(
-        "  {:<22} {:.1} % arrived within {:?}; {} frames a viewer for {} updates; {:.2} CPU s per \
-         1,000 updates{}",
+        "  {:<22} {:.1} % arrived in {:?}; {} of {} updates answered; {} frames a viewer",
         "",
         load.arrived * 100.0,
         load::GRACE,
-        load.frames_per_viewer,
+        load.taken,
         load.updates,
+        load.frames_per_viewer,
+    );
+    println!(
+        "  {:<22} server CPU: {:.2} s per 1,000 updates{}, {:.1} us per update at a viewer",
+        "",
         load.cpu_s_per_1000,
         load.database_cpu_s_per_1000
-            .map_or(String::new(), |s| format!(", and {s:.2} of PostgreSQL")),
+            .map_or(String::new(), |s| format!(" (and PostgreSQL {s:.2} s)")),
+        load.cpu_us_per_arrival,
     );
+}
+
+fn ms(time: f64) -> String {
+    if time.is_finite() {
+        format!("{time:.1} ms")
+    } else {
+        "never".to_owned()
+    }
 }

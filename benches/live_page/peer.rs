@@ -84,16 +84,12 @@ impl Peer {
         }
         clients
     }
-
-    pub(crate) fn stop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
         let _gone_already = self.process.kill();
+        let _reaped = self.process.wait();
     }
 }
 
