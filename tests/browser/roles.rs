@@ -49,6 +49,35 @@ async fn a_clerk_beside_a_physician_sees_who_lies_where_and_nothing_clinical() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_see_less_gets_a_page_of_less_and_no_old_value_stays() {
+    let hospital = Hospital::start().await;
+    let feed = ward::fill(&hospital, 1).await;
+    feed.send(1, VitalSign::HeartRate, 83.0).await;
+    let browser = Browser::start().await;
+    let page = browser.logged_in(&hospital, "enfermeiro", "pt-BR").await;
+    page.open_live(&hospital, "/wards/uti").await;
+    page.wait_text(&heart(1), |text| text == "83", DEADLINE)
+        .await;
+    page.run("window.__old = true").await;
+    let grant =
+        |on: &str| format!("{{ on = \"{on}\", actions = [\"read\"], purposes = [\"treatment\"] }}");
+    let grants = ["ward", "patient"].map(grant).join(", ");
+    let rules = format!("[policy.rules.roles.nurse]\ngrants = [{grants}]\n");
+    std::fs::write(hospital.state.join("plantao.toml"), rules).unwrap();
+    hospital.must(&["reload", "policy"]).await;
+    page.until(
+        "a page that was loaded anew and is live",
+        "return !window.__old && document.documentElement.dataset.conn === 'live'",
+    )
+    .await;
+    let bytes = everything(&page).await;
+    assert!(bytes.contains(NAME), "what may still be seen is seen");
+    assert!(!bytes.contains(VitalSign::HeartRate.as_str()));
+    assert!(!page.markup().await.contains(">83<"));
+    hospital.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_nurse_sees_allergies_and_medication_and_a_physician_conditions_too() {
     let hospital = Hospital::start().await;
     let _feed = ward::fill(&hospital, 1).await;
