@@ -143,7 +143,7 @@ fn closing(live: &Live<'_>, words: &Words) -> Markup {
             h1 { (words.closed) }
             p class="by-consent" { (words.closed_consent) }
             p class="by-policy" { (words.closed_text) }
-            p { a class="button" href="/wards" { (words.back) } }
+            p { a class="button" href="/" { (words.back) } }
         }
         script type="application/json" id="statics" { (PreEscaped(live.statics_json)) }
     }

@@ -41,7 +41,7 @@ pub fn refusal(refused: &Refused<'_>, locale: Locale) -> String {
                         (words.log_in)
                     }
                 } @else {
-                    a class="button" href="/wards" { (words.back) }
+                    a class="button" href="/" { (words.back) }
                 }
             }
             p class="fine" { (words.request) " " code { (refused.request_id) } }

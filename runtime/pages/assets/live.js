@@ -117,6 +117,7 @@
     } else write(el, text);
   };
   const arrange = (list, flat) => {
+    note(list);
     const old = items(list);
     const map = new Map();
     let next = list.firstElementChild;
@@ -135,6 +136,35 @@
       gone.remove();
     }
     keyed.set(list, map);
+  };
+
+  // ---- moves: what changes its place glides there from where it was, so that an eye can follow
+  // and nothing jumps; with reduced motion it is just there. A transform is no layout shift.
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const from = new Map();
+  const note = (list) => {
+    for (const el of list.children)
+      if (!from.has(el)) from.set(el, el.getBoundingClientRect().top);
+  };
+  const glide = () => {
+    const moved = [];
+    for (const [el, top] of from) {
+      if (!el.isConnected) continue;
+      el.style.transition = el.style.transform = "";
+      const by = top - el.getBoundingClientRect().top;
+      if (by) moved.push([el, by]);
+    }
+    from.clear();
+    for (const [el, by] of moved) el.style.transform = `translateY(${by}px)`;
+    if (!moved.length) return;
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => {
+        for (const [el] of moved) {
+          el.style.transition = calm.matches ? "none" : "transform .3s";
+          el.style.transform = "";
+        }
+      }),
+    );
   };
 
   // ---- changes
@@ -158,6 +188,7 @@
     let i = 0;
     if (Array.isArray(flat[0])) {
       i = 1;
+      note(list);
       for (const step of flat[0]) {
         if (typeof step === "string") {
           map.get(step).remove();
@@ -202,7 +233,6 @@
   };
 
   const ends = new WeakMap();
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const flash = () => {
     const lit = new Set();
     for (const el of touched) lit.add(el.closest("[data-f]"));
@@ -237,6 +267,7 @@
     astray = false;
     if (focus !== document.activeElement && focus?.isConnected)
       focus.focus({ preventScroll: true });
+    glide();
     flash();
   };
 

@@ -84,7 +84,7 @@ impl PatientView {
         let clinical = card.is_some() || vitals.is_some();
         let refused = (bedside.is_some() && !clinical).then(|| note(words.not_allowed));
         let slots = vec![
-            Slot::text(if connected { "live" } else { "lost" }),
+            Slot::text(if connected && !lost { "live" } else { "lost" }),
             Slot::text(if lost { "patient lost" } else { "patient" }),
             Slot::text(heading),
             Slot::text(born.unwrap_or_default()),

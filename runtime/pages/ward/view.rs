@@ -56,6 +56,8 @@ pub(in crate::pages) struct WardView {
     announcement: String,
     /// Whose alarms the announcement tells, and in which beds.
     announced: BTreeMap<PatientId, BedId>,
+    /// What it tells: it is taken back when one of these ends, so that the same alarm is said again.
+    said: BTreeSet<Alarm>,
 }
 
 /// Whose sign passed which limit.
@@ -93,6 +95,7 @@ impl WardView {
             alarms: None,
             announcement: String::new(),
             announced: BTreeMap::new(),
+            said: BTreeSet::new(),
         }
     }
 
@@ -285,9 +288,12 @@ impl WardView {
             let row = self.rows.get(patient).filter(|row| row.bedside.is_some());
             row.is_some_and(|row| row.bed == *bed)
         };
-        if !self.announced.iter().all(there) {
+        let unseen = |alarm: &Alarm| self.rows.get(&alarm.0).is_some_and(|row| row.lost);
+        let over = |alarm: &Alarm| !alarms.contains_key(alarm) && !unseen(alarm);
+        if !self.announced.iter().all(there) || self.said.iter().any(over) {
             self.announcement.clear();
             self.announced.clear();
+            self.said.clear();
         }
         let Some(before) = self.alarms.replace(alarms.keys().cloned().collect()) else {
             return;
@@ -315,6 +321,7 @@ impl WardView {
         }
         let beds = told().map(|((patient, ..), bed)| (patient.clone(), (*bed).clone()));
         self.announced = beds.collect();
+        self.said = told().map(|(alarm, _)| (*alarm).clone()).collect();
         self.announcement = text;
     }
 }

@@ -191,7 +191,8 @@ fn only_a_new_alarm_is_announced_and_only_once() {
     let said = at(&mut view, [140.0, 30.0]);
     assert_eq!(said, "Novo alarme. Leito 2: Frequência cardíaca baixa");
     assert_eq!(at(&mut view, [141.0, 30.0]), said, "it is not said again");
-    assert_eq!(at(&mut view, [80.0, 80.0]), said, "an end is no alarm");
+    assert_eq!(at(&mut view, [80.0, 80.0]), "", "it is over");
+    assert_eq!(at(&mut view, [80.0, 30.0]), said, "the same again is new");
 }
 
 #[test]
