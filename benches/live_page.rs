@@ -170,11 +170,13 @@ async fn latency(stage: &Stage, ours: &Asking, fragment: &str, viewers: usize) {
     let peer = Load::of_peer(&peer, &theirs, viewers).await;
     report("broadcast", &peer);
     println!(
-        "  the live page's p99 is {:.3}x of the broadcast's, its processor time for an update at a \
-         viewer {:.3}x",
-        load.sent.p99_ms / peer.sent.p99_ms,
+        "  the live page's processor time for an update at a viewer is {:.3}x of the broadcast's",
         load.cpu_us_per_arrival / peer.cpu_us_per_arrival,
     );
+    if peer.sent.p99_ms.is_finite() {
+        let ratio = load.sent.p99_ms / peer.sent.p99_ms;
+        println!("  its p99 is {ratio:.3}x of the broadcast's");
+    }
 }
 
 fn report(name: &str, load: &Load) {

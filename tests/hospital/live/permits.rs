@@ -110,7 +110,8 @@ async fn logging_out_closes_every_view_of_the_session_and_of_no_other() {
         .with("origin", own.as_str());
     let (mut one, mut two) = (asking.watch().await, asking.watch().await);
     let mut stays = stage.asking("enfermeiro", &ward()).watch().await;
-    (one.first().await, two.first().await);
+    one.first().await;
+    two.first().await;
     let cookie = format!("__Host-plantao={token}");
     let browser = stage.hospital.anonymous().await;
     let leave = async |headers: &[(&str, &str)]| {

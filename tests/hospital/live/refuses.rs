@@ -181,7 +181,8 @@ async fn one_principal_cannot_take_every_viewers_place() {
     let stage = Stage::start_with(1, &["live.max_viewers_per_principal=2"]).await;
     let asking = stage.asking("medica", &ward());
     let (mut one, mut two) = (asking.watch().await, asking.watch().await);
-    (one.first().await, two.first().await);
+    one.first().await;
+    two.first().await;
     let Err(Refused::Answered {
         status,
         headers,
