@@ -4,9 +4,9 @@
 //! again at each placement made here and every [`READ_EVERY`] for those made elsewhere, and let go
 //! when nobody looks any more. While the database does not answer, the lists stay as they were
 //! last known: who shows them watches the database too. A ward that cannot be read although the
-//! database answers is let go, so that its lookers see the loss and ask again. Lost on restart: the lists; every looker
-//! learns of it by a closed receiver, asks again, and gets the same from the table. Restart class:
-//! permanent.
+//! database answers is let go, so that its lookers see the loss and ask again. Lost on restart: the
+//! lists; every looker learns of it by a closed receiver, asks again, and gets the same from the
+//! table. Restart class: permanent.
 //!
 //! PHI: as in [`super`].
 

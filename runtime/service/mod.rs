@@ -6,6 +6,7 @@
 //! goes, PostgreSQL last.
 
 mod demo;
+mod locked;
 mod parts;
 
 pub(crate) use parts::database_config;
@@ -146,6 +147,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     } else {
         demo::remove_tokens(&state);
     }
+    let trail = locked::Trail::of(&parts, clock.clone());
     let spec = crate::tree::tree(parts)?;
     tracing::info!(node = state.node_id(), "starting");
     let tree = tokio::select! {
@@ -156,6 +158,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     };
     let _first = cell.set(tree.clone());
     tokio::spawn(count(tree.subscribe(), metrics));
+    tokio::spawn(trail.write());
     announce(&config, &state);
     let end = tokio::select! {
         biased;

@@ -60,7 +60,7 @@ pub(super) async fn open(
     }
     let key = key(services, &permit, live.subject, locale(asked.head));
     let seat = services.live.seat(&key).await;
-    let seat = seat.map_err(|error| problem(error))?;
+    let seat = seat.map_err(problem)?;
     Ok(Handled::Upgrade(Box::new(Upgrade {
         seat,
         place,

@@ -121,7 +121,12 @@ impl PatientView {
         });
         let card = match same_card {
             Some(before) => before.card.clone(),
-            None => card::part(&bedside.card, bedside.unreadable, fields, locale),
+            None => card::part(
+                &bedside.card,
+                bedside.unreadable + usize::from(bedside.card_incomplete),
+                fields,
+                locale,
+            ),
         };
         let same_vitals = before.as_ref().filter(|before| {
             Arc::ptr_eq(&before.bedside, bedside)

@@ -56,7 +56,7 @@ pub(in crate::pages) struct WardView {
     announcement: String,
     /// Whose alarms the announcement tells, and in which beds.
     announced: BTreeMap<PatientId, BedId>,
-    /// What it tells: it is taken back when one of these ends, so that the same alarm is said again.
+    /// What it tells: it is taken back when one of these ends, so that the same is said again.
     said: BTreeSet<Alarm>,
 }
 
