@@ -155,6 +155,7 @@ fn permit(policy: &Policy) -> Permit {
             multi_factor: true,
             authenticated_at: at,
             expires_at: at.plus_seconds(60),
+            session: None,
         },
         action: Action::Submit,
         kind: ResourceKind::Content,
