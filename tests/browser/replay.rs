@@ -36,15 +36,15 @@ async fn a_replay_is_seen_row_by_row_and_loses_none_to_a_killed_postgres() {
     let rate = |text: &str| text.parse::<u32>().ok();
     page.wait_text(&heart(1), |text| rate(text).is_some(), DEADLINE)
         .await;
-    signal(hospital.postmaster(), "KILL");
+    let killed = hospital.postmaster();
+    signal(killed, "KILL");
     let output = ended(child).await;
     let (said, error) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{said}{error}");
     assert!(said.starts_with("stored 40 rows, 40 readings"), "{said}");
-    assert!(
-        !said.contains(" 0 retries"),
-        "nothing was in the way: {said}"
-    );
+    // Rows that were in the way waited or were sent again: how many is chance, that the database
+    // died under them is not.
+    assert_ne!(hospital.postmaster(), killed, "{said}");
     // The last row of the recording: 60 and 9.
     page.wait_text(&heart(1), |text| rate(text) == Some(69), DEADLINE)
         .await;
