@@ -146,7 +146,7 @@ pub(in crate::cli) struct Replay {
     #[arg(long, value_name = "ID", required = true)]
     pub(in crate::cli) patient: Vec<String>,
     /// Put the patients into this ward first
-    #[arg(long, requires = "bed")]
+    #[arg(long)]
     pub(in crate::cli) ward: Option<String>,
     /// Their beds, one for each patient, in the same order; without it they are numbered
     #[arg(long, requires = "ward")]
