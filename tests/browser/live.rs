@@ -53,6 +53,8 @@ async fn whoever_needs_somebody_rises_and_the_focus_stays_where_it_is() {
         .run("return document.activeElement === window.__link")
         .await;
     assert_eq!(kept, json!(true), "the row moved, and was not made anew");
+    let shift = page.measured().await.cls;
+    assert!(shift < 0.01, "rows glide and do not jump: {shift}");
     let row = page.text("tr[data-k=leito-03]").await.unwrap();
     assert!(row.contains("140"), "{row}");
     hospital.finish().await;
