@@ -1,229 +1,210 @@
-//! Starting a child, outside its supervisor's loop and under a time limit.
+//! Starting a child, in a task of its own, outside its supervisor's loop.
 //!
-//! A start that fails, is cancelled or takes too long leaves nothing running behind, and says so
-//! only once that is true; what cannot be ended is reported as overdue.
+//! A start that fails, is cancelled or takes too long leaves nothing running behind: the life's
+//! token says so, and only once that is true.
 
-use ractor::{Actor, ActorCell};
-use std::sync::{Arc, OnceLock};
+use futures_util::FutureExt;
+use ractor::{Actor, ActorCell, SpawnErr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::task::AbortHandle;
 
-use crate::dynamic::{DynamicMessage, DynamicSupervisor};
+use crate::context::{Readiness, StartContext};
 use crate::exit::{ExitReason, Panicked};
-use crate::guarded;
+use crate::guarded::Guarded;
 use crate::handle::Place;
-use crate::incarnation::{End, GRACE, Incarnation, Leash, Life, Owned};
+use crate::life::{News, Outcome, Token};
 use crate::message::Envelope;
-use crate::node::Node;
-use crate::spec::{Body, Plan, SupervisorSpec};
-use crate::supervisor::{Supervisor, SupervisorArguments, SupervisorMessage};
+use crate::place::CommandBody;
+use crate::pulse::Pulse;
+use crate::station::Station;
+use crate::supervisor::{Arguments, Message, Supervisor};
 
 /// What a start needs from the supervisor.
 pub(crate) struct Birth {
-    pub(crate) node: Arc<Node>,
-    pub(crate) life: Arc<Life>,
-    pub(crate) parent: Option<ActorCell>,
-    pub(crate) failure: Arc<OnceLock<StartFailure>>,
+    pub(crate) token: Arc<Token>,
+    pub(crate) supervisor: ActorCell,
+    /// The supervisor's own path.
+    pub(crate) above: Arc<str>,
+    pub(crate) id: Arc<str>,
+    /// Lives of this child before this one, since its supervisor started.
+    pub(crate) restarts: u32,
+    pub(crate) awaits_readiness: bool,
+    pub(crate) pulse: Option<Arc<Pulse>>,
+    /// The child's own cell, if it is a supervisor.
+    pub(crate) station: Option<Arc<Station>>,
 }
 
-/// Who did not come up, which may be a node further below, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StartFailure {
-    pub(crate) path: String,
-    pub(crate) detail: String,
-}
+/// What a child runs, with its types erased: started anew for every life.
+pub(crate) trait Body: Send + Sync {
+    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle;
 
-impl StartFailure {
-    pub(crate) fn new(node: &Node, detail: String) -> Self {
-        Self {
-            path: node.path().to_string(),
-            detail,
-        }
+    /// The incarnation is gone: nobody reaches it any more.
+    fn vacate(&self);
+
+    /// Where callers meet it: the same for two handles of one child.
+    fn seat(&self) -> Option<usize> {
+        None
     }
 
-    /// As the reason of the node at `path`, which names the failing node when it is another.
-    pub(crate) fn reason(&self, path: &str) -> ExitReason {
-        ExitReason::StartFailed(if self.path == path {
-            self.detail.clone()
-        } else {
-            format!("`{}`: {}", self.path, self.detail)
-        })
+    fn depth(&self) -> Option<usize> {
+        None
     }
-}
 
-/// An actor whose `pre_start` returned.
-pub(crate) struct Born {
-    pub(crate) actor: ActorCell,
-    pub(crate) leash: Leash,
-    pub(crate) task: Owned<()>,
-    /// Called once the incarnation is known to its supervisor: makes it reachable for callers, or
-    /// lets a supervisor start its own children.
-    pub(crate) seat: Box<dyn FnOnce() + Send>,
-    /// A supervisor is up only once its children are.
-    pub(crate) boot: Option<oneshot::Receiver<()>>,
-}
+    fn oldest_age(&self) -> Option<Duration> {
+        None
+    }
 
-/// How a start ended.
-pub(crate) enum Launch {
-    Born(
-        Incarnation,
-        Box<dyn FnOnce() + Send>,
-        Option<oneshot::Receiver<()>>,
-    ),
-    Failed(StartFailure),
-}
-
-/// Runs one start to its end. `overdue` is called when it was given up but does not end.
-pub(crate) async fn launch(
-    plan: Plan,
-    birth: Birth,
-    mut end: End,
-    cancelled: oneshot::Receiver<()>,
-    overdue: impl FnOnce(StartFailure),
-) -> Launch {
-    let node = Arc::clone(&birth.node);
-    // A supervisor's own limit covers its children too, and is kept by its parent's loop.
-    let limit = match plan.body {
-        Body::Supervisor(_) => None,
-        Body::Worker(_) | Body::Dynamic(..) => plan.start_timeout,
-    };
-    let mut task = Owned(tokio::spawn(start(plan, birth)));
-    let given_up = tokio::select! {
-        biased;
-        outcome = &mut task.0 => return settle(outcome, &node, end).await,
-        () = order(cancelled) => "cancelled".to_owned(),
-        detail = expiry(limit) => detail,
-    };
-    task.0.abort();
-    let failure = StartFailure::new(&node, given_up);
-    let outcome = match timeout(GRACE, &mut task.0).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            overdue(failure.clone());
-            (&mut task.0).await
-        }
-    };
-    match outcome {
-        // It came up while it was being given up: its supervisor decides.
-        Ok(Ok(_)) => settle(outcome, &node, end).await,
-        Ok(Err(_)) | Err(_) => {
-            end.wait().await;
-            Launch::Failed(failure)
-        }
+    /// What it supervises, if it does.
+    fn command(&self) -> Option<&CommandBody> {
+        None
     }
 }
 
-/// Resolves on the order to give up; a supervisor that is gone aborts this task instead.
-async fn order(cancelled: oneshot::Receiver<()>) {
-    if cancelled.await.is_err() {
-        std::future::pending::<()>().await;
-    }
+/// An actor that does work.
+pub(crate) struct WorkerBody<M, F> {
+    pub(crate) place: Arc<Place<M>>,
+    pub(crate) factory: F,
 }
 
-async fn expiry(limit: Option<Duration>) -> String {
-    match limit {
-        Some(limit) => {
-            tokio::time::sleep(limit).await;
-            format!("not up after `{limit:?}`")
-        }
-        None => std::future::pending().await,
-    }
-}
-
-async fn settle(
-    outcome: Result<Result<Born, String>, tokio::task::JoinError>,
-    node: &Node,
-    mut end: End,
-) -> Launch {
-    let detail = match outcome {
-        Ok(Ok(born)) => {
-            let Born {
-                actor,
-                leash,
-                task,
-                seat,
-                boot,
-            } = born;
-            return Launch::Born(Incarnation::new(actor, leash, task, end), seat, boot);
-        }
-        Ok(Err(detail)) => detail,
-        Err(error) => match error.try_into_panic() {
-            Ok(payload) => ExitReason::Panic(Panicked::of(payload).0).to_string(),
-            Err(_) => ExitReason::Cancelled.to_string(),
-        },
-    };
-    end.wait().await;
-    Launch::Failed(StartFailure::new(node, detail))
-}
-
-async fn start(plan: Plan, birth: Birth) -> Result<Born, String> {
-    match plan.body {
-        Body::Worker(worker) => (worker.start)(birth).await,
-        Body::Supervisor(spec) => supervisor(spec, birth).await,
-        Body::Dynamic(handle, spec) => {
-            let place = handle.place();
-            let arguments = (
-                Arc::clone(&place),
-                spec,
-                Arc::clone(&birth.node),
-                birth.life.clone(),
-            );
-            let (actor, task) =
-                guarded::spawn(DynamicSupervisor, arguments, birth.life, birth.parent).await?;
-            Ok(Born {
-                actor: actor.get_cell(),
-                leash: Leash::supervisor(actor.clone(), DynamicMessage::Stop),
-                task: Owned(task),
-                seat: Box::new(move || place.take(actor)),
-                boot: None,
-            })
-        }
-    }
-}
-
-/// Starts a worker that `factory` makes and seats it at `place`.
-pub(crate) async fn worker<A, M, F>(
-    factory: Arc<F>,
-    place: Arc<Place<M>>,
-    birth: Birth,
-) -> Result<Born, String>
+impl<A, M, F> Body for WorkerBody<M, F>
 where
     A: Actor<Msg = Envelope<M>>,
     M: Send + 'static,
-    F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+    F: Fn(&StartContext) -> (A, A::Arguments) + Send + Sync + 'static,
 {
-    let path = birth.node.path();
-    let (actor, arguments) = factory();
-    let (actor, task) = guarded::spawn(actor, arguments, birth.life, birth.parent).await?;
-    Ok(Born {
-        actor: actor.get_cell(),
-        leash: Leash::worker(actor.get_cell()),
-        task: Owned(task),
-        seat: Box::new(move || place.take(path, actor)),
-        boot: None,
-    })
+    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+        tokio::spawn(start_worker(self, birth)).abort_handle()
+    }
+
+    fn vacate(&self) {
+        self.place.vacate();
+    }
+
+    fn seat(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.place).addr())
+    }
+
+    fn depth(&self) -> Option<usize> {
+        Some(self.place.depth())
+    }
+
+    fn oldest_age(&self) -> Option<Duration> {
+        self.place.oldest_age()
+    }
+}
+
+async fn start_worker<A, M, F>(body: Arc<WorkerBody<M, F>>, birth: Birth)
+where
+    A: Actor<Msg = Envelope<M>>,
+    M: Send + 'static,
+    F: Fn(&StartContext) -> (A, A::Arguments) + Send + Sync + 'static,
+{
+    let Birth {
+        token,
+        supervisor,
+        above,
+        id,
+        restarts,
+        awaits_readiness,
+        pulse,
+        station: _,
+    } = birth;
+    let report = token.report().clone();
+    let readiness = Readiness::new(report, Arc::clone(&token), awaits_readiness);
+    let context = StartContext::new(above, id, restarts, readiness);
+    let made = catch_unwind(AssertUnwindSafe(|| (body.factory)(&context)));
+    let (actor, arguments) = match made {
+        Ok(made) => made,
+        Err(payload) => {
+            let panic = ExitReason::Panic(Panicked::of(payload).0);
+            return token.conclude(Outcome::Reason(panic));
+        }
+    };
+    let guarded = Guarded {
+        actor,
+        pulse,
+        token: Arc::clone(&token),
+    };
+    match guarded.spawn(arguments, Some(supervisor)).await {
+        Ok(actor) => {
+            let cell = actor.get_cell();
+            body.place.take(context.whereabouts(), actor);
+            token.report().send(News::Spawned(cell));
+            if !awaits_readiness {
+                token.report().send(News::Up);
+            }
+        }
+        Err(error) => conclude_unstarted(&token, error),
+    }
+}
+
+/// Notes why ractor started nothing, unless the callback said so itself.
+fn conclude_unstarted(token: &Token, error: SpawnErr) {
+    let reason = match error {
+        SpawnErr::StartupFailed(error) => ExitReason::of_failure(error.as_ref()),
+        other => ExitReason::Error(other.to_string()),
+    };
+    token.conclude(Outcome::Reason(reason));
 }
 
 /// Starts a supervisor; its children are still to come when this returns.
-pub(crate) async fn supervisor(spec: Arc<SupervisorSpec>, birth: Birth) -> Result<Born, String> {
-    let (ready, boot) = oneshot::channel();
-    let arguments = SupervisorArguments {
-        spec,
-        node: birth.node,
-        life: Arc::clone(&birth.life),
-        ready,
-        failure: birth.failure,
+pub(crate) async fn start_supervisor(
+    station: Arc<Station>,
+    token: Arc<Token>,
+    supervisor: Option<ActorCell>,
+) {
+    let guarded = Guarded {
+        actor: Supervisor,
+        pulse: None,
+        token: Arc::clone(&token),
     };
-    let (actor, task) = guarded::spawn(Supervisor, arguments, birth.life, birth.parent).await?;
-    Ok(Born {
-        actor: actor.get_cell(),
-        leash: Leash::supervisor(actor.clone(), SupervisorMessage::Stop),
-        task: Owned(task),
-        seat: Box::new(move || {
+    let arguments = Arguments {
+        station,
+        token: Arc::clone(&token),
+    };
+    match guarded.spawn(arguments, supervisor).await {
+        Ok(actor) => {
+            token.report().send(News::Spawned(actor.get_cell()));
             // It fails only when the supervisor died already, which is reported by itself.
-            let _ = actor.send_message(SupervisorMessage::Boot);
-        }),
-        boot: Some(boot),
-    })
+            let _ = actor.send_message(Message::Boot);
+        }
+        Err(error) => conclude_unstarted(&token, error),
+    }
+}
+
+/// Work that is one future, and over when that is.
+pub(crate) struct TaskBody<F> {
+    pub(crate) make: F,
+}
+
+impl<F, W> Body for TaskBody<F>
+where
+    F: Fn(&StartContext) -> W + Send + Sync + 'static,
+    W: Future<Output = Result<(), ExitReason>> + Send + 'static,
+{
+    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+        let readiness = Readiness::new(
+            birth.token.report().clone(),
+            Arc::clone(&birth.token),
+            false,
+        );
+        let context = StartContext::new(birth.above, birth.id, birth.restarts, readiness);
+        let token = birth.token;
+        let task = async move {
+            // The task is up as soon as it runs, and its own abort handle is what stops it.
+            token.report().send(News::Up);
+            let work = async { (self.make)(&context).await };
+            let reason = match AssertUnwindSafe(work).catch_unwind().await {
+                Ok(Ok(())) => ExitReason::Normal,
+                Ok(Err(reason)) => reason,
+                Err(payload) => ExitReason::Panic(Panicked::of(payload).0),
+            };
+            token.conclude(Outcome::Reason(reason));
+        };
+        tokio::spawn(task).abort_handle()
+    }
+
+    fn vacate(&self) {}
 }

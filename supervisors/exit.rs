@@ -17,6 +17,9 @@ pub enum ExitReason {
     Normal,
     /// A supervisor ordered the stop, or gave up after too many restarts.
     Shutdown,
+    /// The actor stopped itself as part of an orderly shutdown, saying why: OTP's
+    /// `{shutdown, Term}`. It is as clean as `Shutdown`.
+    ShutdownWith(String),
     /// A callback returned an error, or the actor stopped itself with a reason of its own.
     Error(String),
     /// A callback panicked.
@@ -25,6 +28,8 @@ pub enum ExitReason {
     Killed,
     /// The task was aborted by the executor or by the guard against orphans.
     Cancelled,
+    /// It handled one message for longer than its liveness limit allows, and was killed for it.
+    Stalled,
     /// The actor did not come up.
     StartFailed(String),
 }
@@ -35,11 +40,13 @@ pub(crate) const KILLED: &str = "killed";
 const CANCELLED: &str = "actor_task_cancelled";
 const DRAINED: &str = "Drained";
 const NORMAL: &str = "normal";
+/// What follows is the term of OTP's `{shutdown, Term}`.
+const SHUTDOWN_WITH: &str = "shutdown: ";
 
 impl ExitReason {
     /// True for an exit after which a transient child stays down.
     pub fn is_clean(&self) -> bool {
-        matches!(self, Self::Normal | Self::Shutdown)
+        matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownWith(_))
     }
 
     /// Types the text of a graceful end. A reason of the actor's own counts as a failure, as any
@@ -50,7 +57,10 @@ impl ExitReason {
             Some(SHUTDOWN) => Self::Shutdown,
             Some(KILLED) => Self::Killed,
             Some(CANCELLED) => Self::Cancelled,
-            Some(other) => Self::Error(other.to_owned()),
+            Some(other) => match other.strip_prefix(SHUTDOWN_WITH) {
+                Some(term) => Self::ShutdownWith(term.to_owned()),
+                None => Self::Error(other.to_owned()),
+            },
         }
     }
 
@@ -68,6 +78,8 @@ impl fmt::Display for ExitReason {
         match self {
             Self::Normal => f.write_str("normal"),
             Self::Shutdown => f.write_str("shutdown"),
+            Self::ShutdownWith(term) => write!(f, "shutdown: {term}"),
+            Self::Stalled => f.write_str("stalled"),
             Self::Error(text) => write!(f, "error: {text}"),
             Self::Panic(text) => write!(f, "panic: {text}"),
             Self::Killed => f.write_str("killed"),
@@ -76,6 +88,22 @@ impl fmt::Display for ExitReason {
         }
     }
 }
+
+/// Answered from `pre_start`, OTP's `ignore`: there is nothing to start. That is no failure; the
+/// child stays down and its siblings go on.
+///
+/// ```
+/// use plantao_supervisors::Ignore;
+/// use ractor::ActorProcessingErr;
+///
+/// fn configured(port: Option<u16>) -> Result<u16, ActorProcessingErr> {
+///     port.ok_or_else(|| Ignore.into())
+/// }
+/// assert!(configured(None).is_err_and(|error| error.is::<Ignore>()));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("ignored")]
+pub struct Ignore;
 
 /// A panic caught by the guard, carried through ractor as the actor's error.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +137,10 @@ mod tests {
             (Some("shutdown"), ExitReason::Shutdown),
             (Some("killed"), ExitReason::Killed),
             (Some("actor_task_cancelled"), ExitReason::Cancelled),
+            (
+                Some("shutdown: done"),
+                ExitReason::ShutdownWith("done".to_owned()),
+            ),
             (Some("full"), ExitReason::Error("full".to_owned())),
         ];
         for (text, expected) in cases {

@@ -1,102 +1,138 @@
 //! The actor that every supervised actor runs inside.
 //!
-//! It types panics where they happen, and it owns the actor's state: ractor would hand the state
-//! of an ended actor to its supervisor, which would then drop it, slowly or panicking, in its
-//! own loop and after the restart. Here the state dies in the actor's own task, and the life
-//! token after it, so that the end of the token means that everything is gone.
+//! It types panics and errors where they happen and notes them in the life's token, and it sees
+//! that the state dies in the actor's own task: ractor would hand the state of an ended actor to
+//! its supervisor, which would then drop it, slowly or panicking, in its own loop.
 
 use futures_util::FutureExt;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 
-use crate::exit::{ExitReason, Panicked};
-use crate::incarnation::Life;
+use crate::exit::{ExitReason, Ignore, Panicked};
+use crate::life::{Outcome, Token};
+use crate::pulse::Pulse;
 
-type Outcome<T> = Result<T, ActorProcessingErr>;
+type Answer<T> = Result<T, ActorProcessingErr>;
 
-/// An actor, its state and its life; fields are dropped in this order.
-pub(crate) struct Guarded<A: Actor> {
-    state: Mutex<Option<A::State>>,
-    actor: A,
-    _life: Arc<Life>,
+/// An actor and its life; fields are dropped in this order.
+pub(crate) struct Guarded<A> {
+    pub(crate) actor: A,
+    pub(crate) pulse: Option<Arc<Pulse>>,
+    pub(crate) token: Arc<Token>,
 }
 
-/// Starts `actor`, linked to `parent` if there is one.
-///
-/// It has no name: names live in a registry of the whole process.
-pub(crate) async fn spawn<A: Actor>(
-    actor: A,
-    arguments: A::Arguments,
-    life: Arc<Life>,
-    parent: Option<ActorCell>,
-) -> Result<(ActorRef<A::Msg>, JoinHandle<()>), String> {
-    let guarded = Guarded {
-        state: Mutex::new(None),
-        actor,
-        _life: life,
-    };
-    let spawned = match parent {
-        Some(parent) => Actor::spawn_linked(None, guarded, arguments, parent).await,
-        None => Actor::spawn(None, guarded, arguments).await,
-    };
-    spawned.map_err(|error| match error {
-        SpawnErr::StartupFailed(error) => ExitReason::of_failure(error.as_ref()).to_string(),
-        other => other.to_string(),
-    })
+/// The actor's state, which holds the life as long as it is there.
+pub(crate) struct Kept<S> {
+    state: Option<S>,
+    token: Option<Arc<Token>>,
 }
 
-async fn typed<T>(callback: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-    AssertUnwindSafe(callback)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|payload| Err(Box::new(Panicked::of(payload))))
+impl<A: Actor> Guarded<A> {
+    /// Starts it, linked to `supervisor` if there is one. It has no name: names live in a
+    /// registry of the whole process.
+    pub(crate) async fn spawn(
+        self,
+        arguments: A::Arguments,
+        supervisor: Option<ActorCell>,
+    ) -> Result<ActorRef<A::Msg>, ractor::SpawnErr> {
+        let (actor, _) = match supervisor {
+            Some(supervisor) => Actor::spawn_linked(None, self, arguments, supervisor).await?,
+            None => Actor::spawn(None, self, arguments).await?,
+        };
+        Ok(actor)
+    }
+
+    async fn typed<T>(&self, callback: impl Future<Output = Answer<T>>) -> Answer<T> {
+        let answer = AssertUnwindSafe(callback)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|payload| Err(Box::new(Panicked::of(payload))));
+        if let Err(error) = &answer {
+            self.token.conclude(if error.is::<Ignore>() {
+                Outcome::Ignored
+            } else {
+                Outcome::Reason(ExitReason::of_failure(error.as_ref()))
+            });
+        }
+        answer
+    }
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl<A: Actor> Actor for Guarded<A> {
     type Msg = A::Msg;
-    type State = ();
+    type State = Kept<A::State>;
     type Arguments = A::Arguments;
 
-    async fn pre_start(&self, myself: ActorRef<A::Msg>, arguments: A::Arguments) -> Outcome<()> {
-        let state = typed(async { self.actor.pre_start(myself, arguments).await }).await?;
-        *self.state.lock().await = Some(state);
-        Ok(())
+    async fn pre_start(
+        &self,
+        myself: ActorRef<A::Msg>,
+        arguments: A::Arguments,
+    ) -> Answer<Kept<A::State>> {
+        // The callback is called inside: it may panic before it gives a future.
+        let state = self
+            .typed(async { self.actor.pre_start(myself, arguments).await })
+            .await?;
+        Ok(Kept {
+            state: Some(state),
+            token: Some(Arc::clone(&self.token)),
+        })
     }
 
-    async fn post_start(&self, myself: ActorRef<A::Msg>, _: &mut ()) -> Outcome<()> {
-        match self.state.lock().await.as_mut() {
-            Some(state) => typed(async { self.actor.post_start(myself, state).await }).await,
+    async fn post_start(&self, myself: ActorRef<A::Msg>, kept: &mut Kept<A::State>) -> Answer<()> {
+        match &mut kept.state {
+            Some(state) => {
+                self.typed(async { self.actor.post_start(myself, state).await })
+                    .await
+            }
             None => Ok(()),
         }
     }
 
-    async fn post_stop(&self, myself: ActorRef<A::Msg>, _: &mut ()) -> Outcome<()> {
-        match self.state.lock().await.as_mut() {
-            Some(state) => typed(async { self.actor.post_stop(myself, state).await }).await,
-            None => Ok(()),
+    async fn post_stop(&self, myself: ActorRef<A::Msg>, kept: &mut Kept<A::State>) -> Answer<()> {
+        let Some(mut state) = kept.state.take() else {
+            return Ok(());
+        };
+        let outcome = self
+            .typed(async move {
+                let outcome = self.actor.post_stop(myself, &mut state).await;
+                drop(state);
+                outcome
+            })
+            .await;
+        if outcome.is_ok() {
+            self.token.conclude(Outcome::Graceful);
         }
+        kept.token = None;
+        outcome
     }
 
-    async fn handle(&self, myself: ActorRef<A::Msg>, message: A::Msg, _: &mut ()) -> Outcome<()> {
-        match self.state.lock().await.as_mut() {
-            Some(state) => typed(async { self.actor.handle(myself, message, state).await }).await,
-            None => Ok(()),
-        }
+    async fn handle(
+        &self,
+        myself: ActorRef<A::Msg>,
+        message: A::Msg,
+        kept: &mut Kept<A::State>,
+    ) -> Answer<()> {
+        let Some(state) = &mut kept.state else {
+            return Ok(());
+        };
+        let _busy = self.pulse.as_deref().map(Pulse::beat);
+        self.typed(async { self.actor.handle(myself, message, state).await })
+            .await
     }
 
     async fn handle_supervisor_evt(
         &self,
         myself: ActorRef<A::Msg>,
         event: SupervisionEvent,
-        _: &mut (),
-    ) -> Outcome<()> {
-        match self.state.lock().await.as_mut() {
+        kept: &mut Kept<A::State>,
+    ) -> Answer<()> {
+        match &mut kept.state {
             Some(state) => {
-                typed(async { self.actor.handle_supervisor_evt(myself, event, state).await }).await
+                self.typed(async { self.actor.handle_supervisor_evt(myself, event, state).await })
+                    .await
             }
             None => Ok(()),
         }

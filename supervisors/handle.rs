@@ -63,7 +63,7 @@ impl<M> Clone for Handle<M> {
 impl<M> fmt::Debug for Handle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("path", &lock(&self.seat.holder).path)
+            .field("path", &lock(&self.seat.holder).path())
             .finish_non_exhaustive()
     }
 }
@@ -73,7 +73,8 @@ impl<M: Send + 'static> Handle<M> {
     pub fn new(limits: Limits) -> Self {
         let seat = Place {
             holder: Mutex::new(Holder {
-                path: Arc::from(""),
+                above: Arc::from(""),
+                id: Arc::from(""),
                 actor: None,
             }),
             ledger: Arc::new(Ledger::new(limits.in_flight)),
@@ -107,7 +108,7 @@ impl<M: Send + 'static> Handle<M> {
     /// # Errors
     /// `Overloaded` or `Unavailable`. Success means accepted, not handled.
     pub fn cast(&self, message: M) -> Result<(), CallError> {
-        let (path, actor) = self.seat.live().ok_or(CallError::Unavailable)?;
+        let actor = self.seat.live().ok_or(CallError::Unavailable)?;
         let limit = self.seat.ledger.limit();
         let permit = self
             .seat
@@ -115,12 +116,9 @@ impl<M: Send + 'static> Handle<M> {
             .admit()
             .ok_or(CallError::Overloaded { limit })?;
         let envelope = Envelope::new(message, permit);
-        match self
-            .seat
-            .hook
-            .get()
-            .map_or(Delivery::Deliver, |hook| hook.before_deliver(&path))
-        {
+        match self.seat.hook.get().map_or(Delivery::Deliver, |hook| {
+            hook.before_deliver(&self.seat.path())
+        }) {
             Delivery::Deliver => actor
                 .send_message(envelope)
                 .map_err(|_| CallError::Unavailable),
@@ -170,50 +168,47 @@ pub(crate) struct Place<M> {
 }
 
 struct Holder<M> {
-    path: Arc<str>,
+    above: Arc<str>,
+    id: Arc<str>,
     actor: Option<ActorRef<Envelope<M>>>,
 }
 
+impl<M> Holder<M> {
+    fn path(&self) -> String {
+        format!("{}/{}", self.above, self.id)
+    }
+}
+
 impl<M: Send + 'static> Place<M> {
-    fn live(&self) -> Option<(Arc<str>, ActorRef<Envelope<M>>)> {
+    fn live(&self) -> Option<ActorRef<Envelope<M>>> {
         let holder = lock(&self.holder);
         let actor = holder.actor.as_ref()?;
-        (actor.get_status() < ActorStatus::Draining)
-            .then(|| (Arc::clone(&holder.path), actor.clone()))
+        (actor.get_status() < ActorStatus::Draining).then(|| actor.clone())
     }
 
-    pub(crate) fn take(&self, path: Arc<str>, actor: ActorRef<Envelope<M>>) {
+    fn path(&self) -> String {
+        lock(&self.holder).path()
+    }
+
+    /// An incarnation is here: `above` is its supervisor's path, `id` its own.
+    pub(crate) fn take(&self, (above, id): (Arc<str>, Arc<str>), actor: ActorRef<Envelope<M>>) {
         *lock(&self.holder) = Holder {
-            path,
+            above,
+            id,
             actor: Some(actor),
         };
     }
-}
 
-/// What a supervisor needs of a child's place, whatever the child's messages are.
-pub(crate) trait Seat: Send + Sync {
     /// The incarnation is gone.
-    fn vacate(&self);
-
-    fn depth(&self) -> Option<usize> {
-        None
-    }
-
-    fn oldest_age(&self) -> Option<Duration> {
-        None
-    }
-}
-
-impl<M: Send + 'static> Seat for Place<M> {
-    fn vacate(&self) {
+    pub(crate) fn vacate(&self) {
         lock(&self.holder).actor = None;
     }
 
-    fn depth(&self) -> Option<usize> {
-        Some(self.ledger.depth())
+    pub(crate) fn depth(&self) -> usize {
+        self.ledger.depth()
     }
 
-    fn oldest_age(&self) -> Option<Duration> {
+    pub(crate) fn oldest_age(&self) -> Option<Duration> {
         self.ledger.oldest_age()
     }
 }

@@ -25,6 +25,7 @@
 //!     Crash,
 //! }
 //!
+//! # #[cfg_attr(feature = "async-trait", ractor::async_trait)]
 //! impl Actor for Counter {
 //!     type Msg = Envelope<Message>;
 //!     type State = u64;
@@ -101,31 +102,40 @@
 //! - All time is tokio's, and no decision depends on chance: a paused clock repeats a run.
 
 mod birth;
-mod brood;
+mod check;
+mod context;
 mod core;
 mod dynamic;
+mod error;
 mod exit;
 mod fault;
 mod guarded;
 mod handle;
-mod incarnation;
+mod life;
 mod lifecycle;
 mod message;
-mod node;
-mod notice;
+mod place;
+mod pulse;
 mod snapshot;
 mod spec;
+mod station;
+mod supervise;
 mod supervisor;
 mod sync;
 mod tree;
 
-pub use crate::core::{Intensity, Restart, Shutdown, Strategy};
-pub use dynamic::{DynamicHandle, StartChildError, TerminateError};
-pub use exit::ExitReason;
+pub use crate::core::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, Strategy};
+pub use context::{Needs, Readiness, StartContext};
+pub use dynamic::{ChildTemplate, DynamicHandle};
+pub use error::{SpecError, SupervisorError};
+pub use exit::{ExitReason, Ignore};
 pub use fault::{Delivery, FaultHook};
 pub use handle::{CallError, Handle, Limits};
 pub use lifecycle::{Lifecycle, LifecycleEvent};
 pub use message::{Envelope, InFlight, Reply};
-pub use snapshot::{NodeKind, NodeState, Snapshot};
+pub use snapshot::{HandleTime, NodeKind, NodeState, Snapshot};
 pub use spec::{ChildSpec, DynamicSpec, SupervisorSpec};
+pub use supervise::{
+    ChildCounts, ChildKind, ChildStatus, ChildSummary, Presence, Started, SupervisorHandle,
+};
 pub use tree::{KillError, StartError, Tree};

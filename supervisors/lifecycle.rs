@@ -3,10 +3,12 @@
 //! Subscribers that lag lose the oldest events, never slow a supervisor down.
 
 use serde::Serialize;
+use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 
 use crate::exit::ExitReason;
 use crate::snapshot::NodeKind;
+use crate::sync::lock;
 
 /// Events kept for a slow subscriber before it starts to lose them.
 const BACKLOG: usize = 1024;
@@ -14,6 +16,9 @@ const BACKLOG: usize = 1024;
 /// One change in a live tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lifecycle {
+    /// Number of the event in its tree, counted from 1 without a gap: whoever sees one missing
+    /// has lagged, and takes a new snapshot.
+    pub seq: u64,
     /// Path of the node, from the root's name down.
     pub path: String,
     /// What the node is.
@@ -49,48 +54,96 @@ pub enum LifecycleEvent {
         reason: ExitReason,
     },
     /// Its supervisor stopped it.
-    Stopped,
+    Stopped {
+        /// What it ended with.
+        reason: ExitReason,
+    },
+    /// It had nothing to start, and stays down.
+    Ignored,
+    /// It ended, and waits out its backoff.
+    Resting {
+        /// How long.
+        wait_ms: u64,
+    },
+    /// It handled one message for longer than its liveness limit, and is killed for it.
+    Stalled,
     /// Its task did not end in time; the id stays down until it does.
     Quarantined,
 }
 
 /// The sending side, shared by all supervisors of one tree.
 #[derive(Debug, Clone)]
-pub(crate) struct Bulletin(broadcast::Sender<Lifecycle>);
+pub(crate) struct Bulletin(Arc<Press>);
+
+#[derive(Debug)]
+struct Press {
+    /// The number of the last event; held while sending, so that numbers arrive in order.
+    last: Mutex<u64>,
+    sender: broadcast::Sender<Lifecycle>,
+}
 
 impl Bulletin {
     pub(crate) fn new() -> Self {
-        Self(broadcast::channel(BACKLOG).0)
+        Self(Arc::new(Press {
+            last: Mutex::new(0),
+            sender: broadcast::channel(BACKLOG).0,
+        }))
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Lifecycle> {
-        self.0.subscribe()
+        self.0.sender.subscribe()
     }
 
-    pub(crate) fn publish(&self, path: &str, kind: NodeKind, event: LifecycleEvent) {
-        log(path, &event);
-        // Nobody is listening: the log line is enough.
-        let _ = self.0.send(Lifecycle {
-            path: path.to_owned(),
-            kind,
-            event,
-        });
+    /// The number of the last event.
+    pub(crate) fn last(&self) -> u64 {
+        *lock(&self.0.last)
+    }
+
+    /// Tells of an event; `path` is made only where somebody reads it.
+    pub(crate) fn publish(&self, path: impl Fn() -> String, kind: NodeKind, event: LifecycleEvent) {
+        log(&path, &event);
+        let mut last = lock(&self.0.last);
+        *last += 1;
+        if self.0.sender.receiver_count() > 0 {
+            // The last receiver may have gone this moment.
+            let _ = self.0.sender.send(Lifecycle {
+                seq: *last,
+                path: path(),
+                kind,
+                event,
+            });
+        }
     }
 }
 
-fn log(path: &str, event: &LifecycleEvent) {
+fn log(path: &impl Fn() -> String, event: &LifecycleEvent) {
     match event {
-        LifecycleEvent::Started => tracing::debug!(path, "actor started"),
-        LifecycleEvent::Stopped => tracing::debug!(path, "actor stopped"),
-        LifecycleEvent::Restarting { attempt } => tracing::info!(path, attempt, "actor restarting"),
+        LifecycleEvent::Started => tracing::debug!(path = path(), "actor started"),
+        LifecycleEvent::Ignored => tracing::debug!(path = path(), "actor has nothing to start"),
+        LifecycleEvent::Stopped { reason } => {
+            tracing::debug!(path = path(), %reason, "actor stopped");
+        }
+        LifecycleEvent::Restarting { attempt } => {
+            tracing::info!(path = path(), attempt, "actor restarting");
+        }
+        LifecycleEvent::Resting { wait_ms } => {
+            tracing::info!(path = path(), wait_ms, "actor restarts later");
+        }
         LifecycleEvent::StartFailed { reason } => {
-            tracing::error!(path, %reason, "actor start failed");
+            tracing::error!(path = path(), %reason, "actor start failed");
         }
         LifecycleEvent::Exited { reason } if reason.is_clean() => {
-            tracing::debug!(path, %reason, "actor exited");
+            tracing::debug!(path = path(), %reason, "actor exited");
         }
-        LifecycleEvent::Exited { reason } => tracing::warn!(path, %reason, "actor exited"),
-        LifecycleEvent::GaveUp { reason } => tracing::error!(path, %reason, "supervisor gave up"),
-        LifecycleEvent::Quarantined => tracing::error!(path, "actor does not end; quarantined"),
+        LifecycleEvent::Exited { reason } => {
+            tracing::warn!(path = path(), %reason, "actor exited");
+        }
+        LifecycleEvent::GaveUp { reason } => {
+            tracing::error!(path = path(), %reason, "supervisor gave up");
+        }
+        LifecycleEvent::Stalled => tracing::error!(path = path(), "actor stalled; killed"),
+        LifecycleEvent::Quarantined => {
+            tracing::error!(path = path(), "actor does not end; quarantined");
+        }
     }
 }

@@ -18,6 +18,10 @@ pub struct Envelope<M> {
     permit: InFlight,
 }
 
+/// In a cluster an envelope stays on its node: its reply and its permit mean nothing elsewhere.
+#[cfg(feature = "cluster")]
+impl<M: Send + 'static> ractor::Message for Envelope<M> {}
+
 impl<M> Envelope<M> {
     pub(crate) fn new(message: M, permit: InFlight) -> Self {
         Self { message, permit }

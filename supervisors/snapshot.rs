@@ -65,6 +65,9 @@ pub struct Snapshot {
     /// A supervisor's limit of restarts within its period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts_allowed: Option<u32>,
+    /// Restarts left in the budget of this supervisor's subtree, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_left: Option<u32>,
     /// How the previous incarnation ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_exit: Option<ExitReason>,
@@ -77,11 +80,54 @@ pub struct Snapshot {
     /// Age of the oldest message in flight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_message_ms: Option<u64>,
+    /// How long messages took to be handled, where the child is metered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handle_time: Option<HandleTime>,
+    /// Number of the last event that the picture is sure to contain; on the root only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// Children in start order.
     pub children: Vec<Snapshot>,
 }
 
+/// Quantiles of handle times since the child's supervisor started, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct HandleTime {
+    /// Messages measured.
+    pub count: u64,
+    /// Half of them took no longer.
+    pub p50_us: u64,
+    /// All but one in a hundred took no longer.
+    pub p99_us: u64,
+    /// The longest.
+    pub max_us: u64,
+}
+
 impl Snapshot {
+    /// A node of which nothing more is known yet.
+    pub fn new(path: impl Into<String>, kind: NodeKind, state: NodeState) -> Self {
+        let path = path.into();
+        Self {
+            id: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            path,
+            kind,
+            strategy: None,
+            restart: None,
+            state,
+            restarts: 0,
+            restarts_in_window: None,
+            restarts_allowed: None,
+            budget_left: None,
+            last_exit: None,
+            uptime_ms: None,
+            mailbox_depth: None,
+            oldest_message_ms: None,
+            handle_time: None,
+            seq: None,
+            children: Vec::new(),
+        }
+    }
+
     /// The node at `path`, which starts with this node's own path.
     pub fn find(&self, path: &str) -> Option<&Snapshot> {
         if self.path == path {

@@ -3,16 +3,19 @@
 //! A specification holds no running thing. Restart class, shutdown and limits are its to say, so
 //! that one file can choose them for a whole tree.
 
-use futures_util::future::BoxFuture;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::birth::{self, Birth, Born};
-use crate::core::{Intensity, Restart, Shutdown, Strategy};
+use crate::birth::{Body, WorkerBody};
+use crate::context::{Needs, StartContext};
+use crate::core::{AutoShutdown, Backoff, Intensity, Policy, Restart, Shutdown, Strategy};
 use crate::dynamic::DynamicHandle;
-use crate::handle::{Handle, Seat};
+use crate::handle::Handle;
 use crate::message::Envelope;
+use crate::place::{Command, CommandBody, SupervisorPlace};
+use crate::supervise::SupervisorHandle;
 
 /// Time a worker gets to stop: as in OTP.
 const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);
@@ -20,35 +23,14 @@ const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);
 const WORKER_START: Duration = Duration::from_secs(30);
 
 /// One child: how it is started, when it is restarted and how it is stopped.
+#[derive(Clone)]
 pub struct ChildSpec {
-    pub(crate) plan: Plan,
+    pub(crate) id: Arc<str>,
+    pub(crate) policy: Policy,
+    pub(crate) body: Arc<dyn Body>,
+    /// Where the actors are met that it is given handles of.
+    pub(crate) needs: Vec<usize>,
 }
-
-#[derive(Clone)]
-pub(crate) struct Plan {
-    pub(crate) id: String,
-    pub(crate) restart: Restart,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) start_timeout: Option<Duration>,
-    pub(crate) body: Body,
-}
-
-/// What kind of actor the child is.
-#[derive(Clone)]
-pub(crate) enum Body {
-    Worker(Worker),
-    Supervisor(Arc<SupervisorSpec>),
-    Dynamic(DynamicHandle, DynamicSpec),
-}
-
-/// A worker with its message and actor types erased.
-#[derive(Clone)]
-pub(crate) struct Worker {
-    pub(crate) start: Start,
-    seat: Arc<dyn Seat>,
-}
-
-type Start = Arc<dyn Fn(Birth) -> BoxFuture<'static, Result<Born, String>> + Send + Sync>;
 
 impl ChildSpec {
     /// An actor that does work. `factory` makes it anew for every start; callers reach whichever
@@ -62,130 +44,213 @@ impl ChildSpec {
         M: Send + 'static,
         F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
     {
-        let seat = handle.seat();
-        let holder = Arc::clone(&seat);
-        let factory = Arc::new(factory);
-        let start: Start = Arc::new(move |birth| {
-            Box::pin(birth::worker(
-                Arc::clone(&factory),
-                Arc::clone(&holder),
-                birth,
-            ))
-        });
-        Self::new(
-            id,
-            Shutdown::Timeout(WORKER_SHUTDOWN),
-            Body::Worker(Worker { start, seat }),
-        )
-        .start_timeout(WORKER_START)
+        Self::worker_with(id, handle, move |_: &StartContext| factory())
+    }
+
+    /// The same, for an actor that wants to know where it is started, or that says itself when
+    /// it is ready.
+    pub fn worker_with<A, M, F>(id: impl Into<String>, handle: &Handle<M>, factory: F) -> Self
+    where
+        A: ractor::Actor<Msg = Envelope<M>>,
+        M: Send + 'static,
+        F: Fn(&StartContext) -> (A, A::Arguments) + Send + Sync + 'static,
+    {
+        let place = handle.seat();
+        let policy = Policy {
+            start_timeout: Some(WORKER_START),
+            ..Policy::new(Shutdown::Timeout(WORKER_SHUTDOWN))
+        };
+        Self::new(id, policy, Arc::new(WorkerBody { place, factory }))
+    }
+
+    /// The same, for an actor that is given the handles of others, typed. They have to be of
+    /// children that start before it, here or further up, which is checked when the tree starts.
+    ///
+    /// ```
+    /// # use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, SpecError, StartError};
+    /// # use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
+    /// # use ractor::{Actor, ActorProcessingErr, ActorRef};
+    /// # struct Store;
+    /// # #[cfg_attr(feature = "async-trait", ractor::async_trait)]
+    /// # impl Actor for Store {
+    /// #     type Msg = Envelope<u8>;
+    /// #     type State = ();
+    /// #     type Arguments = ();
+    /// #     async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ())
+    /// #     -> Result<(), ActorProcessingErr> { Ok(()) }
+    /// # }
+    /// # struct Cache(Handle<u8>);
+    /// # #[cfg_attr(feature = "async-trait", ractor::async_trait)]
+    /// # impl Actor for Cache {
+    /// #     type Msg = Envelope<char>;
+    /// #     type State = ();
+    /// #     type Arguments = ();
+    /// #     async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ())
+    /// #     -> Result<(), ActorProcessingErr> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let store = Handle::<u8>::new(Limits::in_flight(8));
+    /// let cache = Handle::<char>::new(Limits::in_flight(8));
+    /// let cache = ChildSpec::worker_needing("cache", &cache, &store, |store| (Cache(store), ()));
+    /// let store = ChildSpec::worker("store", &store, || (Store, ()));
+    /// let spec = SupervisorSpec::new(Strategy::RestForOne, Intensity::new(3, std::time::Duration::from_secs(5)));
+    ///
+    /// let right = Tree::start("shop", spec.clone().child(store.clone()).child(cache.clone())).await;
+    /// assert!(right.is_ok());
+    /// let wrong = Tree::start("shop", spec.child(cache).child(store)).await;
+    /// let expected = SpecError::Needs { path: "shop/cache".to_owned(), need: 1 };
+    /// assert_eq!(wrong.err(), Some(StartError::Spec(expected)));
+    /// # }
+    /// ```
+    pub fn worker_needing<A, M, N, F>(
+        id: impl Into<String>,
+        handle: &Handle<M>,
+        needs: N,
+        factory: F,
+    ) -> Self
+    where
+        A: ractor::Actor<Msg = Envelope<M>>,
+        M: Send + 'static,
+        N: Needs,
+        F: Fn(N::Handles) -> (A, A::Arguments) + Send + Sync + 'static,
+    {
+        let handles = needs.handles();
+        let mut spec = Self::worker(id, handle, move || factory(handles.clone()));
+        spec.needs = needs.seats();
+        spec
     }
 
     /// A supervisor with children of its own. Permanent; unlimited time to start and to stop,
     /// because its children have their own limits.
     pub fn supervisor(id: impl Into<String>, spec: SupervisorSpec) -> Self {
-        Self::new(id, Shutdown::Infinity, Body::Supervisor(Arc::new(spec)))
+        Self::supervisor_at(id, &SupervisorHandle::new(), spec)
+    }
+
+    /// The same, with a handle by which its children are started and stopped while it runs.
+    pub fn supervisor_at(
+        id: impl Into<String>,
+        handle: &SupervisorHandle,
+        spec: SupervisorSpec,
+    ) -> Self {
+        Self::commanding(id, handle.place(), Command::Fixed(Arc::new(spec)))
     }
 
     /// A supervisor whose children come and go through `handle`. Permanent; a restart of it
     /// forgets the children it had.
     pub fn dynamic(id: impl Into<String>, handle: &DynamicHandle, spec: DynamicSpec) -> Self {
-        Self::new(id, Shutdown::Infinity, Body::Dynamic(handle.clone(), spec))
+        Self::commanding(id, handle.place(), Command::Dynamic(spec))
     }
 
     /// When it is restarted.
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
-        self.plan.restart = restart;
+        self.policy.restart = restart;
         self
     }
 
     /// How it is made to end.
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
-        self.plan.shutdown = shutdown;
+        self.policy.shutdown = shutdown;
         self
     }
 
     /// How long it may take to come up before the start counts as failed.
     #[must_use]
     pub fn start_timeout(mut self, limit: Duration) -> Self {
-        self.plan.start_timeout = Some(limit);
+        self.policy.start_timeout = Some(limit);
         self
     }
 
-    fn new(id: impl Into<String>, shutdown: Shutdown, body: Body) -> Self {
-        let plan = Plan {
-            id: id.into(),
-            restart: Restart::Permanent,
-            shutdown,
-            start_timeout: None,
-            body,
+    /// Whether its end, when it is not restarted, can end its supervisor: see [`AutoShutdown`].
+    #[must_use]
+    pub fn significant(mut self, significant: bool) -> Self {
+        self.policy.significant = significant;
+        self
+    }
+
+    /// Makes it wait before it is started again. Restarts count against the intensity as ever.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.policy.backoff = Some(backoff);
+        self
+    }
+
+    /// How long it may handle one message: longer, it counts as stalled, is killed and, as after
+    /// any abnormal exit, restarted. No message is sent to find out; a handler that blocks its
+    /// thread is found too, and quarantined until it ends.
+    #[must_use]
+    pub fn liveness(mut self, limit: Duration) -> Self {
+        self.policy.liveness = Some(limit);
+        self
+    }
+
+    /// It is up only when it says so through [`StartContext::readiness`]; until then the
+    /// siblings after it wait, and its start timeout runs.
+    #[must_use]
+    pub fn awaits_readiness(mut self) -> Self {
+        self.policy.awaits_readiness = true;
+        self
+    }
+
+    /// Measures how long its messages take, for the snapshot; some ten kilobytes per child.
+    #[must_use]
+    pub fn metered(mut self) -> Self {
+        self.policy.metered = true;
+        self
+    }
+
+    /// Told apart by [`SupervisorHandle::apply`]: a running child whose version is another is
+    /// stopped and started from the new specification; with the same version it runs on.
+    #[must_use]
+    pub fn version(mut self, version: u64) -> Self {
+        self.policy.version = version;
+        self
+    }
+
+    fn commanding(id: impl Into<String>, place: Arc<SupervisorPlace>, command: Command) -> Self {
+        let policy = Policy {
+            supervisor: true,
+            ..Policy::new(Shutdown::Infinity)
         };
-        Self { plan }
+        Self::new(id, policy, Arc::new(CommandBody { place, command }))
+    }
+
+    pub(crate) fn new(id: impl Into<String>, policy: Policy, body: Arc<dyn Body>) -> Self {
+        Self {
+            id: Arc::from(id.into()),
+            policy,
+            body,
+            needs: Vec::new(),
+        }
     }
 }
 
 impl fmt::Debug for ChildSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChildSpec")
-            .field("id", &self.plan.id)
-            .field("restart", &self.plan.restart)
-            .field("shutdown", &self.plan.shutdown)
+            .field("id", &self.id)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
 
-impl Plan {
-    /// What is wrong with this specification or one below it: the path, and why.
-    pub(crate) fn defect(&self, above: &str) -> Option<(String, &'static str)> {
-        let path = format!("{above}/{}", self.id);
-        if let Some(detail) = id_defect(&self.id) {
-            return Some((path, detail));
-        }
-        match &self.body {
-            Body::Supervisor(spec) => spec.defect(&path),
-            Body::Worker(_) | Body::Dynamic(..) => None,
-        }
-    }
-}
-
-/// Why `id` cannot be a part of a path.
-pub(crate) fn id_defect(id: &str) -> Option<&'static str> {
-    if id.is_empty() {
-        Some("it is empty")
-    } else if id.contains('/') {
-        Some("it contains `/`")
-    } else {
-        None
-    }
-}
-
-impl Body {
-    pub(crate) fn seat(&self) -> Arc<dyn Seat> {
-        match self {
-            Self::Worker(worker) => Arc::clone(&worker.seat),
-            Self::Supervisor(_) => Arc::new(NoSeat),
-            Self::Dynamic(handle, _) => handle.seat(),
-        }
-    }
-}
-
-/// A fixed supervisor is reached by nobody.
-struct NoSeat;
-
-impl Seat for NoSeat {
-    fn vacate(&self) {}
-}
-
 /// A supervisor's children, in start order, and how it answers their exits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SupervisorSpec {
     /// Which children an exit takes along.
     pub strategy: Strategy,
     /// How many restarts are too many.
     pub intensity: Intensity,
+    /// Whether the ends of significant children end it.
+    pub auto_shutdown: AutoShutdown,
+    /// How many restarts are too many in all that is below it.
+    pub budget: Option<Intensity>,
     /// The children in start order; they stop in reverse.
     pub children: Vec<ChildSpec>,
+    /// Ids of running children that [`SupervisorHandle::apply`] is to stop and forget.
+    pub removed: BTreeSet<String>,
 }
 
 impl SupervisorSpec {
@@ -194,7 +259,10 @@ impl SupervisorSpec {
         Self {
             strategy,
             intensity,
+            auto_shutdown: AutoShutdown::Never,
+            budget: None,
             children: Vec::new(),
+            removed: BTreeSet::new(),
         }
     }
 
@@ -205,16 +273,27 @@ impl SupervisorSpec {
         self
     }
 
-    /// What is wrong with the children or those below them: the path, and why.
-    pub(crate) fn defect(&self, path: &str) -> Option<(String, &'static str)> {
-        let mut ids = std::collections::BTreeSet::new();
-        self.children.iter().find_map(|ChildSpec { plan }| {
-            if ids.insert(plan.id.as_str()) {
-                plan.defect(path)
-            } else {
-                Some((format!("{path}/{}", plan.id), "a sibling has it too"))
-            }
-        })
+    /// Whether the ends of significant children end it.
+    #[must_use]
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.auto_shutdown = auto_shutdown;
+        self
+    }
+
+    /// Limits the restarts of all supervisors below this one and its own together. One too many
+    /// is refused where it would have happened; that supervisor gives up, and so does each above
+    /// it for whose restart nothing is left, until this one does.
+    #[must_use]
+    pub fn budget(mut self, budget: Intensity) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Says that a running child goes when this specification is applied to a live supervisor.
+    #[must_use]
+    pub fn remove(mut self, id: impl Into<String>) -> Self {
+        self.removed.insert(id.into());
+        self
     }
 }
 
@@ -225,4 +304,45 @@ pub struct DynamicSpec {
     pub intensity: Intensity,
     /// Children at one time, those restarting included.
     pub max_children: usize,
+    /// Whether the ends of significant children end it.
+    pub auto_shutdown: AutoShutdown,
+}
+
+impl DynamicSpec {
+    /// At most `max_children` at one time.
+    pub const fn new(intensity: Intensity, max_children: usize) -> Self {
+        Self {
+            intensity,
+            max_children,
+            auto_shutdown: AutoShutdown::Never,
+        }
+    }
+
+    /// Whether the ends of significant children end it.
+    #[must_use]
+    pub const fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.auto_shutdown = auto_shutdown;
+        self
+    }
+}
+
+/// The policies of one supervisor's children: equal ones are kept once.
+#[derive(Default)]
+pub(crate) struct Policies(Vec<Arc<Policy>>);
+
+/// Policies looked through before one is kept apart: children of one kind come together.
+const POLICIES_KEPT: usize = 8;
+
+impl Policies {
+    pub(crate) fn share(&mut self, policy: &Policy) -> Arc<Policy> {
+        if let Some(known) = self.0.iter().find(|known| ***known == *policy) {
+            return Arc::clone(known);
+        }
+        let policy = Arc::new(policy.clone());
+        if self.0.len() == POLICIES_KEPT {
+            self.0.remove(0);
+        }
+        self.0.push(Arc::clone(&policy));
+        policy
+    }
 }

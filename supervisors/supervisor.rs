@@ -1,182 +1,474 @@
-//! `Supervisor`: the actor that runs the rules of a fixed list of children.
+//! `Supervisor`: the actor that runs the rules of one supervisor.
 //!
-//! It owns its children's tasks and nothing else. When it restarts, its children are new and its
-//! window of restarts is empty. It leaves only after its children, in reverse start order,
-//! whatever the reason; if it dies abruptly its children are aborted. Permanent, unless its parent
-//! says otherwise.
+//! It turns what its children's tokens tell into the rules' events, and carries out their
+//! actions; nothing in it waits, so it always answers. When it restarts, its children are new and
+//! its window of restarts is empty. It leaves only after its children; if it dies abruptly they
+//! are killed, and its own restart waits for them. Permanent, unless its parent says otherwise.
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::sync::{Arc, OnceLock};
-use tokio::sync::oneshot;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::AbortHandle;
 
-use crate::birth::StartFailure;
-use crate::brood::Brood;
-use crate::core::{Action, Event, Fixed};
-use crate::exit::{ExitReason, KILLED, SHUTDOWN};
-use crate::incarnation::Life;
+use crate::birth::Birth;
+use crate::core::{Action, Event, Flags, Key, Life, Newcomer, Request, Rules, Ticket};
+use crate::exit::{ExitReason, SHUTDOWN};
+use crate::life::{News, Outcome, Report, StartFailure, Token};
 use crate::lifecycle::LifecycleEvent;
-use crate::node::Node;
-use crate::notice::Notice;
-use crate::spec::SupervisorSpec;
+use crate::place::{Command, Reply};
+use crate::snapshot::NodeKind;
+use crate::spec::{ChildSpec, Policies};
+use crate::station::{Running, Slot, Station, flags_of};
 
 pub(crate) struct Supervisor;
 
-pub(crate) struct SupervisorArguments {
-    pub(crate) spec: Arc<SupervisorSpec>,
-    pub(crate) node: Arc<Node>,
-    pub(crate) life: Arc<Life>,
-    /// Told once all children are up; dropped if that does not come to pass.
-    pub(crate) ready: oneshot::Sender<()>,
-    /// Says which start failed then.
-    pub(crate) failure: Arc<OnceLock<StartFailure>>,
+pub(crate) struct Arguments {
+    pub(crate) station: Arc<Station>,
+    pub(crate) token: Arc<Token>,
 }
 
-pub(crate) enum SupervisorMessage {
+#[derive(Debug)]
+pub(crate) enum Message {
     /// Sent when whoever supervises this supervisor is ready to see it end.
     Boot,
-    Notice(Notice<usize>),
-    Retry(usize),
-    Stop(ExitReason),
+    News(Key, Life, News),
+    Event(Event),
+    StartChild(ChildSpec, Reply),
+    TerminateChild(Arc<str>, Reply),
+    RestartChild(Arc<str>, Reply),
+    DeleteChild(Arc<str>, Reply),
+    Change(Command, Reply),
 }
+
+#[cfg(feature = "cluster")]
+impl ractor::Message for Message {}
 
 pub(crate) struct State {
-    node: Arc<Node>,
-    rules: Fixed,
-    brood: Brood<usize>,
-    ready: Option<oneshot::Sender<()>>,
-    failure: Arc<OnceLock<StartFailure>>,
+    station: Arc<Station>,
+    token: Arc<Token>,
+    myself: ActorRef<Message>,
+    policies: Policies,
+    /// Reasons that ractor told of ends that were orderly, or of aborted tasks.
+    reasons: HashMap<ActorId, ExitReason>,
+    replies: BTreeMap<Ticket, Reply>,
+    next_ticket: Ticket,
+    timer: Option<(Duration, AbortHandle)>,
+    /// The last start that failed, and who failed below it.
+    failure: Option<StartFailure>,
+    below: Option<StartFailure>,
+    actions: Vec<Action>,
+    left: bool,
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Supervisor {
-    type Msg = SupervisorMessage;
+    type Msg = Message;
     type State = State;
-    type Arguments = SupervisorArguments;
+    type Arguments = Arguments;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<SupervisorMessage>,
-        arguments: SupervisorArguments,
+        myself: ActorRef<Message>,
+        Arguments { station, token }: Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        let SupervisorArguments {
-            spec,
-            node,
-            life,
-            ready,
-            failure,
-        } = arguments;
-        node.clear();
-        let mailbox = myself.clone();
-        let mut brood = Brood::new(myself.get_cell(), life, move |notice| {
-            // Too late: the brood it is for is gone too.
-            let _ = mailbox.send_message(SupervisorMessage::Notice(notice));
-        });
-        for (index, child) in spec.children.iter().enumerate() {
-            let (_, place) = node.add(&child.plan);
-            brood.insert(index, child.plan.clone(), place);
+        station.begin(myself.clone());
+        let mut state = State {
+            station,
+            token,
+            myself,
+            policies: Policies::default(),
+            reasons: HashMap::new(),
+            replies: BTreeMap::new(),
+            next_ticket: 0,
+            timer: None,
+            failure: None,
+            below: None,
+            actions: Vec::new(),
+            left: false,
+        };
+        if let Command::Fixed(spec) = state.station.command() {
+            let children: Vec<_> = spec
+                .children
+                .iter()
+                .map(|child| state.newcomer(child))
+                .collect();
+            state.station.write(|rules| {
+                for child in children {
+                    rules.add(child);
+                }
+            });
         }
-        let restarts = spec.children.iter().map(|child| child.plan.restart);
-        let rules = Fixed::new(spec.strategy, restarts);
-        Ok(State {
-            node,
-            rules,
-            brood,
-            ready: Some(ready),
-            failure,
-        })
+        Ok(state)
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<SupervisorMessage>,
-        message: SupervisorMessage,
+        _: ActorRef<Message>,
+        message: Message,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let State {
-            node, rules, brood, ..
-        } = state;
-        let event = match message {
-            SupervisorMessage::Boot => {
-                let actions = node.with_window(|now, window| rules.boot(now, window));
-                state.carry_out(actions, &myself);
-                return Ok(());
+        match message {
+            Message::Boot => state.step(|rules, now| rules.boot(now)),
+            Message::Event(event) => state.step(|rules, now| rules.handle(now, event)),
+            Message::News(key, life, news) => state.hear(key, life, news),
+            Message::StartChild(spec, reply) => {
+                let newcomer = state.newcomer(&spec);
+                state.request(reply, |ticket| Request::StartChild(newcomer, ticket));
             }
-            SupervisorMessage::Notice(notice) => brood.notice(notice),
-            SupervisorMessage::Retry(child) => Some(Event::Retry(child)),
-            SupervisorMessage::Stop(reason) => Some(Event::Stop(reason)),
-        };
-        if let Some(event) = event {
-            let actions = node.with_window(|now, window| rules.handle(now, window, event));
-            state.carry_out(actions, &myself);
+            Message::TerminateChild(id, reply) => {
+                state.request(reply, |ticket| Request::TerminateChild(id, ticket));
+            }
+            Message::RestartChild(id, reply) => {
+                state.request(reply, |ticket| Request::RestartChild(id, ticket));
+            }
+            Message::DeleteChild(id, reply) => {
+                state.request(reply, |ticket| Request::DeleteChild(id, ticket));
+            }
+            Message::Change(command, reply) => state.change(command, reply),
         }
         Ok(())
     }
 
     async fn handle_supervisor_evt(
         &self,
-        _: ActorRef<SupervisorMessage>,
+        _: ActorRef<Message>,
         event: SupervisionEvent,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        if let Some((actor, reason)) = exit_of(event) {
-            state.brood.exited(actor, reason);
+        // The token of the life that ended follows; what it cannot know is noted here.
+        if let SupervisionEvent::ActorTerminated(actor, _, Some(text)) = event {
+            let reason = ExitReason::of_stop(Some(&text));
+            if reason != ExitReason::Killed {
+                state.reasons.insert(actor.get_id(), reason);
+            }
         }
         Ok(())
     }
 }
 
-/// The typed exit that ractor's event tells of.
-pub(crate) fn exit_of(event: SupervisionEvent) -> Option<(ractor::ActorId, ExitReason)> {
-    match event {
-        SupervisionEvent::ActorTerminated(actor, _, reason) => {
-            Some((actor.get_id(), ExitReason::of_stop(reason.as_deref())))
-        }
-        SupervisionEvent::ActorFailed(actor, error) => {
-            Some((actor.get_id(), ExitReason::of_failure(error.as_ref())))
-        }
-        SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => None,
-    }
-}
-
-/// Leaves with a reason that [`ExitReason::of_stop`] reads back.
-pub(crate) fn leave<M: Send + 'static>(myself: &ActorRef<M>, reason: &ExitReason) {
-    myself.stop(Some(match reason {
-        ExitReason::Killed => KILLED.to_owned(),
-        ExitReason::Normal | ExitReason::Shutdown => SHUTDOWN.to_owned(),
-        other => other.to_string(),
-    }));
-}
-
 impl State {
-    fn carry_out(&mut self, actions: Vec<Action<usize>>, myself: &ActorRef<SupervisorMessage>) {
-        for action in actions {
-            match action {
-                Action::Start(child) => self.brood.start(&child),
-                Action::Stop(child) => self.brood.stop(&child),
-                Action::Retry(child) => {
-                    // It fails only when this supervisor is leaving.
-                    let _ = myself.send_message(SupervisorMessage::Retry(child));
-                }
-                Action::Ready => {
-                    if let Some(ready) = self.ready.take() {
-                        // Whoever started this supervisor stopped waiting, and will say so.
-                        let _ = ready.send(());
-                    }
-                }
-                Action::Forget(child) => self.brood.remove(&child),
-                Action::GiveUp(_, reason) => self.node.publish(LifecycleEvent::GaveUp { reason }),
-                Action::Exit(reason) => self.exit(&reason, myself),
-            }
+    fn newcomer(&mut self, spec: &ChildSpec) -> Newcomer<Slot> {
+        Newcomer {
+            id: Arc::clone(&spec.id),
+            policy: self.policies.share(&spec.policy),
+            payload: Slot::new(Arc::clone(&spec.body)),
         }
     }
 
-    fn exit(&mut self, reason: &ExitReason, myself: &ActorRef<SupervisorMessage>) {
-        if self.ready.is_some()
-            && let Some(failure) = self.brood.failure()
-        {
-            // A failure noted before, such as the start's own time limit, came first.
-            let _ = self.failure.set(failure);
+    /// Lets the rules decide, and does what they say.
+    fn step(&mut self, decide: impl FnOnce(&mut Rules<Slot>, Duration)) {
+        let now = self.station.now();
+        let mut actions = std::mem::take(&mut self.actions);
+        let deadline = self.station.write(|rules| {
+            decide(rules, now);
+            rules.swap_actions(&mut actions);
+            rules.next_deadline()
+        });
+        for action in actions.drain(..) {
+            self.carry_out(action);
         }
-        self.node.leaving(reason);
-        leave(myself, reason);
+        self.actions = actions;
+        self.arm(deadline);
     }
+
+    fn request(&mut self, reply: Reply, make: impl FnOnce(Ticket) -> Request<Slot>) {
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        self.replies.insert(ticket, reply);
+        self.step(|rules, now| rules.request(now, make(ticket)));
+    }
+
+    fn change(&mut self, command: Command, reply: Reply) {
+        let flags: Flags = flags_of(&command);
+        let children = match &command {
+            Command::Fixed(spec) => spec
+                .children
+                .iter()
+                .map(|child| self.newcomer(child))
+                .collect(),
+            Command::Dynamic(_) => Vec::new(),
+        };
+        self.station.set_command(command);
+        self.request(reply, |ticket| Request::Change(flags, children, ticket));
+    }
+
+    /// Takes in what a life's token tells.
+    fn hear(&mut self, key: Key, life: Life, news: News) {
+        let event = match news {
+            News::Spawned(cell) => {
+                self.station.write(|rules| {
+                    let child = rules.child_mut(key).filter(|child| child.life == life);
+                    if let Some(child) = child {
+                        child.payload.running = Running::Live(cell);
+                    }
+                });
+                Event::Spawned(key, life)
+            }
+            News::Up => Event::Started(key, life),
+            News::Lingers { reason, orderly } => {
+                self.vacate(key, life);
+                Event::Lingers {
+                    key,
+                    life,
+                    reason,
+                    orderly,
+                }
+            }
+            News::Ended(outcome) => match self.ended(key, life, outcome) {
+                Some(event) => event,
+                None => return,
+            },
+        };
+        self.step(|rules, now| rules.handle(now, event));
+    }
+
+    /// Nobody reaches this life any more; what reached its task is given back.
+    fn vacate(&self, key: Key, life: Life) -> Option<Running> {
+        self.station.write(|rules| {
+            let child = rules.child_mut(key).filter(|child| child.life == life)?;
+            child.payload.body.vacate();
+            Some(std::mem::take(&mut child.payload.running))
+        })
+    }
+
+    fn ended(&mut self, key: Key, life: Life, outcome: Option<Box<Outcome>>) -> Option<Event> {
+        let running = self.vacate(key, life)?;
+        let told = match &running {
+            Running::Live(cell) => self.reasons.remove(&cell.get_id()),
+            // A task that was told to stop: aborting is how.
+            Running::Launching(_) if self.is_stopping(key) => Some(ExitReason::Shutdown),
+            Running::Launching(_) | Running::Nothing => None,
+        };
+        let reason = match outcome.map(|outcome| *outcome) {
+            Some(Outcome::Ignored) => return Some(Event::Ignored(key, life)),
+            Some(Outcome::Reason(reason)) => reason,
+            Some(Outcome::Failed(failure)) => {
+                let path = self.child_path(key);
+                let reason = failure.reason(&path);
+                self.below = Some(failure);
+                reason
+            }
+            Some(Outcome::Graceful) => told.unwrap_or(ExitReason::Normal),
+            None => told.unwrap_or(ExitReason::Killed),
+        };
+        Some(Event::Ended(key, life, reason))
+    }
+
+    fn is_stopping(&self, key: Key) -> bool {
+        self.station.read(|rules| {
+            let child = rules.child(key);
+            child.is_some_and(|child| child.is_asked())
+        })
+    }
+
+    fn child_path(&self, key: Key) -> String {
+        let id = self
+            .station
+            .read(|rules| Some(Arc::clone(&rules.child(key)?.id)));
+        format!("{}/{}", self.station.path(), id.unwrap_or_default())
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Start(key, life) => self.start(key, life),
+            Action::Ask(key) => self.signal(key, Signal::Ask),
+            Action::Kill(key) => self.signal(key, Signal::Kill),
+            Action::Retry(key, life) => self.tell_myself(Event::Retry(key, life)),
+            Action::Probe(key, life) => {
+                let since = self
+                    .station
+                    .read(|rules| rules.child(key)?.payload.pulse()?.busy_since());
+                self.tell_myself(Event::Probed(key, life, since));
+            }
+            Action::Ready => self.token.report().send(News::Up),
+            Action::Answer(ticket, answer) => {
+                if let Some(reply) = self.replies.remove(&ticket) {
+                    // The caller stopped waiting; what was done stays, as after a lost answer.
+                    let _ = reply.send(answer);
+                }
+            }
+            Action::Note(whom, event) => self.publish(whom, event),
+            Action::Exit(reason) => self.exit(reason),
+        }
+    }
+
+    fn tell_myself(&self, event: Event) {
+        // It fails only when this supervisor is leaving.
+        let _ = self.myself.send_message(Message::Event(event));
+    }
+
+    fn start(&self, key: Key, life: Life) {
+        let report = Report::Supervisor {
+            mailbox: self.myself.clone(),
+            key,
+            life,
+        };
+        let token = Token::new(report, Some(Arc::clone(&self.token)));
+        self.station.write(|rules| {
+            let Some(child) = rules.child_mut(key) else {
+                return;
+            };
+            let (id, policy) = (Arc::clone(&child.id), &child.policy);
+            let measured = policy.metered || policy.liveness.is_some();
+            child
+                .payload
+                .equip(&self.station, &id, measured, policy.metered);
+            let birth = Birth {
+                token,
+                supervisor: self.myself.get_cell(),
+                above: Arc::clone(self.station.path()),
+                id,
+                restarts: child.restarts(),
+                awaits_readiness: policy.awaits_readiness,
+                pulse: child.payload.pulse().cloned(),
+                station: child.payload.station().cloned(),
+            };
+            let launch = Arc::clone(&child.payload.body).launch(birth);
+            child.payload.running = Running::Launching(launch);
+        });
+    }
+
+    fn signal(&self, key: Key, signal: Signal) {
+        self.station.read(|rules| {
+            if let Some(child) = rules.child(key) {
+                signal.send(&child.payload);
+            }
+        });
+    }
+
+    fn publish(&mut self, whom: Option<(Arc<str>, bool)>, event: LifecycleEvent) {
+        let path = Arc::clone(self.station.path());
+        let bulletin = self.station.bulletin();
+        let Some((id, supervisor)) = whom else {
+            let kind = self.station.command().kind();
+            return bulletin.publish(|| path.to_string(), kind, event);
+        };
+        if event == LifecycleEvent::Quarantined {
+            self.station.read(|rules| {
+                if let Some((_, child)) = rules.find(&id) {
+                    child.payload.body.vacate();
+                }
+            });
+        }
+        let child = || format!("{path}/{id}");
+        let detail = match &event {
+            LifecycleEvent::StartFailed {
+                reason: ExitReason::StartFailed(detail),
+            } => Some(detail.clone()),
+            LifecycleEvent::Quarantined => Some("its task does not end".to_owned()),
+            _ => None,
+        };
+        if let Some(detail) = detail {
+            let own = || StartFailure {
+                path: child(),
+                detail,
+            };
+            self.failure = Some(self.below.take().unwrap_or_else(own));
+        }
+        let kind = if supervisor {
+            self.kind_of(&id)
+        } else {
+            NodeKind::Worker
+        };
+        self.station.bulletin().publish(child, kind, event);
+    }
+
+    fn kind_of(&self, id: &str) -> NodeKind {
+        let command = |rules: &Rules<Slot>| {
+            let (_, child) = rules.find(id)?;
+            Some(child.payload.body.command()?.command.kind())
+        };
+        self.station.read(command).unwrap_or(NodeKind::Supervisor)
+    }
+
+    fn exit(&mut self, reason: ExitReason) {
+        self.left = true;
+        let lingers = self.station.read(|rules| rules.len_stuck() > 0);
+        let outcome = match (&reason, self.failure.take()) {
+            (ExitReason::StartFailed(_), Some(failure)) => Outcome::Failed(failure),
+            _ => Outcome::Reason(reason.clone()),
+        };
+        self.token.conclude(outcome);
+        if lingers {
+            let orderly = true;
+            self.token.report().send(News::Lingers { reason, orderly });
+        }
+        self.myself.stop(Some(SHUTDOWN.to_owned()));
+    }
+
+    /// Sees that a tick comes when the next deadline is due. One that comes early does no harm.
+    fn arm(&mut self, deadline: Option<Duration>) {
+        let Some(deadline) = deadline else {
+            return;
+        };
+        if let Some((at, timer)) = &self.timer {
+            if *at <= deadline && !timer.is_finished() {
+                return;
+            }
+            timer.abort();
+        }
+        let (myself, at) = (self.myself.clone(), self.station.clock() + deadline);
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep_until(at).await;
+            // It fails only when the supervisor is leaving.
+            let _ = myself.send_message(Message::Event(Event::Tick));
+        });
+        self.timer = Some((deadline, timer.abort_handle()));
+    }
+}
+
+/// An abrupt end takes the children along; an orderly one leaves those that do not end.
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some((_, timer)) = &self.timer {
+            timer.abort();
+        }
+        let mut alive = false;
+        self.station.leave();
+        self.station.read(|rules| {
+            for (_, child) in rules.children() {
+                alive |= child.has_task();
+                Signal::Kill.send(&child.payload);
+            }
+        });
+        if alive && !self.left {
+            let reason = match self.token.outcome() {
+                Some(Outcome::Reason(reason)) => reason.clone(),
+                _ => ExitReason::Killed,
+            };
+            let orderly = false;
+            self.token.report().send(News::Lingers { reason, orderly });
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Signal {
+    Ask,
+    Kill,
+}
+
+impl Signal {
+    fn send(self, slot: &Slot) {
+        if let (Some(station), Running::Live(_)) = (slot.station(), &slot.running) {
+            // A supervisor leaves by its own rules, after its children, giving this reason.
+            station.send(Message::Event(Event::Stop(match self {
+                Self::Ask => ExitReason::Shutdown,
+                Self::Kill => ExitReason::Killed,
+            })));
+            return;
+        }
+        match (&slot.running, self) {
+            (Running::Nothing, _) => {}
+            (Running::Launching(launch), _) => launch.abort(),
+            (Running::Live(actor), Self::Ask) => actor.stop(Some(SHUTDOWN.to_owned())),
+            (Running::Live(actor), Self::Kill) => actor.kill(),
+        }
+    }
+}
+
+/// Used by the tree for its root, which nobody supervises.
+pub(crate) fn stop(station: &Station, reason: ExitReason) -> bool {
+    station.send(Message::Event(Event::Stop(reason)))
 }

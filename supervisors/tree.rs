@@ -5,16 +5,24 @@
 //! and the owner decides.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
-use crate::birth::{self, Birth, Born, StartFailure};
+use crate::birth::start_supervisor;
+use crate::check;
+use crate::core::Event;
+use crate::dynamic::DynamicHandle;
+use crate::error::SpecError;
 use crate::exit::ExitReason;
-use crate::incarnation::{Incarnation, Leash, Life};
-use crate::lifecycle::Lifecycle;
-use crate::node::Node;
-use crate::snapshot::Snapshot;
-use crate::spec::{SupervisorSpec, id_defect};
+use crate::life::{News, Outcome, Report, StartFailure, Token};
+use crate::lifecycle::{Bulletin, Lifecycle, LifecycleEvent};
+use crate::place::{Command, SupervisorPlace};
+use crate::snapshot::{NodeKind, NodeState, Snapshot};
+use crate::spec::SupervisorSpec;
+use crate::station::{Found, Station};
+use crate::supervise::SupervisorHandle;
+use crate::supervisor::{Message, stop};
 
 /// A running tree. When the last clone is dropped the tree is told to stop.
 #[derive(Clone)]
@@ -23,9 +31,9 @@ pub struct Tree {
 }
 
 struct Root {
-    node: Arc<Node>,
-    leash: Leash,
-    exit: watch::Receiver<Option<ExitReason>>,
+    station: Arc<Station>,
+    place: Arc<SupervisorPlace>,
+    life: watch::Receiver<RootLife>,
 }
 
 /// Why a tree did not start; nothing of it is left running.
@@ -39,14 +47,9 @@ pub enum StartError {
         /// Why.
         reason: ExitReason,
     },
-    /// An id that cannot be a part of a path, or that a sibling has too.
-    #[error("`{path}` has no valid id: {detail}")]
-    Id {
-        /// Path of the child.
-        path: String,
-        /// What is wrong with its id.
-        detail: &'static str,
-    },
+    /// The specification is not one.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
 }
 
 /// Why nothing was killed.
@@ -70,66 +73,92 @@ impl Tree {
     /// Starts a root supervisor named `name` and all its children, in order.
     ///
     /// # Errors
-    /// [`StartError`] names the child that failed; those already up have been stopped.
+    /// [`StartError`] names what is wrong with the specification, or the child that failed; those
+    /// already up have been stopped.
     pub async fn start(name: &str, spec: SupervisorSpec) -> Result<Self, StartError> {
-        if let Some(detail) = id_defect(name) {
-            return Err(StartError::Id {
-                path: name.to_owned(),
-                detail,
-            });
-        }
-        if let Some((path, detail)) = spec.defect(name) {
-            return Err(StartError::Id { path, detail });
-        }
-        let node = Node::root(name, spec.strategy, spec.intensity);
-        node.starting(false);
-        let (life, end) = Life::new(None);
-        let failure = Arc::new(OnceLock::new());
-        let birth = Birth {
-            node: Arc::clone(&node),
-            life,
-            parent: None,
-            failure: Arc::clone(&failure),
+        Self::start_seeded(name, spec, 0).await
+    }
+
+    /// The same, with a seed for the jitter of backoffs: nodes of a cluster that start from
+    /// different seeds do not come back in step.
+    ///
+    /// # Errors
+    /// As [`Tree::start`].
+    pub async fn start_seeded(
+        name: &str,
+        spec: SupervisorSpec,
+        seed: u64,
+    ) -> Result<Self, StartError> {
+        check::tree(name, &spec)?;
+        let station = Station::root(name, Command::Fixed(Arc::new(spec)), seed);
+        let place = Arc::new(SupervisorPlace::default());
+        place.take(Arc::clone(&station));
+        let (watch, mut life) = RootWatch::new(&station);
+        // Dropped while it waits here, the root is told to stop.
+        let root = Arc::new(Root {
+            station: Arc::clone(&station),
+            place,
+            life: life.clone(),
+        });
+        let token = Token::new(Report::Root(watch), None);
+        start_supervisor(station, token, None).await;
+        let begun = life
+            .wait_for(|life| !matches!(life, RootLife::Booting))
+            .await;
+        let failure = match begun.as_deref() {
+            Ok(RootLife::Over { failure, .. }) => Some(failure.clone()),
+            Ok(RootLife::Booting | RootLife::Up(_)) => None,
+            Err(_) => Some(None),
         };
-        let failed = |StartFailure { path, detail }| {
-            let reason = ExitReason::StartFailed(detail);
-            StartError::Child { path, reason }
-        };
-        let born = birth::supervisor(Arc::new(spec), birth).await;
-        let born = born.map_err(|detail| failed(StartFailure::new(&node, detail)))?;
-        let Born {
-            actor,
-            leash,
-            task,
-            seat,
-            boot,
-        } = born;
-        let mut incarnation = Incarnation::new(actor, leash.clone(), task, end);
-        seat();
-        if let Some(boot) = boot
-            && boot.await.is_err()
-        {
-            incarnation.ended().await;
-            let unknown = || StartFailure::new(&node, ExitReason::Cancelled.to_string());
-            return Err(failed(failure.get().cloned().unwrap_or_else(unknown)));
+        match failure {
+            None => Ok(Self { root }),
+            Some(failure) => Err(root.did_not_start(failure)),
         }
-        node.leash(leash.clone());
-        node.up();
-        let (tell, exit) = watch::channel(None);
-        tokio::spawn(attend(incarnation, Arc::clone(&node), tell));
-        Ok(Self {
-            root: Arc::new(Root { node, leash, exit }),
+    }
+
+    /// The root's own handle.
+    pub fn root(&self) -> SupervisorHandle {
+        SupervisorHandle::at(Arc::clone(&self.root.place))
+    }
+
+    /// The handle of the supervisor with fixed children at `path`, such as `plantao/records`.
+    pub fn supervisor(&self, path: &str) -> Option<SupervisorHandle> {
+        if path == &**self.root.station.path() {
+            return Some(self.root());
+        }
+        let place = self.place_of(path, NodeKind::Supervisor)?;
+        Some(SupervisorHandle::at(place))
+    }
+
+    /// The handle of the dynamic supervisor at `path`.
+    pub fn dynamic(&self, path: &str) -> Option<DynamicHandle> {
+        Some(DynamicHandle::at(self.place_of(path, NodeKind::Dynamic)?))
+    }
+
+    fn place_of(&self, path: &str, kind: NodeKind) -> Option<Arc<SupervisorPlace>> {
+        let (above, Found { key, .. }) = self.root.station.find(path)?;
+        above.read(|rules| {
+            let body = rules.child(key)?.payload.body.command()?;
+            (body.command.kind() == kind).then(|| Arc::clone(&body.place))
         })
     }
 
-    /// The tree as it is now. Sends no message to any actor.
+    /// The tree as it is now. Sends no message to any actor. Events numbered up to its
+    /// [`seq`](Snapshot::seq) are in it; later ones may be.
     pub fn snapshot(&self) -> Snapshot {
-        self.root.node.snapshot()
+        let seq = self.root.station.bulletin().last();
+        let node = self.root.node();
+        let node = self.root.station.snapshot(node);
+        Snapshot {
+            seq: Some(seq),
+            ..node
+        }
     }
 
-    /// What happens from now on.
+    /// What happens from now on, numbered: with a snapshot taken after this, a picture that
+    /// can be kept up to date.
     pub fn subscribe(&self) -> broadcast::Receiver<Lifecycle> {
-        self.root.node.bulletin().subscribe()
+        self.root.station.bulletin().subscribe()
     }
 
     /// Kills the actor at `path`, such as `plantao/records/sessions`. A supervisor stops its
@@ -138,56 +167,176 @@ impl Tree {
     /// # Errors
     /// [`KillError`] when there is nothing to kill.
     pub fn kill(&self, path: &str) -> Result<(), KillError> {
-        let node = self.root.node.leash_at(path);
-        let leash = node.ok_or_else(|| KillError::NotFound {
+        let not_running = || KillError::NotRunning {
             path: path.to_owned(),
-        })?;
-        leash
-            .ok_or_else(|| KillError::NotRunning {
+        };
+        let sent = if path == &**self.root.station.path() {
+            stop(&self.root.station, ExitReason::Killed)
+        } else {
+            let found = self.root.station.find(path);
+            let (above, found) = found.ok_or_else(|| KillError::NotFound {
                 path: path.to_owned(),
-            })?
-            .kill();
-        Ok(())
+            })?;
+            let Found { key, life, .. } = found;
+            found.alive && above.send(Message::Event(Event::Kill(key, life)))
+        };
+        sent.then_some(()).ok_or_else(not_running)
     }
 
     /// Stops everything, children before their supervisors and later ones first; returns when
-    /// nothing is left.
+    /// nothing is left. A task that does not end is passed over by everybody else's stop, and is
+    /// all that this then waits for.
     pub async fn shutdown(&self) {
-        self.root.leash.stop();
+        stop(&self.root.station, ExitReason::Shutdown);
         self.exited().await;
     }
 
     /// Waits for the root's end: it gave up, was killed, or was shut down.
     pub async fn exited(&self) -> ExitReason {
-        let mut exit = self.root.exit.clone();
-        let reason = exit.wait_for(Option::is_some).await;
-        reason
-            .ok()
-            .and_then(|reason| reason.clone())
-            .unwrap_or(ExitReason::Cancelled)
+        let mut life = self.root.life.clone();
+        let over = life
+            .wait_for(|life| matches!(life, RootLife::Over { .. }))
+            .await;
+        match over.as_deref() {
+            Ok(RootLife::Over { reason, .. }) => reason.clone(),
+            _ => ExitReason::Cancelled,
+        }
     }
 }
 
-/// Sees the root to its end and tells how it ended.
-async fn attend(
-    mut incarnation: Incarnation,
-    node: Arc<Node>,
-    tell: watch::Sender<Option<ExitReason>>,
-) {
-    incarnation.ended().await;
-    tell.send_replace(Some(node.left()));
+impl Root {
+    fn node(&self) -> Snapshot {
+        let life = self.life.borrow();
+        let (state, since, last_exit) = match &*life {
+            RootLife::Booting => (NodeState::Starting, None, None),
+            RootLife::Up(since) => (NodeState::Running, Some(*since), None),
+            RootLife::Over { reason, .. } => {
+                let state = if reason.is_clean() {
+                    NodeState::Stopped
+                } else {
+                    NodeState::Failed
+                };
+                (state, None, Some(reason.clone()))
+            }
+        };
+        let up = since.map(|since| self.station.now().saturating_sub(since));
+        Snapshot {
+            last_exit,
+            uptime_ms: up.map(|up| u64::try_from(up.as_millis()).unwrap_or(u64::MAX)),
+            ..Snapshot::new(&**self.station.path(), NodeKind::Supervisor, state)
+        }
+    }
+
+    fn did_not_start(&self, failure: Option<StartFailure>) -> StartError {
+        let reason = match &*self.life.borrow() {
+            RootLife::Over { reason, .. } => reason.clone(),
+            _ => ExitReason::Cancelled,
+        };
+        match failure {
+            Some(StartFailure { path, detail }) => StartError::Child {
+                path,
+                reason: ExitReason::StartFailed(detail),
+            },
+            None => StartError::Child {
+                path: self.station.path().to_string(),
+                reason,
+            },
+        }
+    }
+}
+
+/// Where the root is in its only life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum RootLife {
+    Booting,
+    /// Since when, on the tree's clock.
+    Up(Duration),
+    Over {
+        reason: ExitReason,
+        failure: Option<StartFailure>,
+    },
+}
+
+/// Hears of the root what a parent would.
+#[derive(Debug)]
+pub(crate) struct RootWatch {
+    path: Arc<str>,
+    bulletin: Bulletin,
+    clock: tokio::time::Instant,
+    life: watch::Sender<RootLife>,
+}
+
+impl RootWatch {
+    fn new(station: &Station) -> (Arc<Self>, watch::Receiver<RootLife>) {
+        let (life, receiver) = watch::channel(RootLife::Booting);
+        let watch = Self {
+            path: Arc::clone(station.path()),
+            bulletin: station.bulletin().clone(),
+            clock: station.clock(),
+            life,
+        };
+        (Arc::new(watch), receiver)
+    }
+
+    pub(crate) fn hear(&self, news: News) {
+        match news {
+            // The root is over only when nothing of the tree is left.
+            News::Spawned(_) | News::Lingers { .. } => {}
+            News::Up => {
+                let now = self.clock.elapsed();
+                let up = self.life.send_if_modified(|life| {
+                    let booting = *life == RootLife::Booting;
+                    if booting {
+                        *life = RootLife::Up(now);
+                    }
+                    booting
+                });
+                if up {
+                    self.publish(LifecycleEvent::Started);
+                }
+            }
+            News::Ended(outcome) => match outcome.map(|outcome| *outcome) {
+                Some(Outcome::Failed(failure)) => {
+                    let reason = failure.reason(&self.path);
+                    self.over(reason, Some(failure));
+                }
+                Some(Outcome::Reason(reason)) => self.over(reason, None),
+                Some(Outcome::Graceful | Outcome::Ignored) => self.over(ExitReason::Normal, None),
+                None => self.over(ExitReason::Killed, None),
+            },
+        }
+    }
+
+    fn over(&self, reason: ExitReason, failure: Option<StartFailure>) {
+        let over = self.life.send_if_modified(|life| {
+            let living = !matches!(life, RootLife::Over { .. });
+            if living {
+                let reason = reason.clone();
+                *life = RootLife::Over { reason, failure };
+            }
+            living
+        });
+        if over {
+            self.publish(LifecycleEvent::Exited { reason });
+        }
+    }
+
+    fn publish(&self, event: LifecycleEvent) {
+        let path = || self.path.to_string();
+        self.bulletin.publish(path, NodeKind::Supervisor, event);
+    }
 }
 
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tree")
-            .field("path", &self.root.node.path())
+            .field("path", self.root.station.path())
             .finish_non_exhaustive()
     }
 }
 
 impl Drop for Root {
     fn drop(&mut self) {
-        self.leash.stop();
+        stop(&self.station, ExitReason::Shutdown);
     }
 }

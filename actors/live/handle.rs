@@ -104,10 +104,7 @@ impl<P: Pages> Live<P> {
     /// The supervisor of the topics, as a child named `topics`.
     #[must_use]
     pub fn topics_child(&self, intensity: Intensity) -> ChildSpec {
-        let spec = DynamicSpec {
-            intensity,
-            max_children: count(self.shared.limits.topics),
-        };
+        let spec = DynamicSpec::new(intensity, count(self.shared.limits.topics));
         ChildSpec::dynamic("topics", self.shared.topics.supervisor(), spec)
     }
 
@@ -115,10 +112,7 @@ impl<P: Pages> Live<P> {
     /// to stop first.
     #[must_use]
     pub fn viewers_child(&self, intensity: Intensity) -> ChildSpec {
-        let spec = DynamicSpec {
-            intensity,
-            max_children: count(self.shared.limits.viewers),
-        };
+        let spec = DynamicSpec::new(intensity, count(self.shared.limits.viewers));
         ChildSpec::dynamic("viewers", self.shared.viewers.supervisor(), spec)
     }
 

@@ -11,7 +11,7 @@ use super::{LiveCounts, LiveError};
 use crate::clock::WallClock;
 use aws_lc_rs::digest;
 use plantao_supervisors::{
-    ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, StartChildError,
+    ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, SupervisorError,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -220,13 +220,11 @@ impl<P: Pages> Topics<P> {
                 continue;
             }
             match self.supervisor.start_child(self.child(seat)).await {
-                Ok(()) if starts_left > 0 => starts_left -= 1,
+                Ok(_) if starts_left > 0 => starts_left -= 1,
                 // It is between two lives.
-                Err(StartChildError::AlreadyStarted { .. }) => sleep(LOOK_AGAIN).await,
-                Err(StartChildError::MaxChildren { .. }) => return Err(LiveError::Overloaded),
-                Ok(()) | Err(StartChildError::Failed { .. } | StartChildError::Unavailable) => {
-                    return Err(LiveError::Unavailable);
-                }
+                Err(SupervisorError::AlreadyStarted { .. }) => sleep(LOOK_AGAIN).await,
+                Err(SupervisorError::MaxChildren { .. }) => return Err(LiveError::Overloaded),
+                Ok(_) | Err(_) => return Err(LiveError::Unavailable),
             }
         }
     }

@@ -10,7 +10,7 @@ use super::viewing::{Place, Viewing};
 use super::{CloseReason, LiveCounts, LiveError};
 use plantao_schema::audit::Outcome;
 use plantao_supervisors::{
-    ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, StartChildError,
+    ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, SupervisorError,
 };
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -175,7 +175,7 @@ impl Viewers {
             visit.guest.standing.finish(Outcome::Failed).await;
         }
         Err(match error {
-            StartChildError::MaxChildren { .. } => LiveError::Overloaded,
+            SupervisorError::MaxChildren { .. } => LiveError::Overloaded,
             _ => LiveError::Unavailable,
         })
     }

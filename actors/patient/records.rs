@@ -187,10 +187,7 @@ impl<S: RecordStore> Records<S> {
     /// `max_children` live sessions, records are read and written without one.
     #[must_use]
     pub fn sessions_child(&self, intensity: Intensity, max_children: usize) -> ChildSpec {
-        let spec = DynamicSpec {
-            intensity,
-            max_children,
-        };
+        let spec = DynamicSpec::new(intensity, max_children);
         ChildSpec::dynamic("sessions", self.shared.sessions.supervisor(), spec)
     }
 

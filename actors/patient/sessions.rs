@@ -12,7 +12,7 @@ use super::{RecordError, RecordStore};
 use crate::clock::WallClock;
 use aws_lc_rs::digest;
 use plantao_schema::id::{PatientId, Tenant};
-use plantao_supervisors::{ChildSpec, DynamicHandle, Handle, Restart, Shutdown, StartChildError};
+use plantao_supervisors::{ChildSpec, DynamicHandle, Handle, Restart, Shutdown, SupervisorError};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -89,19 +89,15 @@ impl<S: RecordStore> Sessions<S> {
                 .start_child(self.child(&name, patient, &seat))
                 .await
             {
-                Ok(()) => break,
+                Ok(_) => break,
                 // Someone else starts it, or it is between two incarnations.
-                Err(StartChildError::AlreadyStarted { .. }) if Instant::now() < until => {
+                Err(SupervisorError::AlreadyStarted { .. }) if Instant::now() < until => {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
-                Err(StartChildError::MaxChildren { .. }) => return Err(RecordError::Overloaded),
+                Err(SupervisorError::MaxChildren { .. }) => return Err(RecordError::Overloaded),
                 // Its supervisor decides how long it may take and when to give it up. A caller
                 // that waits in vain knows nothing that would justify ending it.
-                Err(
-                    StartChildError::AlreadyStarted { .. }
-                    | StartChildError::Failed { .. }
-                    | StartChildError::Unavailable,
-                ) => return Err(RecordError::Unavailable),
+                Err(_) => return Err(RecordError::Unavailable),
             }
         }
         Ok(seat.handle.clone())

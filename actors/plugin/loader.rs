@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
-use plantao_supervisors::{ChildSpec, DynamicHandle, Envelope, Handle, Reply, StartChildError};
+use plantao_supervisors::{ChildSpec, DynamicHandle, Envelope, Handle, Reply, SupervisorError};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::engine::GuestEngine;
@@ -104,13 +104,13 @@ pub(super) struct Nest {
 impl Nest {
     /// Starts the instance of every slot that has none. A loader that restarted alone finds them
     /// all running.
-    async fn fill(&self, guests: &GuestRuntime) -> Result<(), StartChildError> {
+    async fn fill(&self, guests: &GuestRuntime) -> Result<(), SupervisorError> {
         for index in 0..self.pool.instances() {
             let Some(spec) = instance_actor::child(&self.pool, guests, index) else {
                 break;
             };
             match self.supervisor.start_child(spec).await {
-                Ok(()) | Err(StartChildError::AlreadyStarted { .. }) => {}
+                Ok(_) | Err(SupervisorError::AlreadyStarted { .. }) => {}
                 Err(error) => return Err(error),
             }
         }

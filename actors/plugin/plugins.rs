@@ -164,10 +164,7 @@ impl Plugins {
         let (instances, queue) = (spec.instances, spec.queue);
         let plugin = self.add(spec, Arc::new(Pool::new(instances, queue)))?;
         let supervisor = DynamicHandle::new();
-        let spec = DynamicSpec {
-            intensity: crashes(instances),
-            max_children: instances,
-        };
+        let spec = DynamicSpec::new(crashes(instances), instances);
         let nest = Nest {
             pool: Arc::clone(&plugin.pool),
             supervisor: supervisor.clone(),

@@ -6,7 +6,10 @@
 
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use crate::sync::lock;
 
 /// At most `restarts` within `period`; one more and the supervisor gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,6 +24,35 @@ impl Intensity {
     /// At most `restarts` within `period`.
     pub const fn new(restarts: u32, period: Duration) -> Self {
         Self { restarts, period }
+    }
+
+    /// Why these limits cannot be kept, if so.
+    pub(crate) fn defect(&self) -> Option<&'static str> {
+        self.period
+            .is_zero()
+            .then_some("its period is zero; expected more than no time")
+    }
+}
+
+/// A limit that a whole subtree shares, whichever of its supervisors restarts something.
+///
+/// Not in OTP, where each supervisor counts for itself, so that a deep tree can restart the
+/// product of its intensities.
+#[derive(Debug)]
+pub(crate) struct Budget(Mutex<Window>);
+
+impl Budget {
+    pub(crate) fn new(intensity: Intensity) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Window::new(intensity))))
+    }
+
+    /// Counts a restart; false when it is one too many.
+    pub(crate) fn allow(&self, now: Duration) -> bool {
+        lock(&self.0).allow(now)
+    }
+
+    pub(crate) fn left(&self, now: Duration) -> u32 {
+        lock(&self.0).left(now)
     }
 }
 
@@ -37,6 +69,16 @@ impl Window {
             intensity,
             restarts: VecDeque::new(),
         }
+    }
+
+    /// Other limits for the restarts that were counted already.
+    pub(crate) fn limit(&mut self, intensity: Intensity) {
+        self.intensity = intensity;
+    }
+
+    /// Restarts that would still be allowed at `now`.
+    pub(crate) fn left(&mut self, now: Duration) -> u32 {
+        self.intensity.restarts.saturating_sub(self.count(now))
     }
 
     /// Counts a restart; false when it is one too many.

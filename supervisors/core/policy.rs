@@ -1,8 +1,10 @@
-//! When a child comes back, and how it is made to end.
+//! What is said once about a child: when it comes back, how it is made to end, how long it may
+//! take, and what it means to its supervisor.
 
 use serde::Serialize;
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use crate::exit::ExitReason;
 
 /// When a child that ended by itself is started again.
@@ -41,18 +43,72 @@ pub enum Shutdown {
     Infinity,
 }
 
+/// When a supervisor leaves because significant children of it ended by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AutoShutdown {
+    /// Never; no child may be significant then.
+    #[default]
+    Never,
+    /// With the first significant child that ends and is not restarted.
+    AnySignificant,
+    /// With the last one.
+    AllSignificant,
+}
+
+/// Everything the rules need to know of a child; many children share one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Policy {
+    pub(crate) restart: Restart,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
+    pub(crate) supervisor: bool,
+    /// It is up only when it says so, not when its `pre_start` returned.
+    pub(crate) awaits_readiness: bool,
+    /// Measures handle times for the snapshot.
+    pub(crate) metered: bool,
+    pub(crate) start_timeout: Option<Duration>,
+    pub(crate) backoff: Option<Backoff>,
+    /// Longest time one message may be handled.
+    pub(crate) liveness: Option<Duration>,
+    /// Told apart when a specification is compared with the running one.
+    pub(crate) version: u64,
+}
+
+impl Policy {
+    pub(crate) fn new(shutdown: Shutdown) -> Self {
+        Self {
+            restart: Restart::Permanent,
+            shutdown,
+            significant: false,
+            supervisor: false,
+            awaits_readiness: false,
+            metered: false,
+            start_timeout: None,
+            backoff: None,
+            liveness: None,
+            version: 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn restart_classes_answer_each_exit_as_in_otp() {
-        let clean = [ExitReason::Normal, ExitReason::Shutdown];
+        let clean = [
+            ExitReason::Normal,
+            ExitReason::Shutdown,
+            ExitReason::ShutdownWith("done".into()),
+        ];
         let abnormal = [
             ExitReason::Error("e".into()),
             ExitReason::Panic("p".into()),
             ExitReason::Killed,
             ExitReason::Cancelled,
+            ExitReason::Stalled,
             ExitReason::StartFailed("s".into()),
         ];
         for reason in &clean {

@@ -15,13 +15,14 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// First child, in start order, of the group that the exit of `child` takes along; `None`
-    /// when the child is restarted alone. The group always reaches to the last child.
-    pub(crate) fn group_from(self, child: usize) -> Option<usize> {
+    /// First child, in start order, of the group that an exit takes along; `None` when the child
+    /// is restarted alone. The group always reaches to the last child. `place` says where the
+    /// child is.
+    pub(crate) fn group_from(self, place: impl FnOnce() -> Option<usize>) -> Option<usize> {
         match self {
             Self::OneForOne => None,
             Self::OneForAll => Some(0),
-            Self::RestForOne => Some(child),
+            Self::RestForOne => place(),
         }
     }
 }
@@ -51,7 +52,7 @@ mod tests {
             ],
             (children, failed) in (1usize..40).prop_flat_map(|n| (Just(n), 0..n)),
         ) {
-            let group: Vec<usize> = match strategy.group_from(failed) {
+            let group: Vec<usize> = match strategy.group_from(|| Some(failed)) {
                 None => vec![failed],
                 Some(from) => (from..children).collect(),
             };

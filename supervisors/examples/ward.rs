@@ -52,10 +52,7 @@ impl Actor for Session {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let sessions = DynamicHandle::new();
-    let limits = DynamicSpec {
-        intensity: Intensity::new(10, SECOND),
-        max_children: 100,
-    };
+    let limits = DynamicSpec::new(Intensity::new(10, SECOND), 100);
     let root = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(3, 5 * SECOND))
         .child(ChildSpec::dynamic("sessions", &sessions, limits));
     let tree = Tree::start("ward", root).await?;

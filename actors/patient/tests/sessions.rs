@@ -57,10 +57,7 @@ async fn a_session_that_is_killed_is_found_again_while_many_others_are_asked_for
     let clock = WallClock::manual(Timestamp::from_micros(0));
     let node = Sessions::new(Arc::new(OnePatient::default()), clock);
     let intensity = Intensity::new(1_000, Duration::from_secs(5));
-    let only = DynamicSpec {
-        intensity,
-        max_children: 1,
-    };
+    let only = DynamicSpec::new(intensity, 1);
     let child = ChildSpec::dynamic("sessions", node.supervisor(), only);
     let spec = SupervisorSpec::new(Strategy::OneForOne, intensity).child(child);
     let tree = Tree::start("node", spec).await.unwrap();

@@ -216,7 +216,8 @@ fn waited(oldest_ms: Option<u64>) -> String {
 const fn ended(exit: &ExitReason, words: &Words) -> &'static str {
     match exit {
         ExitReason::Normal => words.exit_normal,
-        ExitReason::Shutdown => words.exit_shutdown,
+        ExitReason::Shutdown | ExitReason::ShutdownWith(_) => words.exit_shutdown,
+        ExitReason::Stalled => words.exit_stalled,
         ExitReason::Error(_) => words.exit_error,
         ExitReason::Panic(_) => words.exit_panic,
         ExitReason::Killed => words.exit_killed,
@@ -238,20 +239,10 @@ mod tests {
 
     fn node(path: &str, kind: NodeKind, children: Vec<Snapshot>) -> Snapshot {
         Snapshot {
-            path: path.to_owned(),
-            id: path.rsplit('/').next().unwrap().to_owned(),
-            kind,
-            strategy: None,
             restart: Some(Restart::Permanent),
-            state: NodeState::Running,
-            restarts: 0,
-            restarts_in_window: None,
-            restarts_allowed: None,
-            last_exit: None,
             uptime_ms: Some(5_000),
-            mailbox_depth: None,
-            oldest_message_ms: None,
             children,
+            ..Snapshot::new(path, kind, NodeState::Running)
         }
     }
 

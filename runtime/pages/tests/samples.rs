@@ -212,20 +212,13 @@ pub(super) fn beds() -> Vec<BedView> {
 /// A tree in which something has just happened.
 pub(super) fn tree() -> Snapshot {
     let node = |path: &str, kind, children: Vec<Snapshot>| Snapshot {
-        path: path.to_owned(),
-        id: path.rsplit('/').next().unwrap().to_owned(),
-        kind,
-        strategy: None,
         restart: Some(Restart::Permanent),
-        state: NodeState::Running,
-        restarts: 0,
         restarts_in_window: (kind != NodeKind::Worker).then_some(1),
         restarts_allowed: (kind != NodeKind::Worker).then_some(60),
-        last_exit: None,
         uptime_ms: Some(754_000),
         mailbox_depth: (kind == NodeKind::Worker).then_some(0),
-        oldest_message_ms: None,
         children,
+        ..Snapshot::new(path, kind, NodeState::Running)
     };
     let worker = |path: &str| node(path, NodeKind::Worker, Vec::new());
     let mut session = worker("plantao/records/sessions/paciente-7");

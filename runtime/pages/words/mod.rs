@@ -180,6 +180,7 @@ words! {
     exit_error: "erro", "error";
     exit_panic: "pânico", "panic";
     exit_killed: "morto", "killed";
+    exit_stalled: "travado", "stalled";
     exit_cancelled: "cancelado", "cancelled";
     exit_start_failed: "não iniciou", "did not start";
     nodes_more: "outros filhos", "other children";

@@ -1,8 +1,8 @@
 //! Children that come and go.
 
 use plantao_supervisors::{
-    ChildSpec, DynamicHandle, DynamicSpec, ExitReason, Intensity, Restart, StartChildError,
-    Strategy, TerminateError, Tree,
+    ChildSpec, DynamicHandle, DynamicSpec, ExitReason, Intensity, Restart, SpecError, Strategy,
+    SupervisorError, Tree,
 };
 use tokio::time::Instant;
 
@@ -12,10 +12,7 @@ const LIMIT: usize = 3;
 
 async fn sessions() -> (Tree, DynamicHandle, Board) {
     let (handle, board) = (DynamicHandle::new(), Board::default());
-    let spec = DynamicSpec {
-        intensity: Intensity::new(3, 5 * SECOND),
-        max_children: LIMIT,
-    };
+    let spec = DynamicSpec::new(Intensity::new(3, 5 * SECOND), LIMIT);
     let child = ChildSpec::dynamic("sessions", &handle, spec);
     (
         start(patient(Strategy::OneForOne).child(child)).await,
@@ -43,7 +40,7 @@ async fn a_child_is_up_when_its_start_is_answered_and_gone_when_its_stop_is() {
     settle().await;
     assert!(sessions.is_empty());
     assert!(tree.snapshot().children[0].children.is_empty());
-    let unknown = TerminateError::NotFound { id: "x".into() };
+    let unknown = SupervisorError::NotFound { id: "x".into() };
     assert_eq!(sessions.terminate_child("x").await, Err(unknown));
 }
 
@@ -58,7 +55,7 @@ async fn a_second_child_of_the_same_id_is_refused() {
     let refused = sessions.start_child(worker("x", &second, &board)).await;
     assert_eq!(
         refused,
-        Err(StartChildError::AlreadyStarted { id: "x".into() })
+        Err(SupervisorError::AlreadyStarted { id: "x".into() })
     );
     assert!(first.is_up() && !second.is_up());
 }
@@ -77,7 +74,7 @@ async fn children_that_are_restarting_count_against_the_limit() {
     lines[0].cast(Order::Panic).unwrap();
     until(|| !lines[0].is_up()).await;
     let spare = line();
-    let full = Err(StartChildError::MaxChildren { limit: LIMIT });
+    let full = Err(SupervisorError::MaxChildren { limit: LIMIT });
     assert_eq!(
         sessions.start_child(worker("w", &spare, &board)).await,
         full
@@ -102,7 +99,7 @@ async fn a_child_that_fails_to_start_is_forgotten() {
         board.spoil("x", [bad]);
         let child = worker("x", &line, &board).start_timeout(SECOND);
         let reason = ExitReason::StartFailed(detail.into());
-        let failed = StartChildError::Failed {
+        let failed = SupervisorError::StartFailed {
             id: "x".into(),
             reason,
         };
@@ -236,9 +233,9 @@ async fn without_a_live_supervisor_everything_is_unavailable() {
     tree.shutdown().await;
     for handle in [&sessions, &DynamicHandle::new()] {
         let start = handle.start_child(worker("x", &line(), &board)).await;
-        assert_eq!(start, Err(StartChildError::Unavailable));
+        assert_eq!(start, Err(SupervisorError::Unavailable));
         let stop = handle.terminate_child("x").await;
-        assert_eq!(stop, Err(TerminateError::Unavailable));
+        assert_eq!(stop, Err(SupervisorError::Unavailable));
     }
 }
 
@@ -246,6 +243,10 @@ async fn without_a_live_supervisor_everything_is_unavailable() {
 async fn an_id_that_cannot_be_part_of_a_path_is_refused() {
     let (_tree, sessions, board) = sessions().await;
     let refused = sessions.start_child(worker("a/b", &line(), &board)).await;
-    assert!(matches!(refused, Err(StartChildError::Failed { id, .. }) if id == "a/b"));
+    let expected = SpecError::Id {
+        path: "root/sessions/a/b".into(),
+        detail: "it contains `/`",
+    };
+    assert_eq!(refused, Err(SupervisorError::Spec(expected)));
     assert!(board.take().is_empty());
 }

@@ -85,7 +85,7 @@ async fn a_supervisor_that_dies_abruptly_leaves_no_orphans() {
 async fn a_root_that_dies_abruptly_takes_everything_along() {
     let Hospital { tree, lines, board } = hospital().await;
     lines[0].cast(Order::KillSupervisor).unwrap();
-    assert_eq!(tree.exited().await, ExitReason::Cancelled);
+    assert_eq!(tree.exited().await, ExitReason::Killed);
     assert_eq!(board.alive(), 0);
     assert!(lines.iter().all(|line| !line.is_up()));
 }
@@ -131,10 +131,10 @@ async fn there_is_nothing_to_kill_at_an_unknown_path() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_running_cannot_be_killed() {
     let (board, line) = (Board::default(), line());
-    let child = worker("a", &line, &board).restart(Restart::Temporary);
+    let child = worker("a", &line, &board).restart(Restart::Transient);
     let tree = start(patient(Strategy::OneForOne).child(child)).await;
-    tree.kill("root/a").unwrap();
-    until(|| tree.snapshot().children[0].state == NodeState::Failed).await;
+    line.cast(Order::Finish(None)).unwrap();
+    until(|| tree.snapshot().children[0].state == NodeState::Stopped).await;
     assert_eq!(
         tree.kill("root/a"),
         Err(KillError::NotRunning {
@@ -146,10 +146,7 @@ async fn what_is_not_running_cannot_be_killed() {
 #[tokio::test(start_paused = true)]
 async fn dynamic_supervisors_and_their_children_are_killed_like_others() {
     let (board, lines, sessions) = (Board::default(), [line(), line()], DynamicHandle::new());
-    let limits = DynamicSpec {
-        intensity: Intensity::new(9, SECOND),
-        max_children: 9,
-    };
+    let limits = DynamicSpec::new(Intensity::new(9, SECOND), 9);
     let child = ChildSpec::dynamic("sessions", &sessions, limits);
     let tree = start(patient(Strategy::OneForOne).child(child)).await;
     for (id, line) in ["x", "y"].iter().zip(&lines) {

@@ -63,7 +63,7 @@ async fn a_snapshot_serializes_to_plain_names() {
     let expected = serde_json::json!({
         "path": "root", "id": "root", "kind": "supervisor", "strategy": "one_for_one",
         "state": "running", "restarts": 0, "restarts_in_window": 1,
-        "restarts_allowed": 1_000_000, "uptime_ms": 0,
+        "restarts_allowed": 1_000_000, "uptime_ms": 0, "seq": 5,
         "children": [{
             "path": "root/a", "id": "a", "kind": "worker", "restart": "permanent",
             "state": "running", "restarts": 1, "uptime_ms": 0, "mailbox_depth": 0,
@@ -96,7 +96,9 @@ async fn subscribers_hear_of_every_change_in_order() {
         a(LifecycleEvent::StartFailed { reason: failed }),
         a(LifecycleEvent::Restarting { attempt: 2 }),
         a(LifecycleEvent::Started),
-        a(LifecycleEvent::Stopped),
+        a(LifecycleEvent::Stopped {
+            reason: plantao_supervisors::ExitReason::Shutdown,
+        }),
         ("root".to_owned(), LifecycleEvent::Exited { reason: down }),
     ];
     assert_eq!(heard, expected);

@@ -1,6 +1,8 @@
 //! How a tree comes up, and what is left when it does not.
 
-use plantao_supervisors::{ChildSpec, ExitReason, NodeState, StartError, Strategy, Tree};
+use plantao_supervisors::{
+    ChildSpec, ExitReason, NodeState, SpecError, StartError, Strategy, Tree,
+};
 
 use crate::support::*;
 
@@ -126,7 +128,13 @@ async fn ids_that_cannot_be_parts_of_a_path_are_refused_before_anything_starts()
             spec.child(worker(id, &line, &board))
         });
         let error = Tree::start("root", spec).await.unwrap_err();
-        assert!(matches!(error, StartError::Id { path: wrong, .. } if wrong == path));
+        let StartError::Spec(
+            SpecError::Id { path: wrong, .. } | SpecError::DuplicateId { path: wrong },
+        ) = error
+        else {
+            panic!("another error: {error}");
+        };
+        assert_eq!(wrong, path);
     }
     assert!(board.take().is_empty());
 }

@@ -148,7 +148,16 @@ async fn transient_child_stays_down_after_normal_and_shutdown_exits_only() {
 #[tokio::test(start_paused = true)]
 async fn temporary_child_never_comes_back() {
     for order in [Order::Finish(None), Order::Fail, Order::Panic] {
-        assert!(!comes_back(Restart::Temporary, order).await.0);
+        let (board, line) = (Board::default(), line());
+        let child = worker("a", &line, &board).restart(Restart::Temporary);
+        let tree = start(patient(Strategy::OneForOne).child(child)).await;
+        line.cast(order).unwrap();
+        until(|| tree.snapshot().children.is_empty()).await;
+        settle().await;
+        assert_eq!(
+            (board.starts("a"), board.alive(), line.is_up()),
+            (1, 0, false)
+        );
     }
 }
 

@@ -1,0 +1,154 @@
+//! What can be wrong with a specification, found before anything is started.
+
+use std::collections::BTreeSet;
+
+use crate::core::{AutoShutdown, Restart};
+use crate::error::SpecError;
+use crate::place::Command;
+use crate::spec::{ChildSpec, DynamicSpec, SupervisorSpec};
+
+/// The walk over a specification in start order.
+#[derive(Default)]
+struct Walk {
+    /// Where the actors are met that start before.
+    seats: BTreeSet<usize>,
+}
+
+/// Checks a root and all below it.
+///
+/// # Errors
+/// The first defect in start order.
+pub(crate) fn tree(name: &str, spec: &SupervisorSpec) -> Result<(), SpecError> {
+    id(name, name)?;
+    Walk::default().supervisor(name, spec)
+}
+
+/// Checks a supervisor that runs already, or is to. Which actors start before it is not known
+/// here, so needs are not looked at.
+///
+/// # Errors
+/// The first defect in start order.
+pub(crate) fn supervisor(path: &str, spec: &SupervisorSpec) -> Result<(), SpecError> {
+    let mut walk = Walk::default();
+    walk.seats.extend(all_needs(spec));
+    walk.supervisor(path, spec)
+}
+
+/// Checks one child of a supervisor that runs already.
+///
+/// # Errors
+/// What is wrong with it, or the first defect below it.
+pub(crate) fn child(
+    above: &str,
+    child: &ChildSpec,
+    auto_shutdown: AutoShutdown,
+) -> Result<(), SpecError> {
+    let mut walk = Walk::default();
+    walk.seats.extend(&child.needs);
+    walk.child(above, child, auto_shutdown)
+}
+
+/// Everything that children of a specification are given.
+fn all_needs(spec: &SupervisorSpec) -> BTreeSet<usize> {
+    let mut needs = BTreeSet::new();
+    for child in &spec.children {
+        needs.extend(&child.needs);
+        if let Some(Command::Fixed(below)) = child.body.command().map(|body| &body.command) {
+            needs.extend(all_needs(below));
+        }
+    }
+    needs
+}
+
+impl Walk {
+    fn supervisor(&mut self, path: &str, spec: &SupervisorSpec) -> Result<(), SpecError> {
+        limits(path, "intensity", Some(spec.intensity))?;
+        limits(path, "budget", spec.budget)?;
+        let mut ids = BTreeSet::new();
+        for child in &spec.children {
+            if !ids.insert(&child.id) {
+                let path = format!("{path}/{}", child.id);
+                return Err(SpecError::DuplicateId { path });
+            }
+            self.child(path, child, spec.auto_shutdown)?;
+        }
+        Ok(())
+    }
+
+    fn child(
+        &mut self,
+        above: &str,
+        child: &ChildSpec,
+        auto_shutdown: AutoShutdown,
+    ) -> Result<(), SpecError> {
+        let path = format!("{above}/{}", child.id);
+        id(&path, &child.id)?;
+        if child.policy.significant {
+            significance(&path, child.policy.restart, auto_shutdown)?;
+        }
+        let missing = child
+            .needs
+            .iter()
+            .position(|need| !self.seats.contains(need));
+        if let Some(place) = missing {
+            let need = place + 1;
+            return Err(SpecError::Needs { path, need });
+        }
+        match child.body.command().map(|body| &body.command) {
+            Some(Command::Fixed(spec)) => self.supervisor(&path, spec)?,
+            Some(Command::Dynamic(spec)) => dynamic(&path, spec)?,
+            None => {}
+        }
+        self.seats.extend(child.body.seat());
+        Ok(())
+    }
+}
+
+fn dynamic(path: &str, spec: &DynamicSpec) -> Result<(), SpecError> {
+    limits(path, "intensity", Some(spec.intensity))
+}
+
+fn significance(
+    path: &str,
+    restart: Restart,
+    auto_shutdown: AutoShutdown,
+) -> Result<(), SpecError> {
+    let path = path.to_owned();
+    if auto_shutdown == AutoShutdown::Never {
+        return Err(SpecError::SignificantNever { path });
+    }
+    if restart == Restart::Permanent {
+        return Err(SpecError::SignificantPermanent { path });
+    }
+    Ok(())
+}
+
+fn limits(
+    path: &str,
+    field: &'static str,
+    intensity: Option<crate::core::Intensity>,
+) -> Result<(), SpecError> {
+    match intensity.and_then(|intensity| intensity.defect()) {
+        Some(detail) => Err(SpecError::Limits {
+            path: path.to_owned(),
+            field,
+            detail,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Why `id` cannot be a part of a path, if it cannot.
+fn id(path: &str, id: &str) -> Result<(), SpecError> {
+    let detail = if id.is_empty() {
+        "it is empty"
+    } else if id.contains('/') {
+        "it contains `/`"
+    } else {
+        return Ok(());
+    };
+    Err(SpecError::Id {
+        path: path.to_owned(),
+        detail,
+    })
+}

@@ -1,0 +1,423 @@
+//! The rules of one supervisor: its state, what it takes in, and the order in which it decides.
+//!
+//! Fixed children start in order and stop in reverse; while a group is being started or
+//! restarted, exits of its members wait until that is done, as they wait in the mailbox of an
+//! OTP supervisor. Dynamic children each stand alone and are forgotten when they stay down.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::child::{Child, Key, Life, Phase, Ticket, Why};
+use super::closing::Closing;
+use super::group::Group;
+use super::intensity::Window;
+use super::requests::{Newcomer, Request};
+use super::roster::Roster;
+use super::{Action, AutoShutdown, Budget, Event, Intensity, Strategy};
+use crate::exit::ExitReason;
+use crate::lifecycle::LifecycleEvent;
+
+/// Stands for the supervisor itself among the deadlines.
+pub(super) const OWN: Key = Key::MAX;
+
+/// How a supervisor answers exits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flags {
+    pub(crate) strategy: Strategy,
+    pub(crate) intensity: Intensity,
+    pub(crate) auto_shutdown: AutoShutdown,
+    /// Children come and go; at most this many at one time.
+    pub(crate) dynamic: Option<usize>,
+}
+
+/// What the adapter keeps with each child.
+pub(crate) trait Payload {
+    /// Takes over what a new specification of the same child says.
+    fn renew(&mut self, other: Self);
+}
+
+/// State of one supervisor.
+#[derive(Debug)]
+pub(crate) struct Rules<P> {
+    pub(super) flags: Flags,
+    pub(super) roster: Roster<P>,
+    /// Fixed children in start order.
+    pub(super) order: Vec<Key>,
+    pub(super) window: Window,
+    budgets: Vec<Arc<Budget>>,
+    salt: u64,
+    deadlines: BTreeSet<(Duration, Key)>,
+    fallen: VecDeque<(Key, Life)>,
+    pub(super) group: Option<Group>,
+    pub(super) booted: bool,
+    pub(super) closing: Option<Closing>,
+    pub(super) stuck: usize,
+    pub(super) next_life: Life,
+    next_serial: u32,
+    pub(super) starts: BTreeMap<Key, Ticket>,
+    pub(super) ends: BTreeMap<Key, Vec<Ticket>>,
+    pub(super) deferred: VecDeque<Request<P>>,
+    pub(super) actions: Vec<Action>,
+    pub(super) now: Duration,
+}
+
+impl<P: Payload> Rules<P> {
+    /// `budgets`: the limits shared with others; `salt`: what jitter is computed from.
+    pub(crate) fn new(flags: Flags, budgets: Vec<Arc<Budget>>, salt: u64) -> Self {
+        Self {
+            flags,
+            roster: Roster::new(),
+            order: Vec::new(),
+            window: Window::new(flags.intensity),
+            budgets,
+            salt,
+            deadlines: BTreeSet::new(),
+            fallen: VecDeque::new(),
+            group: None,
+            booted: false,
+            closing: None,
+            stuck: 0,
+            next_life: 0,
+            next_serial: 0,
+            starts: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            deferred: VecDeque::new(),
+            actions: Vec::new(),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// Takes a child in that is not there yet; it is down.
+    pub(crate) fn add(&mut self, newcomer: Newcomer<P>) -> Key {
+        let Newcomer {
+            id,
+            policy,
+            payload,
+        } = newcomer;
+        self.next_serial = self.next_serial.wrapping_add(1);
+        let child = Child::new(id, policy, self.next_serial, payload);
+        let key = self.roster.insert(child);
+        if self.flags.dynamic.is_none() {
+            self.order.push(key);
+        }
+        key
+    }
+
+    /// Starts the children that were taken in.
+    pub(crate) fn boot(&mut self, now: Duration) {
+        self.now = now;
+        self.group = Some(Group::start_from(0));
+        self.advance();
+    }
+
+    /// Takes an event in; `now` never goes back.
+    pub(crate) fn handle(&mut self, now: Duration, event: Event) {
+        self.now = now;
+        match event {
+            Event::Spawned(key, life) => self.spawned(key, life),
+            Event::Started(key, life) => self.started(key, life),
+            Event::Ignored(key, life) => self.ignored(key, life),
+            Event::Ended(key, life, reason) => self.ended(key, life, reason),
+            Event::Lingers {
+                key,
+                life,
+                reason,
+                orderly,
+            } => self.lingers(key, life, reason, orderly),
+            Event::Retry(key, life) => self.retry(key, life),
+            Event::Kill(key, life) => self.kill_by_order(key, life),
+            Event::Probed(key, life, since) => self.probed(key, life, since),
+            Event::Tick => self.tick(),
+            Event::Stop(reason) => self.close(reason),
+        }
+        self.advance();
+    }
+
+    /// Takes a request in; the answer comes as an action.
+    pub(crate) fn request(&mut self, now: Duration, request: Request<P>) {
+        self.now = now;
+        self.answer_request(request);
+        self.advance();
+    }
+
+    /// When to send the next [`Event::Tick`].
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Hands over what is to be done, in order, and takes an empty list for it.
+    pub(crate) fn swap_actions(&mut self, actions: &mut Vec<Action>) {
+        std::mem::swap(&mut self.actions, actions);
+    }
+
+    pub(crate) fn child(&self, key: Key) -> Option<&Child<P>> {
+        self.roster.get(key)
+    }
+
+    pub(crate) fn child_mut(&mut self, key: Key) -> Option<&mut Child<P>> {
+        self.roster.get_mut(key)
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<(Key, &Child<P>)> {
+        let key = self.roster.find(id)?;
+        Some((key, self.roster.get(key)?))
+    }
+
+    /// All children in the order in which they were taken in or are started.
+    pub(crate) fn children(&self) -> Vec<(Key, &Child<P>)> {
+        if self.flags.dynamic.is_none() {
+            let keyed = self.order.iter().map(|key| (*key, self.roster.get(*key)));
+            return keyed
+                .filter_map(|(key, child)| Some((key, child?)))
+                .collect();
+        }
+        let mut children: Vec<_> = self.roster.iter().collect();
+        children.sort_unstable_by_key(|(_, child)| child.serial);
+        children
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// Children whose task does not end.
+    pub(crate) fn len_stuck(&self) -> usize {
+        self.stuck
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// Restarts that count at `now`.
+    pub(crate) fn restarts_in_window(&mut self, now: Duration) -> u32 {
+        self.window.count(now)
+    }
+
+    /// Goes as far as possible without another event.
+    fn advance(&mut self) {
+        loop {
+            let moved = if self.closing.is_some() {
+                self.leave()
+            } else if let Some(group) = self.group {
+                self.run_group(group)
+            } else if let Some(request) = self.deferred.pop_front() {
+                self.answer_request(request);
+                true
+            } else {
+                self.answer_fall()
+            };
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    /// The child of this life, if that is not over.
+    pub(super) fn living(&mut self, key: Key, life: Life) -> Option<&mut Child<P>> {
+        self.roster.get_mut(key).filter(|child| child.life == life)
+    }
+
+    /// Sets the timer of a child's phase, or takes it away.
+    pub(super) fn arm(&mut self, key: Key, deadline: Option<Duration>) {
+        let Some(child) = self.roster.get_mut(key) else {
+            return;
+        };
+        if let Some(old) = child.deadline() {
+            self.deadlines.remove(&(old, key));
+        }
+        child.set_deadline(deadline);
+        if let Some(new) = child.deadline() {
+            self.deadlines.insert((new, key));
+        }
+    }
+
+    /// Sets the supervisor's own timer.
+    pub(super) fn arm_own(&mut self, deadline: Duration) {
+        self.deadlines.insert((deadline, OWN));
+    }
+
+    /// The next deadline that is due, taken away.
+    pub(super) fn due(&mut self) -> Option<Key> {
+        let (at, key) = self.deadlines.first().copied()?;
+        if at > self.now {
+            return None;
+        }
+        self.deadlines.pop_first();
+        if let Some(child) = self.roster.get_mut(key) {
+            child.set_deadline(None);
+        }
+        Some(key)
+    }
+
+    /// Tells of something that happened to a child.
+    pub(super) fn note(&mut self, key: Key, event: LifecycleEvent) {
+        if let Some(child) = self.roster.get(key) {
+            let whom = (Arc::clone(&child.id), child.policy.supervisor);
+            self.actions.push(Action::Note(Some(whom), event));
+        }
+    }
+
+    /// The child ended by itself, or counts as if: a decision is due.
+    pub(super) fn fall(&mut self, key: Key, reason: Box<ExitReason>) {
+        let Some(child) = self.roster.get_mut(key) else {
+            return;
+        };
+        child.last_exit = Some(reason.clone());
+        child.phase = Phase::Fallen(reason);
+        self.fallen.push_back((key, child.life));
+    }
+
+    /// Down for now, or for good.
+    pub(super) fn settle(&mut self, key: Key, failed: bool) {
+        let Some(child) = self.roster.get_mut(key) else {
+            return;
+        };
+        if self.flags.dynamic.is_some() || child.policy.restart == super::Restart::Temporary {
+            self.remove(key);
+            return;
+        }
+        child.phase = Phase::Down { failed };
+        child.set_up_since(None);
+        let held = child.held;
+        self.arm(key, None);
+        self.answer_ends(key);
+        if held || self.group.is_none() {
+            self.call_off(key);
+        }
+    }
+
+    /// The child is no longer one of the supervisor's.
+    pub(super) fn remove(&mut self, key: Key) {
+        self.arm(key, None);
+        self.call_off(key);
+        if self.roster.remove(key).is_none() {
+            return;
+        }
+        if self.flags.dynamic.is_none()
+            && let Some(place) = self.order.iter().rposition(|other| *other == key)
+        {
+            self.order.remove(place);
+            if let Some(group) = &mut self.group {
+                group.forget(place);
+            }
+            if let Some(closing) = &mut self.closing {
+                closing.forget(place);
+            }
+        }
+        self.answer_ends(key);
+    }
+
+    /// Decides about the first child that ended by itself; false when there is none.
+    fn answer_fall(&mut self) -> bool {
+        let Some((key, life)) = self.fallen.pop_front() else {
+            return false;
+        };
+        let Some(Child {
+            phase: Phase::Fallen(reason),
+            policy,
+            ..
+        }) = self.living(key, life)
+        else {
+            return true;
+        };
+        let (reason, policy) = (reason.clone(), Arc::clone(policy));
+        if policy.restart.revives(&reason) {
+            self.revive(key, *reason);
+        } else {
+            self.settle(key, !reason.is_clean());
+            if policy.significant {
+                self.shut_down_automatically();
+            }
+        }
+        true
+    }
+
+    /// Restarts the child, and with it whom the strategy says, unless that is once too often.
+    fn revive(&mut self, key: Key, reason: ExitReason) {
+        let now = self.now;
+        let allowed = self.window.allow(now) && self.budgets.iter().all(|all| all.allow(now));
+        if !allowed {
+            self.actions
+                .push(Action::Note(None, LifecycleEvent::GaveUp { reason }));
+            self.settle(key, true);
+            self.close(ExitReason::Shutdown);
+            return;
+        }
+        let wait = self.backoff(key);
+        if !wait.is_zero() {
+            self.note(
+                key,
+                LifecycleEvent::Resting {
+                    wait_ms: millis(wait),
+                },
+            );
+        }
+        let place = || self.order.iter().position(|other| *other == key);
+        let from = match self.flags.dynamic {
+            Some(_) => None,
+            None => self.flags.strategy.group_from(place),
+        };
+        if let Some(from) = from {
+            if let Some(child) = self.roster.get_mut(key) {
+                child.phase = Phase::Down { failed: true };
+            }
+            let resume_at = (!wait.is_zero()).then(|| now.saturating_add(wait));
+            self.group = Some(Group::restart_from(from, self.order.len(), resume_at));
+        } else if wait.is_zero() {
+            self.begin(key, Why::Restart);
+        } else if let Some(child) = self.roster.get_mut(key) {
+            child.phase = Phase::Resting;
+            self.arm(key, Some(now.saturating_add(wait)));
+        }
+    }
+
+    /// How long the child waits this time.
+    fn backoff(&mut self, key: Key) -> Duration {
+        let (now, salt) = (self.now, self.salt);
+        let Some(child) = self.roster.get_mut(key) else {
+            return Duration::ZERO;
+        };
+        let Some(backoff) = child.policy.backoff else {
+            return Duration::ZERO;
+        };
+        let up = child
+            .up_since()
+            .map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        child.set_up_since(None);
+        if up >= backoff.reset_after {
+            child.attempts = 0;
+        }
+        let attempt = child.attempts;
+        child.attempts = attempt.saturating_add(1);
+        let own = u64::from(child.serial).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        backoff.wait(u32::from(attempt), salt ^ own)
+    }
+
+    /// A significant child ended and stays down.
+    fn shut_down_automatically(&mut self) {
+        let others = |rules: &Self| {
+            let mut living = rules.roster.iter().map(|(_, child)| child);
+            match rules.flags.dynamic {
+                Some(_) => living.next().is_some(),
+                None => living.any(|child| {
+                    child.policy.significant && !matches!(child.phase, Phase::Down { .. })
+                }),
+            }
+        };
+        let leave = match self.flags.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => !others(self),
+        };
+        if leave {
+            self.close(ExitReason::Shutdown);
+        }
+    }
+}
+
+/// Whole milliseconds, as events tell them.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

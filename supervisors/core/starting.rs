@@ -1,0 +1,148 @@
+//! How a child comes up: begun, reachable, up, ignored, or failed and tried again.
+
+use super::child::{After, Key, Life, Phase, Why};
+use super::requests::Answer;
+use super::rules::{Payload, Rules};
+use super::{Action, Restart};
+use crate::error::SupervisorError;
+use crate::exit::ExitReason;
+use crate::lifecycle::LifecycleEvent;
+
+impl<P: Payload> Rules<P> {
+    /// Starts a new life of a child that has no task.
+    pub(super) fn begin(&mut self, key: Key, why: Why) {
+        let now = self.now;
+        let Some(child) = self.roster.get_mut(key) else {
+            return;
+        };
+        self.next_life = self.next_life.wrapping_add(1);
+        let life = self.next_life;
+        child.life = life;
+        child.spawned = false;
+        child.held = false;
+        child.phase = Phase::Starting(why);
+        child.starts = child.starts.saturating_add(1);
+        let attempt = child.restarts();
+        let limit = child.policy.start_timeout;
+        self.arm(key, limit.map(|limit| now.saturating_add(limit)));
+        if attempt > 0 {
+            let attempt = u64::from(attempt);
+            self.note(key, LifecycleEvent::Restarting { attempt });
+        }
+        self.actions.push(Action::Start(key, life));
+    }
+
+    pub(super) fn spawned(&mut self, key: Key, life: Life) {
+        let Some(child) = self.living(key, life) else {
+            return;
+        };
+        child.spawned = true;
+        if matches!(child.phase, Phase::Asked(_) | Phase::Killed(_)) {
+            // It came up while it was being given up.
+            self.actions.push(Action::Kill(key));
+        }
+    }
+
+    pub(super) fn started(&mut self, key: Key, life: Life) {
+        let now = self.now;
+        self.spawned(key, life);
+        let Some(child) = self.living(key, life) else {
+            return;
+        };
+        if !matches!(child.phase, Phase::Starting(_)) {
+            return;
+        }
+        child.phase = Phase::Up;
+        child.set_up_since(Some(now));
+        let liveness = child.policy.liveness;
+        self.arm(key, liveness.map(|limit| now.saturating_add(limit)));
+        self.note(key, LifecycleEvent::Started);
+        if let Some(ticket) = self.starts.remove(&key) {
+            self.answer(ticket, Ok(Answer::Up));
+        }
+    }
+
+    /// The child's `pre_start` found nothing to start.
+    pub(super) fn ignored(&mut self, key: Key, life: Life) {
+        let Some(child) = self.living(key, life) else {
+            return;
+        };
+        if !matches!(child.phase, Phase::Starting(_)) {
+            return self.ended(key, life, ExitReason::Normal);
+        }
+        let forgotten = self.flags.dynamic.is_some() || self.is_temporary(key);
+        self.note(key, LifecycleEvent::Ignored);
+        if let Some(ticket) = self.starts.remove(&key) {
+            self.answer(ticket, Ok(Answer::Ignored));
+        }
+        if forgotten {
+            self.remove(key);
+        } else {
+            self.settle(key, false);
+        }
+    }
+
+    /// Nothing of the start is left; what follows depends on what it was for.
+    pub(super) fn start_failed(&mut self, key: Key, why: Why, reason: Box<ExitReason>) {
+        let Some(child) = self.roster.get_mut(key) else {
+            return;
+        };
+        let life = child.life;
+        child.last_exit = Some(reason.clone());
+        let id = child.id.to_string();
+        self.arm(key, None);
+        let event = LifecycleEvent::StartFailed {
+            reason: (*reason).clone(),
+        };
+        self.note(key, event);
+        if let Some(ticket) = self.starts.remove(&key) {
+            let reason = (*reason).clone();
+            self.answer(ticket, Err(SupervisorError::StartFailed { id, reason }));
+        }
+        if self.closing.is_some() {
+            return self.settle(key, true);
+        }
+        match why {
+            Why::Asked { fresh: true } => self.remove(key),
+            Why::Asked { fresh: false } => self.settle(key, true),
+            Why::Group if !self.booted => {
+                self.settle(key, true);
+                self.close(*reason);
+            }
+            Why::Group | Why::Restart => {
+                if why == Why::Group {
+                    self.group = None;
+                }
+                if let Some(child) = self.roster.get_mut(key) {
+                    child.phase = Phase::Retrying(reason);
+                }
+                self.actions.push(Action::Retry(key, life));
+            }
+        }
+    }
+
+    pub(super) fn retry(&mut self, key: Key, life: Life) {
+        if let Some(child) = self.living(key, life)
+            && let Phase::Retrying(reason) = &child.phase
+        {
+            let reason = reason.clone();
+            self.fall(key, reason);
+        }
+    }
+
+    /// A start took too long: nothing of it may stay.
+    pub(super) fn start_expired(&mut self, key: Key, why: Why) {
+        let limit = self
+            .roster
+            .get(key)
+            .and_then(|child| child.policy.start_timeout);
+        let limit = limit.unwrap_or_default();
+        let reason = ExitReason::StartFailed(format!("not up after `{limit:?}`"));
+        self.kill(key, After::FailStart(why, Box::new(reason)));
+    }
+
+    pub(super) fn is_temporary(&self, key: Key) -> bool {
+        let child = self.roster.get(key);
+        child.is_some_and(|child| child.policy.restart == Restart::Temporary)
+    }
+}

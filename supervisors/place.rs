@@ -1,0 +1,120 @@
+//! Where a supervisor is met, and what it supervises: the same across its incarnations and those
+//! of whoever is above it.
+
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::birth::{Birth, Body, start_supervisor};
+use crate::core::{Answer, Child, Rules};
+use crate::error::SupervisorError;
+use crate::snapshot::NodeKind;
+use crate::spec::{DynamicSpec, SupervisorSpec};
+use crate::station::{Slot, Station};
+use crate::supervisor::Message;
+use crate::sync::lock;
+
+/// Finds the cell of the incarnation that lives.
+#[derive(Default)]
+pub(crate) struct SupervisorPlace {
+    station: Mutex<Option<Arc<Station>>>,
+}
+
+pub(crate) type Reply = oneshot::Sender<Result<Answer, SupervisorError>>;
+
+impl SupervisorPlace {
+    pub(crate) fn take(&self, station: Arc<Station>) {
+        *lock(&self.station) = Some(station);
+    }
+
+    pub(crate) fn station(&self) -> Result<Arc<Station>, SupervisorError> {
+        lock(&self.station)
+            .clone()
+            .ok_or(SupervisorError::Unavailable)
+    }
+
+    /// Reads the children, if the supervisor is up.
+    pub(crate) fn read<T>(
+        &self,
+        view: impl FnOnce(&Rules<Slot>) -> T,
+    ) -> Result<T, SupervisorError> {
+        let station = self.station()?;
+        if !station.is_attended() {
+            return Err(SupervisorError::Unavailable);
+        }
+        Ok(station.read(view))
+    }
+
+    /// Reads one child.
+    pub(crate) fn read_child<T>(
+        &self,
+        id: &str,
+        view: impl FnOnce(&Child<Slot>) -> T,
+    ) -> Result<T, SupervisorError> {
+        self.read(|rules| rules.find(id).map(|(_, child)| view(child)))?
+            .ok_or_else(|| SupervisorError::NotFound { id: id.to_owned() })
+    }
+
+    /// Asks the supervisor and waits for its answer.
+    pub(crate) async fn ask(
+        &self,
+        make: impl FnOnce(Reply) -> Message,
+    ) -> Result<Answer, SupervisorError> {
+        let (reply, answer) = oneshot::channel();
+        if !self.station()?.send(make(reply)) {
+            return Err(SupervisorError::Unavailable);
+        }
+        answer.await.unwrap_or(Err(SupervisorError::Unavailable))
+    }
+}
+
+/// What a supervisor supervises.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    Fixed(Arc<SupervisorSpec>),
+    Dynamic(DynamicSpec),
+}
+
+impl Command {
+    pub(crate) fn kind(&self) -> NodeKind {
+        match self {
+            Self::Fixed(_) => NodeKind::Supervisor,
+            Self::Dynamic(_) => NodeKind::Dynamic,
+        }
+    }
+}
+
+/// A supervisor as a child.
+pub(crate) struct CommandBody {
+    pub(crate) place: Arc<SupervisorPlace>,
+    pub(crate) command: Command,
+}
+
+impl Body for CommandBody {
+    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+        let Birth {
+            token,
+            supervisor,
+            station,
+            ..
+        } = birth;
+        tokio::spawn(async move {
+            // Its supervisor makes the cell before the start.
+            if let Some(station) = station {
+                self.place.take(Arc::clone(&station));
+                start_supervisor(station, token, Some(supervisor)).await;
+            }
+        })
+        .abort_handle()
+    }
+
+    fn vacate(&self) {
+        if let Some(station) = &*lock(&self.place.station) {
+            station.leave();
+        }
+    }
+
+    fn command(&self) -> Option<&CommandBody> {
+        Some(self)
+    }
+}

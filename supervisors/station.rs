@@ -1,0 +1,319 @@
+//! The shared cell of one supervisor: its rules, where readers find its children as they are.
+//!
+//! Snapshots, `which_children` and their like look here and never wait for an actor, so they work
+//! while a child hangs in its start. The lock is held for the length of one decision. The cell
+//! belongs to a place in the tree; a new incarnation of the supervisor puts fresh rules into it.
+
+use ractor::{ActorCell, ActorRef};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::birth::Body;
+use crate::core::{Budget, Child, Flags, Key, Life, Payload, Phase, Rules, Strategy};
+use crate::lifecycle::Bulletin;
+use crate::place::Command;
+use crate::pulse::Pulse;
+use crate::snapshot::{NodeKind, Snapshot};
+use crate::supervisor::Message;
+use crate::sync::lock;
+
+/// What a tree's supervisors have in common.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    pub(crate) bulletin: Bulletin,
+    /// The start of the tree's time.
+    pub(crate) clock: Instant,
+    /// What jitter is computed from.
+    pub(crate) seed: u64,
+}
+
+/// See the module.
+pub(crate) struct Station {
+    path: Arc<str>,
+    ground: Ground,
+    command: Mutex<Command>,
+    /// Those of the supervisors above.
+    budgets: Vec<Arc<Budget>>,
+    own_budget: Option<Arc<Budget>>,
+    rules: Mutex<Rules<Slot>>,
+    mailbox: Mutex<Option<ActorRef<Message>>>,
+}
+
+/// What the adapter keeps with each child.
+pub(crate) struct Slot {
+    pub(crate) body: Arc<dyn Body>,
+    pub(crate) running: Running,
+    extra: Option<Box<Extra>>,
+}
+
+/// What reaches the child's task.
+#[derive(Default)]
+pub(crate) enum Running {
+    #[default]
+    Nothing,
+    Launching(AbortHandle),
+    Live(ActorCell),
+}
+
+/// What only some children have.
+#[derive(Default)]
+struct Extra {
+    station: Option<Arc<Station>>,
+    pulse: Option<Arc<Pulse>>,
+}
+
+impl Payload for Slot {
+    fn renew(&mut self, other: Self) {
+        let Self { body, .. } = other;
+        if let (Some(station), Some(command)) = (self.station(), body.command()) {
+            *lock(&station.command) = command.command.clone();
+        }
+        self.body = body;
+    }
+}
+
+impl Slot {
+    pub(crate) fn new(body: Arc<dyn Body>) -> Self {
+        Self {
+            body,
+            running: Running::Nothing,
+            extra: None,
+        }
+    }
+
+    pub(crate) fn station(&self) -> Option<&Arc<Station>> {
+        self.extra.as_ref()?.station.as_ref()
+    }
+
+    pub(crate) fn pulse(&self) -> Option<&Arc<Pulse>> {
+        self.extra.as_ref()?.pulse.as_ref()
+    }
+
+    /// Makes what only some children have, before their first start.
+    pub(crate) fn equip(&mut self, above: &Station, id: &str, measured: bool, metered: bool) {
+        if let Some(command) = self.body.command()
+            && self.station().is_none()
+        {
+            let station = Station::below(above, id, command.command.clone());
+            self.extra.get_or_insert_default().station = Some(station);
+        }
+        if measured && self.pulse().is_none() {
+            let pulse = Arc::new(Pulse::new(above.ground.clock, metered));
+            self.extra.get_or_insert_default().pulse = Some(pulse);
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}
+
+impl Station {
+    pub(crate) fn root(name: &str, command: Command, seed: u64) -> Arc<Self> {
+        let ground = Ground {
+            bulletin: Bulletin::new(),
+            clock: Instant::now(),
+            seed,
+        };
+        Self::new(Arc::from(name), ground, command, Vec::new())
+    }
+
+    fn below(above: &Self, id: &str, command: Command) -> Arc<Self> {
+        let path = Arc::from(format!("{}/{id}", above.path));
+        let budgets = above.all_budgets();
+        Self::new(path, above.ground.clone(), command, budgets)
+    }
+
+    fn new(
+        path: Arc<str>,
+        ground: Ground,
+        command: Command,
+        budgets: Vec<Arc<Budget>>,
+    ) -> Arc<Self> {
+        let own_budget = match &command {
+            Command::Fixed(spec) => spec.budget.map(Budget::new),
+            Command::Dynamic(_) => None,
+        };
+        let rules = Mutex::new(Rules::new(flags_of(&command), Vec::new(), 0));
+        Arc::new(Self {
+            path,
+            ground,
+            command: Mutex::new(command),
+            budgets,
+            own_budget,
+            rules,
+            mailbox: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+
+    pub(crate) fn bulletin(&self) -> &Bulletin {
+        &self.ground.bulletin
+    }
+
+    pub(crate) fn clock(&self) -> Instant {
+        self.ground.clock
+    }
+
+    /// The time on the tree's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.ground.clock.elapsed()
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        lock(&self.command).clone()
+    }
+
+    pub(crate) fn set_command(&self, command: Command) {
+        *lock(&self.command) = command;
+    }
+
+    fn all_budgets(&self) -> Vec<Arc<Budget>> {
+        self.budgets
+            .iter()
+            .chain(&self.own_budget)
+            .cloned()
+            .collect()
+    }
+
+    /// A new incarnation: no children, no past.
+    pub(crate) fn begin(&self, mailbox: ActorRef<Message>) {
+        let flags = flags_of(&lock(&self.command));
+        let salt = self.path.bytes().fold(self.ground.seed, |salt, byte| {
+            // FNV-1a: apart for every path, the same in every run.
+            (salt ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        *lock(&self.rules) = Rules::new(flags, self.all_budgets(), salt);
+        *lock(&self.mailbox) = Some(mailbox);
+    }
+
+    /// The incarnation is gone.
+    pub(crate) fn leave(&self) {
+        *lock(&self.mailbox) = None;
+    }
+
+    pub(crate) fn is_attended(&self) -> bool {
+        lock(&self.mailbox).is_some()
+    }
+
+    /// Sends to the incarnation that lives; false when none does.
+    pub(crate) fn send(&self, message: Message) -> bool {
+        let mailbox = lock(&self.mailbox).clone();
+        mailbox.is_some_and(|mailbox| mailbox.send_message(message).is_ok())
+    }
+
+    pub(crate) fn read<T>(&self, view: impl FnOnce(&Rules<Slot>) -> T) -> T {
+        view(&lock(&self.rules))
+    }
+
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Rules<Slot>) -> T) -> T {
+        change(&mut lock(&self.rules))
+    }
+
+    /// The supervisor that has the node at `path` among its children, and the child's key and
+    /// life if it has a task.
+    pub(crate) fn find(self: &Arc<Self>, path: &str) -> Option<(Arc<Self>, Found)> {
+        let rest = path.strip_prefix(&*self.path)?.strip_prefix('/')?;
+        let (id, deeper) = match rest.split_once('/') {
+            Some((id, _)) => (id, true),
+            None => (rest, false),
+        };
+        let (found, station) = self.read(|rules| {
+            let (key, child) = rules.find(id)?;
+            let alive = child.spawned && child.has_task();
+            let life = child.life;
+            let found = Found { key, life, alive };
+            Some((found, child.payload.station().cloned()))
+        })?;
+        if deeper {
+            return station?.find(path);
+        }
+        Some((Arc::clone(self), found))
+    }
+
+    /// The picture of this supervisor and all below it; `node` says what is known above.
+    pub(crate) fn snapshot(&self, node: Snapshot) -> Snapshot {
+        let now = self.now();
+        let (flags, in_window, children) = self.write(|rules| {
+            let flags = rules.flags();
+            let in_window = rules.restarts_in_window(now);
+            let children = rules.children();
+            let children = children.iter().map(|(_, child)| self.picture(child, now));
+            (flags, in_window, children.collect::<Vec<_>>())
+        });
+        let children = children.into_iter().map(|(node, station)| match station {
+            Some(station) => station.snapshot(node),
+            None => node,
+        });
+        Snapshot {
+            strategy: flags.dynamic.is_none().then_some(flags.strategy),
+            restarts_in_window: Some(in_window),
+            restarts_allowed: Some(flags.intensity.restarts),
+            budget_left: self.own_budget.as_ref().map(|budget| budget.left(now)),
+            children: children.collect(),
+            ..node
+        }
+    }
+
+    fn picture(&self, child: &Child<Slot>, now: Duration) -> (Snapshot, Option<Arc<Station>>) {
+        let Child {
+            id,
+            policy,
+            payload,
+            ..
+        } = child;
+        let station = payload.station().cloned();
+        let up = matches!(child.phase, Phase::Up)
+            .then(|| child.up_since())
+            .flatten();
+        let kind = payload.body.command().map(|body| body.command.kind());
+        let path = format!("{}/{id}", self.path);
+        let node = Snapshot {
+            restart: Some(policy.restart),
+            restarts: u64::from(child.restarts()),
+            last_exit: child.last_exit.as_deref().cloned(),
+            uptime_ms: up.map(|since| millis(now.saturating_sub(since))),
+            mailbox_depth: payload.body.depth(),
+            oldest_message_ms: payload.body.oldest_age().map(millis),
+            handle_time: payload.pulse().and_then(|pulse| pulse.handle_time()),
+            ..Snapshot::new(path, kind.unwrap_or(NodeKind::Worker), child.state())
+        };
+        (node, station)
+    }
+}
+
+/// A node that was looked for.
+pub(crate) struct Found {
+    pub(crate) key: Key,
+    pub(crate) life: Life,
+    pub(crate) alive: bool,
+}
+
+pub(crate) fn flags_of(command: &Command) -> Flags {
+    match command {
+        Command::Fixed(spec) => Flags {
+            strategy: spec.strategy,
+            intensity: spec.intensity,
+            auto_shutdown: spec.auto_shutdown,
+            dynamic: None,
+        },
+        Command::Dynamic(spec) => Flags {
+            strategy: Strategy::OneForOne,
+            intensity: spec.intensity,
+            auto_shutdown: spec.auto_shutdown,
+            dynamic: Some(spec.max_children),
+        },
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
