@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use ractor::{Actor, ActorCell, SpawnErr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
@@ -56,6 +57,13 @@ pub(crate) trait Body: Send + Sync {
         None
     }
 
+    /// What has to be kept of a child that is never started again, without what it was started
+    /// from.
+    fn spent(&self) -> Arc<dyn Body>;
+
+    /// It is about to be stopped by order.
+    fn asked(&self) {}
+
     /// What it supervises, if it does.
     fn command(&self) -> Option<&CommandBody> {
         None
@@ -82,6 +90,10 @@ where
         self.place.vacate();
     }
 
+    fn spent(&self) -> Arc<dyn Body> {
+        Arc::new(SpentWorker(Arc::clone(&self.place)))
+    }
+
     fn seat(&self) -> Option<usize> {
         Some(Arc::as_ptr(&self.place).addr())
     }
@@ -93,6 +105,42 @@ where
     fn oldest_age(&self) -> Option<Duration> {
         self.place.oldest_age()
     }
+}
+
+/// A worker that is up for the only time.
+struct SpentWorker<M>(Arc<Place<M>>);
+
+impl<M: Send + 'static> Body for SpentWorker<M> {
+    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+        unstartable(birth)
+    }
+
+    fn vacate(&self) {
+        self.0.vacate();
+    }
+
+    fn spent(&self) -> Arc<dyn Body> {
+        Arc::new(Self(Arc::clone(&self.0)))
+    }
+
+    fn seat(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.0).addr())
+    }
+
+    fn depth(&self) -> Option<usize> {
+        Some(self.0.depth())
+    }
+
+    fn oldest_age(&self) -> Option<Duration> {
+        self.0.oldest_age()
+    }
+}
+
+/// What it was started from is not kept; the start fails.
+fn unstartable(birth: Birth) -> AbortHandle {
+    let reason = ExitReason::Error("a temporary child is started once".to_owned());
+    birth.token.conclude(Outcome::Reason(reason));
+    tokio::spawn(async move { drop(birth) }).abort_handle()
 }
 
 async fn start_worker<A, M, F>(body: Arc<WorkerBody<M, F>>, birth: Birth)
@@ -131,10 +179,8 @@ where
         Ok(actor) => {
             let cell = actor.get_cell();
             body.place.take(context.whereabouts(), actor);
-            token.report().send(News::Spawned(cell));
-            if !awaits_readiness {
-                token.report().send(News::Up);
-            }
+            let up = !awaits_readiness;
+            token.report().send(News::Spawned { cell, up });
         }
         Err(error) => conclude_unstarted(&token, error),
     }
@@ -166,7 +212,8 @@ pub(crate) async fn start_supervisor(
     };
     match guarded.spawn(arguments, supervisor).await {
         Ok(actor) => {
-            token.report().send(News::Spawned(actor.get_cell()));
+            let cell = actor.get_cell();
+            token.report().send(News::Spawned { cell, up: false });
             // It fails only when the supervisor died already, which is reported by itself.
             let _ = actor.send_message(Message::Boot);
         }
@@ -177,6 +224,8 @@ pub(crate) async fn start_supervisor(
 /// Work that is one future, and over when that is.
 pub(crate) struct TaskBody<F> {
     pub(crate) make: F,
+    /// Set when it is stopped by order, so that its owner can tell that from a kill.
+    pub(crate) asked: Arc<AtomicBool>,
 }
 
 impl<F, W> Body for TaskBody<F>
@@ -207,4 +256,31 @@ where
     }
 
     fn vacate(&self) {}
+
+    fn spent(&self) -> Arc<dyn Body> {
+        Arc::new(SpentTask(Arc::clone(&self.asked)))
+    }
+
+    fn asked(&self) {
+        self.asked.store(true, Ordering::Release);
+    }
+}
+
+/// A task that runs for the only time.
+struct SpentTask(Arc<AtomicBool>);
+
+impl Body for SpentTask {
+    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+        unstartable(birth)
+    }
+
+    fn vacate(&self) {}
+
+    fn spent(&self) -> Arc<dyn Body> {
+        Arc::new(Self(Arc::clone(&self.0)))
+    }
+
+    fn asked(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }

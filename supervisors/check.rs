@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::core::{AutoShutdown, Restart};
+use crate::birth::Body;
+use crate::core::{AutoShutdown, Intensity, Restart, Rules};
 use crate::error::SpecError;
 use crate::place::Command;
 use crate::spec::{ChildSpec, DynamicSpec, SupervisorSpec};
+use crate::station::Slot;
 
 /// The walk over a specification in start order.
 #[derive(Default)]
@@ -48,6 +50,28 @@ pub(crate) fn child(
     walk.child(above, child, auto_shutdown)
 }
 
+/// Checks that a running child stays the kind of child that it is.
+///
+/// # Errors
+/// `Kind`, for the first that would not.
+pub(crate) fn kinds(
+    path: &str,
+    spec: &SupervisorSpec,
+    running: &Rules<Slot>,
+) -> Result<(), SpecError> {
+    let kind = |body: &dyn Body| body.command().map(|body| body.command.kind());
+    for child in &spec.children {
+        let other = running.find(&child.id).is_some_and(|(_, there)| {
+            there.has_task() && kind(&*there.payload.body) != kind(&*child.body)
+        });
+        if other {
+            let path = format!("{path}/{}", child.id);
+            return Err(SpecError::Kind { path });
+        }
+    }
+    Ok(())
+}
+
 /// Everything that children of a specification are given.
 fn all_needs(spec: &SupervisorSpec) -> BTreeSet<usize> {
     let mut needs = BTreeSet::new();
@@ -64,6 +88,10 @@ impl Walk {
     fn supervisor(&mut self, path: &str, spec: &SupervisorSpec) -> Result<(), SpecError> {
         limits(path, "intensity", Some(spec.intensity))?;
         limits(path, "budget", spec.budget)?;
+        if spec.partitioned && spec.children.is_empty() {
+            let path = path.to_owned();
+            return Err(SpecError::Partitions { path });
+        }
         let mut ids = BTreeSet::new();
         for child in &spec.children {
             if !ids.insert(&child.id) {
@@ -104,7 +132,11 @@ impl Walk {
     }
 }
 
-fn dynamic(path: &str, spec: &DynamicSpec) -> Result<(), SpecError> {
+/// Checks a dynamic supervisor.
+///
+/// # Errors
+/// `Limits`.
+pub(crate) fn dynamic(path: &str, spec: &DynamicSpec) -> Result<(), SpecError> {
     limits(path, "intensity", Some(spec.intensity))
 }
 
@@ -123,11 +155,7 @@ fn significance(
     Ok(())
 }
 
-fn limits(
-    path: &str,
-    field: &'static str,
-    intensity: Option<crate::core::Intensity>,
-) -> Result<(), SpecError> {
+fn limits(path: &str, field: &'static str, intensity: Option<Intensity>) -> Result<(), SpecError> {
     match intensity.and_then(|intensity| intensity.defect()) {
         Some(detail) => Err(SpecError::Limits {
             path: path.to_owned(),

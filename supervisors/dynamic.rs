@@ -7,9 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::check;
 use crate::error::SupervisorError;
-use crate::place::SupervisorPlace;
-use crate::spec::ChildSpec;
+use crate::place::{Command, SupervisorPlace};
+use crate::spec::{ChildSpec, DynamicSpec};
 use crate::supervise::{
     self, ChildCounts, ChildStatus, ChildSummary, Started, counts, status, statuses, summary,
 };
@@ -82,6 +83,16 @@ impl DynamicHandle {
     /// `NotFound` or `Unavailable`.
     pub fn child_spec(&self, id: &str) -> Result<ChildSummary, SupervisorError> {
         self.place.read_child(id, summary)
+    }
+
+    /// Replaces the limits of the running supervisor. Children that are there stay, even if
+    /// they are more than the new limit allows; no further one is started then.
+    ///
+    /// # Errors
+    /// `Spec`, and nothing is changed; or `Unavailable`.
+    pub async fn code_change(&self, spec: DynamicSpec) -> Result<(), SupervisorError> {
+        check::dynamic(self.place.station()?.path(), &spec)?;
+        self.place.change(Command::Dynamic(spec)).await
     }
 
     /// Not possible: a dynamic child that is down is forgotten.

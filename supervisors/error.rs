@@ -118,6 +118,12 @@ pub enum SpecError {
         /// Which of the handles it needs, counted from 1.
         need: usize,
     },
+    /// A partition supervisor without a partition.
+    #[error("`{path}` has no partition; expected at least one")]
+    Partitions {
+        /// Path of the supervisor.
+        path: String,
+    },
     /// A supervisor of another kind, which cannot be made of the running one.
     #[error("`{path}` is another kind of child than the one running")]
     Kind {

@@ -3,11 +3,15 @@
 //! It types panics and errors where they happen and notes them in the life's token, and it sees
 //! that the state dies in the actor's own task: ractor would hand the state of an ended actor to
 //! its supervisor, which would then drop it, slowly or panicking, in its own loop.
+//!
+//! Its callbacks are no `async fn`s around the actor's: ractor boxes one processing loop per
+//! actor, sized for all that a callback may hold, and nesting would hold everything twice.
 
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::exit::{ExitReason, Ignore, Panicked};
@@ -15,6 +19,7 @@ use crate::life::{Outcome, Token};
 use crate::pulse::Pulse;
 
 type Answer<T> = Result<T, ActorProcessingErr>;
+type Payload = Box<dyn std::any::Any + Send>;
 
 /// An actor and its life; fields are dropped in this order.
 pub(crate) struct Guarded<A> {
@@ -44,11 +49,27 @@ impl<A: Actor> Guarded<A> {
         Ok(actor)
     }
 
-    async fn typed<T>(&self, callback: impl Future<Output = Answer<T>>) -> Answer<T> {
-        let answer = AssertUnwindSafe(callback)
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|payload| Err(Box::new(Panicked::of(payload))));
+    /// Sees a callback of the actor to its end. It was called already, and may have panicked
+    /// before it gave a future.
+    fn guard<'a, T, W>(
+        &'a self,
+        called: Result<W, Payload>,
+    ) -> impl Future<Output = Answer<T>> + Send + use<'a, T, W, A>
+    where
+        T: Send,
+        W: Future<Output = Answer<T>> + Send,
+    {
+        match called {
+            Ok(future) => {
+                let future = AssertUnwindSafe(future).catch_unwind();
+                Either::Left(future.map(|answer| self.note(answer)))
+            }
+            Err(payload) => Either::Right(ready(self.note(Err(payload)))),
+        }
+    }
+
+    fn note<T>(&self, answer: Result<Answer<T>, Payload>) -> Answer<T> {
+        let answer = answer.unwrap_or_else(|payload| Err(Box::new(Panicked::of(payload))));
         if let Err(error) = &answer {
             self.token.conclude(if error.is::<Ignore>() {
                 Outcome::Ignored
@@ -58,9 +79,45 @@ impl<A: Actor> Guarded<A> {
         }
         answer
     }
+
+    async fn start(
+        &self,
+        myself: ActorRef<A::Msg>,
+        arguments: A::Arguments,
+    ) -> Answer<Kept<A::State>> {
+        let state = self
+            .guard(call(|| self.actor.pre_start(myself, arguments)))
+            .await?;
+        Ok(Kept {
+            state: Some(state),
+            token: Some(Arc::clone(&self.token)),
+        })
+    }
+
+    async fn stop(&self, myself: ActorRef<A::Msg>, kept: &mut Kept<A::State>) -> Answer<()> {
+        let Some(mut state) = kept.state.take() else {
+            return Ok(());
+        };
+        let outcome = self
+            .guard(Ok(async move {
+                let outcome = self.actor.post_stop(myself, &mut state).await;
+                drop(state);
+                outcome
+            }))
+            .await;
+        if outcome.is_ok() {
+            self.token.conclude(Outcome::Graceful);
+        }
+        kept.token = None;
+        outcome
+    }
 }
 
-#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+fn call<W>(callback: impl FnOnce() -> W) -> Result<W, Payload> {
+    catch_unwind(AssertUnwindSafe(callback))
+}
+
+#[cfg(not(feature = "async-trait"))]
 impl<A: Actor> Actor for Guarded<A> {
     type Msg = A::Msg;
     type State = Kept<A::State>;
@@ -71,20 +128,77 @@ impl<A: Actor> Actor for Guarded<A> {
         myself: ActorRef<A::Msg>,
         arguments: A::Arguments,
     ) -> Answer<Kept<A::State>> {
-        // The callback is called inside: it may panic before it gives a future.
-        let state = self
-            .typed(async { self.actor.pre_start(myself, arguments).await })
-            .await?;
-        Ok(Kept {
-            state: Some(state),
-            token: Some(Arc::clone(&self.token)),
-        })
+        self.start(myself, arguments).await
+    }
+
+    fn post_start(
+        &self,
+        myself: ActorRef<A::Msg>,
+        kept: &mut Kept<A::State>,
+    ) -> impl Future<Output = Answer<()>> + Send {
+        match &mut kept.state {
+            Some(state) => {
+                Either::Left(self.guard(call(move || self.actor.post_start(myself, state))))
+            }
+            None => Either::Right(ready(Ok(()))),
+        }
+    }
+
+    async fn post_stop(&self, myself: ActorRef<A::Msg>, kept: &mut Kept<A::State>) -> Answer<()> {
+        self.stop(myself, kept).await
+    }
+
+    fn handle(
+        &self,
+        myself: ActorRef<A::Msg>,
+        message: A::Msg,
+        kept: &mut Kept<A::State>,
+    ) -> impl Future<Output = Answer<()>> + Send {
+        let busy = self.pulse.as_deref().map(Pulse::beat);
+        match &mut kept.state {
+            Some(state) => Either::Left(
+                self.guard(call(move || self.actor.handle(myself, message, state)))
+                    .inspect(move |_| drop(busy)),
+            ),
+            None => Either::Right(ready(Ok(()))),
+        }
+    }
+
+    fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<A::Msg>,
+        event: SupervisionEvent,
+        kept: &mut Kept<A::State>,
+    ) -> impl Future<Output = Answer<()>> + Send {
+        match &mut kept.state {
+            Some(state) => {
+                let called = call(move || self.actor.handle_supervisor_evt(myself, event, state));
+                Either::Left(self.guard(called))
+            }
+            None => Either::Right(ready(Ok(()))),
+        }
+    }
+}
+
+#[cfg(feature = "async-trait")]
+#[ractor::async_trait]
+impl<A: Actor> Actor for Guarded<A> {
+    type Msg = A::Msg;
+    type State = Kept<A::State>;
+    type Arguments = A::Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<A::Msg>,
+        arguments: A::Arguments,
+    ) -> Answer<Kept<A::State>> {
+        self.start(myself, arguments).await
     }
 
     async fn post_start(&self, myself: ActorRef<A::Msg>, kept: &mut Kept<A::State>) -> Answer<()> {
         match &mut kept.state {
             Some(state) => {
-                self.typed(async { self.actor.post_start(myself, state).await })
+                self.guard(call(|| self.actor.post_start(myself, state)))
                     .await
             }
             None => Ok(()),
@@ -92,21 +206,7 @@ impl<A: Actor> Actor for Guarded<A> {
     }
 
     async fn post_stop(&self, myself: ActorRef<A::Msg>, kept: &mut Kept<A::State>) -> Answer<()> {
-        let Some(mut state) = kept.state.take() else {
-            return Ok(());
-        };
-        let outcome = self
-            .typed(async move {
-                let outcome = self.actor.post_stop(myself, &mut state).await;
-                drop(state);
-                outcome
-            })
-            .await;
-        if outcome.is_ok() {
-            self.token.conclude(Outcome::Graceful);
-        }
-        kept.token = None;
-        outcome
+        self.stop(myself, kept).await
     }
 
     async fn handle(
@@ -115,12 +215,14 @@ impl<A: Actor> Actor for Guarded<A> {
         message: A::Msg,
         kept: &mut Kept<A::State>,
     ) -> Answer<()> {
-        let Some(state) = &mut kept.state else {
-            return Ok(());
-        };
         let _busy = self.pulse.as_deref().map(Pulse::beat);
-        self.typed(async { self.actor.handle(myself, message, state).await })
-            .await
+        match &mut kept.state {
+            Some(state) => {
+                self.guard(call(|| self.actor.handle(myself, message, state)))
+                    .await
+            }
+            None => Ok(()),
+        }
     }
 
     async fn handle_supervisor_evt(
@@ -131,8 +233,8 @@ impl<A: Actor> Actor for Guarded<A> {
     ) -> Answer<()> {
         match &mut kept.state {
             Some(state) => {
-                self.typed(async { self.actor.handle_supervisor_evt(myself, event, state).await })
-                    .await
+                let called = call(|| self.actor.handle_supervisor_evt(myself, event, state));
+                self.guard(called).await
             }
             None => Ok(()),
         }

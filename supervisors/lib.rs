@@ -101,8 +101,10 @@
 //!   deadline.
 //! - All time is tokio's, and no decision depends on chance: a paused clock repeats a run.
 
+mod apply;
 mod birth;
 mod check;
+mod conduct;
 mod context;
 mod core;
 mod dynamic;
@@ -114,6 +116,7 @@ mod handle;
 mod life;
 mod lifecycle;
 mod message;
+mod partition;
 mod place;
 mod pulse;
 mod snapshot;
@@ -122,9 +125,11 @@ mod station;
 mod supervise;
 mod supervisor;
 mod sync;
+mod task;
 mod tree;
 
 pub use crate::core::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, Strategy};
+pub use apply::SpecDiff;
 pub use context::{Needs, Readiness, StartContext};
 pub use dynamic::{ChildTemplate, DynamicHandle};
 pub use error::{SpecError, SupervisorError};
@@ -133,9 +138,11 @@ pub use fault::{Delivery, FaultHook};
 pub use handle::{CallError, Handle, Limits};
 pub use lifecycle::{Lifecycle, LifecycleEvent};
 pub use message::{Envelope, InFlight, Reply};
+pub use partition::PartitionSupervisor;
 pub use snapshot::{HandleTime, NodeKind, NodeState, Snapshot};
 pub use spec::{ChildSpec, DynamicSpec, SupervisorSpec};
 pub use supervise::{
     ChildCounts, ChildKind, ChildStatus, ChildSummary, Presence, Started, SupervisorHandle,
 };
+pub use task::{StreamOptions, Task, TaskError, TaskSupervisor};
 pub use tree::{KillError, StartError, Tree};

@@ -65,8 +65,8 @@ pub(crate) enum Report {
 /// What is told.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// It has a task that can be asked to stop.
-    Spawned(ActorCell),
+    /// It has a task that can be asked to stop, and may be up with that.
+    Spawned { cell: ActorCell, up: bool },
     /// It is up.
     Up,
     /// Nothing of it is left.

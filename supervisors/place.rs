@@ -18,6 +18,8 @@ use crate::sync::lock;
 #[derive(Default)]
 pub(crate) struct SupervisorPlace {
     station: Mutex<Option<Arc<Station>>>,
+    /// What a change while it ran made of it: holds for the restarts of whoever is above, too.
+    changed: Mutex<Option<Command>>,
 }
 
 pub(crate) type Reply = oneshot::Sender<Result<Answer, SupervisorError>>;
@@ -31,6 +33,14 @@ impl SupervisorPlace {
         lock(&self.station)
             .clone()
             .ok_or(SupervisorError::Unavailable)
+    }
+
+    /// Replaces what is supervised, here and at every start from now on.
+    pub(crate) async fn change(&self, command: Command) -> Result<(), SupervisorError> {
+        let changed = command.clone();
+        self.ask(|reply| Message::Change(command, reply)).await?;
+        *lock(&self.changed) = Some(changed);
+        Ok(())
     }
 
     /// Reads the children, if the supervisor is up.
@@ -90,6 +100,14 @@ pub(crate) struct CommandBody {
     pub(crate) command: Command,
 }
 
+impl CommandBody {
+    /// What it supervises now.
+    pub(crate) fn current(&self) -> Command {
+        let changed = lock(&self.place.changed).clone();
+        changed.unwrap_or_else(|| self.command.clone())
+    }
+}
+
 impl Body for CommandBody {
     fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
         let Birth {
@@ -112,6 +130,13 @@ impl Body for CommandBody {
         if let Some(station) = &*lock(&self.place.station) {
             station.leave();
         }
+    }
+
+    fn spent(&self) -> Arc<dyn Body> {
+        Arc::new(Self {
+            place: Arc::clone(&self.place),
+            command: self.command.clone(),
+        })
     }
 
     fn command(&self) -> Option<&CommandBody> {

@@ -251,6 +251,8 @@ pub struct SupervisorSpec {
     pub children: Vec<ChildSpec>,
     /// Ids of running children that [`SupervisorHandle::apply`] is to stop and forget.
     pub removed: BTreeSet<String>,
+    /// Its children are partitions: there has to be one.
+    pub(crate) partitioned: bool,
 }
 
 impl SupervisorSpec {
@@ -263,6 +265,7 @@ impl SupervisorSpec {
             budget: None,
             children: Vec::new(),
             removed: BTreeSet::new(),
+            partitioned: false,
         }
     }
 

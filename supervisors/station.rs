@@ -4,19 +4,22 @@
 //! while a child hangs in its start. The lock is held for the length of one decision. The cell
 //! belongs to a place in the tree; a new incarnation of the supervisor puts fresh rules into it.
 
+use fnv::FnvHasher;
 use ractor::{ActorCell, ActorRef};
 use std::fmt;
+use std::hash::Hasher;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::birth::Body;
-use crate::core::{Budget, Child, Flags, Key, Life, Payload, Phase, Rules, Strategy};
+use crate::core::{Budget, Child, Flags, Key, Life, Payload, Phase, Restart, Rules, Strategy};
+use crate::exit::ExitReason;
 use crate::lifecycle::Bulletin;
 use crate::place::Command;
 use crate::pulse::Pulse;
-use crate::snapshot::{NodeKind, Snapshot};
+use crate::snapshot::{NodeKind, NodeState, Snapshot};
 use crate::supervisor::Message;
 use crate::sync::lock;
 
@@ -69,7 +72,8 @@ impl Payload for Slot {
     fn renew(&mut self, other: Self) {
         let Self { body, .. } = other;
         if let (Some(station), Some(command)) = (self.station(), body.command()) {
-            *lock(&station.command) = command.command.clone();
+            station.set_command(command.command.clone());
+            command.place.take(Arc::clone(station));
         }
         self.body = body;
     }
@@ -97,7 +101,7 @@ impl Slot {
         if let Some(command) = self.body.command()
             && self.station().is_none()
         {
-            let station = Station::below(above, id, command.command.clone());
+            let station = Station::below(above, id, command.current());
             self.extra.get_or_insert_default().station = Some(station);
         }
         if measured && self.pulse().is_none() {
@@ -187,10 +191,10 @@ impl Station {
     /// A new incarnation: no children, no past.
     pub(crate) fn begin(&self, mailbox: ActorRef<Message>) {
         let flags = flags_of(&lock(&self.command));
-        let salt = self.path.bytes().fold(self.ground.seed, |salt, byte| {
-            // FNV-1a: apart for every path, the same in every run.
-            (salt ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        });
+        // Apart for every path, the same in every run.
+        let mut salt = FnvHasher::with_key(self.ground.seed);
+        salt.write(self.path.as_bytes());
+        let salt = salt.finish();
         *lock(&self.rules) = Rules::new(flags, self.all_budgets(), salt);
         *lock(&self.mailbox) = Some(mailbox);
     }
@@ -228,7 +232,7 @@ impl Station {
         };
         let (found, station) = self.read(|rules| {
             let (key, child) = rules.find(id)?;
-            let alive = child.spawned && child.has_task();
+            let alive = child.has_task();
             let life = child.life;
             let found = Found { key, life, alive };
             Some((found, child.payload.station().cloned()))
@@ -242,16 +246,22 @@ impl Station {
     /// The picture of this supervisor and all below it; `node` says what is known above.
     pub(crate) fn snapshot(&self, node: Snapshot) -> Snapshot {
         let now = self.now();
-        let (flags, in_window, children) = self.write(|rules| {
-            let flags = rules.flags();
-            let in_window = rules.restarts_in_window(now);
-            let children = rules.children();
-            let children = children.iter().map(|(_, child)| self.picture(child, now));
-            (flags, in_window, children.collect::<Vec<_>>())
+        let (flags, in_window, sights) = self.write(|rules| {
+            let sights = rules
+                .children()
+                .iter()
+                .map(|(_, child)| Sight::of(child))
+                .collect();
+            let sights: Vec<Sight> = sights;
+            (rules.flags(), rules.restarts_in_window(now), sights)
         });
-        let children = children.into_iter().map(|(node, station)| match station {
-            Some(station) => station.snapshot(node),
-            None => node,
+        let children = sights.into_iter().map(|sight| {
+            let station = sight.station.clone();
+            let node = sight.picture(&self.path, now);
+            match station {
+                Some(station) => station.snapshot(node),
+                None => node,
+            }
         });
         Snapshot {
             strategy: flags.dynamic.is_none().then_some(flags.strategy),
@@ -262,31 +272,50 @@ impl Station {
             ..node
         }
     }
+}
 
-    fn picture(&self, child: &Child<Slot>, now: Duration) -> (Snapshot, Option<Arc<Station>>) {
-        let Child {
-            id,
-            policy,
-            payload,
-            ..
-        } = child;
-        let station = payload.station().cloned();
-        let up = matches!(child.phase, Phase::Up)
-            .then(|| child.up_since())
-            .flatten();
-        let kind = payload.body.command().map(|body| body.command.kind());
-        let path = format!("{}/{id}", self.path);
-        let node = Snapshot {
-            restart: Some(policy.restart),
-            restarts: u64::from(child.restarts()),
+/// What is taken of a child while the rules are held: no more than counters and references.
+struct Sight {
+    id: Arc<str>,
+    restart: Restart,
+    state: NodeState,
+    restarts: u32,
+    up_since: Option<Duration>,
+    last_exit: Option<ExitReason>,
+    body: Arc<dyn Body>,
+    station: Option<Arc<Station>>,
+    pulse: Option<Arc<Pulse>>,
+}
+
+impl Sight {
+    fn of(child: &Child<Slot>) -> Self {
+        let up = matches!(child.phase, Phase::Up);
+        Self {
+            id: Arc::clone(&child.id),
+            restart: child.policy.restart,
+            state: child.state(),
+            restarts: child.restarts(),
+            up_since: up.then(|| child.up_since()).flatten(),
             last_exit: child.last_exit.as_deref().cloned(),
-            uptime_ms: up.map(|since| millis(now.saturating_sub(since))),
-            mailbox_depth: payload.body.depth(),
-            oldest_message_ms: payload.body.oldest_age().map(millis),
-            handle_time: payload.pulse().and_then(|pulse| pulse.handle_time()),
-            ..Snapshot::new(path, kind.unwrap_or(NodeKind::Worker), child.state())
-        };
-        (node, station)
+            body: Arc::clone(&child.payload.body),
+            station: child.payload.station().cloned(),
+            pulse: child.payload.pulse().cloned(),
+        }
+    }
+
+    fn picture(self, above: &str, now: Duration) -> Snapshot {
+        let kind = self.body.command().map(|body| body.command.kind());
+        let path = format!("{above}/{}", self.id);
+        Snapshot {
+            restart: Some(self.restart),
+            restarts: u64::from(self.restarts),
+            last_exit: self.last_exit,
+            uptime_ms: self.up_since.map(|since| millis(now.saturating_sub(since))),
+            mailbox_depth: self.body.depth(),
+            oldest_message_ms: self.body.oldest_age().map(millis),
+            handle_time: self.pulse.and_then(|pulse| pulse.handle_time()),
+            ..Snapshot::new(path, kind.unwrap_or(NodeKind::Worker), self.state)
+        }
     }
 }
 

@@ -185,10 +185,11 @@ impl SupervisorHandle {
     /// # Errors
     /// `Spec`, and nothing is changed; or `Unavailable`.
     pub async fn code_change(&self, spec: SupervisorSpec) -> Result<(), SupervisorError> {
-        check::supervisor(&self.path()?, &spec)?;
-        let command = Command::Fixed(Arc::new(spec));
-        let asked = self.place.ask(|reply| Message::Change(command, reply));
-        asked.await.map(|_| ())
+        let path = self.path()?;
+        check::supervisor(&path, &spec)?;
+        self.place
+            .read(|rules| check::kinds(&path, &spec, rules))??;
+        self.place.change(Command::Fixed(Arc::new(spec))).await
     }
 
     pub(crate) fn path(&self) -> Result<String, SupervisorError> {
@@ -239,7 +240,7 @@ pub(crate) fn status(child: &Child<Slot>) -> ChildStatus {
     }
 }
 
-fn presence(child: &Child<Slot>) -> Presence {
+pub(crate) fn presence(child: &Child<Slot>) -> Presence {
     match child.phase {
         Phase::Up | Phase::Asked(_) | Phase::Killed(_) | Phase::Stuck(_) => Presence::Up,
         Phase::Down { .. } => Presence::Undefined,

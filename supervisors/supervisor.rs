@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-use crate::birth::Birth;
-use crate::core::{Action, Event, Flags, Key, Life, Newcomer, Request, Rules, Ticket};
-use crate::exit::{ExitReason, SHUTDOWN};
-use crate::life::{News, Outcome, Report, StartFailure, Token};
-use crate::lifecycle::LifecycleEvent;
+use crate::conduct::Signal;
+use crate::core::{
+    Action, Child, Event, Flags, Key, Life, Newcomer, Request, Restart, Rules, Ticket,
+};
+use crate::exit::ExitReason;
+use crate::life::{News, Outcome, StartFailure, Token};
 use crate::place::{Command, Reply};
-use crate::snapshot::NodeKind;
 use crate::spec::{ChildSpec, Policies};
 use crate::station::{Running, Slot, Station, flags_of};
 
@@ -45,20 +45,20 @@ pub(crate) enum Message {
 impl ractor::Message for Message {}
 
 pub(crate) struct State {
-    station: Arc<Station>,
-    token: Arc<Token>,
-    myself: ActorRef<Message>,
+    pub(crate) station: Arc<Station>,
+    pub(crate) token: Arc<Token>,
+    pub(crate) myself: ActorRef<Message>,
     policies: Policies,
     /// Reasons that ractor told of ends that were orderly, or of aborted tasks.
     reasons: HashMap<ActorId, ExitReason>,
-    replies: BTreeMap<Ticket, Reply>,
+    pub(crate) replies: BTreeMap<Ticket, Reply>,
     next_ticket: Ticket,
-    timer: Option<(Duration, AbortHandle)>,
+    pub(crate) timer: Option<(Duration, AbortHandle)>,
     /// The last start that failed, and who failed below it.
-    failure: Option<StartFailure>,
-    below: Option<StartFailure>,
+    pub(crate) failure: Option<StartFailure>,
+    pub(crate) below: Option<StartFailure>,
     actions: Vec<Action>,
-    left: bool,
+    pub(crate) left: bool,
 }
 
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
@@ -196,14 +196,22 @@ impl State {
     /// Takes in what a life's token tells.
     fn hear(&mut self, key: Key, life: Life, news: News) {
         let event = match news {
-            News::Spawned(cell) => {
-                self.station.write(|rules| {
+            News::Spawned { cell, up } => {
+                return self.step(|rules, now| {
                     let child = rules.child_mut(key).filter(|child| child.life == life);
                     if let Some(child) = child {
                         child.payload.running = Running::Live(cell);
+                        forget_start(child);
                     }
+                    rules.handle(
+                        now,
+                        if up {
+                            Event::Started(key, life)
+                        } else {
+                            Event::Spawned(key, life)
+                        },
+                    );
                 });
-                Event::Spawned(key, life)
             }
             News::Up => Event::Started(key, life),
             News::Lingers { reason, orderly } => {
@@ -268,153 +276,12 @@ impl State {
             .read(|rules| Some(Arc::clone(&rules.child(key)?.id)));
         format!("{}/{}", self.station.path(), id.unwrap_or_default())
     }
+}
 
-    fn carry_out(&mut self, action: Action) {
-        match action {
-            Action::Start(key, life) => self.start(key, life),
-            Action::Ask(key) => self.signal(key, Signal::Ask),
-            Action::Kill(key) => self.signal(key, Signal::Kill),
-            Action::Retry(key, life) => self.tell_myself(Event::Retry(key, life)),
-            Action::Probe(key, life) => {
-                let since = self
-                    .station
-                    .read(|rules| rules.child(key)?.payload.pulse()?.busy_since());
-                self.tell_myself(Event::Probed(key, life, since));
-            }
-            Action::Ready => self.token.report().send(News::Up),
-            Action::Answer(ticket, answer) => {
-                if let Some(reply) = self.replies.remove(&ticket) {
-                    // The caller stopped waiting; what was done stays, as after a lost answer.
-                    let _ = reply.send(answer);
-                }
-            }
-            Action::Note(whom, event) => self.publish(whom, event),
-            Action::Exit(reason) => self.exit(reason),
-        }
-    }
-
-    fn tell_myself(&self, event: Event) {
-        // It fails only when this supervisor is leaving.
-        let _ = self.myself.send_message(Message::Event(event));
-    }
-
-    fn start(&self, key: Key, life: Life) {
-        let report = Report::Supervisor {
-            mailbox: self.myself.clone(),
-            key,
-            life,
-        };
-        let token = Token::new(report, Some(Arc::clone(&self.token)));
-        self.station.write(|rules| {
-            let Some(child) = rules.child_mut(key) else {
-                return;
-            };
-            let (id, policy) = (Arc::clone(&child.id), &child.policy);
-            let measured = policy.metered || policy.liveness.is_some();
-            child
-                .payload
-                .equip(&self.station, &id, measured, policy.metered);
-            let birth = Birth {
-                token,
-                supervisor: self.myself.get_cell(),
-                above: Arc::clone(self.station.path()),
-                id,
-                restarts: child.restarts(),
-                awaits_readiness: policy.awaits_readiness,
-                pulse: child.payload.pulse().cloned(),
-                station: child.payload.station().cloned(),
-            };
-            let launch = Arc::clone(&child.payload.body).launch(birth);
-            child.payload.running = Running::Launching(launch);
-        });
-    }
-
-    fn signal(&self, key: Key, signal: Signal) {
-        self.station.read(|rules| {
-            if let Some(child) = rules.child(key) {
-                signal.send(&child.payload);
-            }
-        });
-    }
-
-    fn publish(&mut self, whom: Option<(Arc<str>, bool)>, event: LifecycleEvent) {
-        let path = Arc::clone(self.station.path());
-        let bulletin = self.station.bulletin();
-        let Some((id, supervisor)) = whom else {
-            let kind = self.station.command().kind();
-            return bulletin.publish(|| path.to_string(), kind, event);
-        };
-        if event == LifecycleEvent::Quarantined {
-            self.station.read(|rules| {
-                if let Some((_, child)) = rules.find(&id) {
-                    child.payload.body.vacate();
-                }
-            });
-        }
-        let child = || format!("{path}/{id}");
-        let detail = match &event {
-            LifecycleEvent::StartFailed {
-                reason: ExitReason::StartFailed(detail),
-            } => Some(detail.clone()),
-            LifecycleEvent::Quarantined => Some("its task does not end".to_owned()),
-            _ => None,
-        };
-        if let Some(detail) = detail {
-            let own = || StartFailure {
-                path: child(),
-                detail,
-            };
-            self.failure = Some(self.below.take().unwrap_or_else(own));
-        }
-        let kind = if supervisor {
-            self.kind_of(&id)
-        } else {
-            NodeKind::Worker
-        };
-        self.station.bulletin().publish(child, kind, event);
-    }
-
-    fn kind_of(&self, id: &str) -> NodeKind {
-        let command = |rules: &Rules<Slot>| {
-            let (_, child) = rules.find(id)?;
-            Some(child.payload.body.command()?.command.kind())
-        };
-        self.station.read(command).unwrap_or(NodeKind::Supervisor)
-    }
-
-    fn exit(&mut self, reason: ExitReason) {
-        self.left = true;
-        let lingers = self.station.read(|rules| rules.len_stuck() > 0);
-        let outcome = match (&reason, self.failure.take()) {
-            (ExitReason::StartFailed(_), Some(failure)) => Outcome::Failed(failure),
-            _ => Outcome::Reason(reason.clone()),
-        };
-        self.token.conclude(outcome);
-        if lingers {
-            let orderly = true;
-            self.token.report().send(News::Lingers { reason, orderly });
-        }
-        self.myself.stop(Some(SHUTDOWN.to_owned()));
-    }
-
-    /// Sees that a tick comes when the next deadline is due. One that comes early does no harm.
-    fn arm(&mut self, deadline: Option<Duration>) {
-        let Some(deadline) = deadline else {
-            return;
-        };
-        if let Some((at, timer)) = &self.timer {
-            if *at <= deadline && !timer.is_finished() {
-                return;
-            }
-            timer.abort();
-        }
-        let (myself, at) = (self.myself.clone(), self.station.clock() + deadline);
-        let timer = tokio::spawn(async move {
-            tokio::time::sleep_until(at).await;
-            // It fails only when the supervisor is leaving.
-            let _ = myself.send_message(Message::Event(Event::Tick));
-        });
-        self.timer = Some((deadline, timer.abort_handle()));
+/// A temporary worker has been started for the only time: what it was started from is let go.
+fn forget_start(child: &mut Child<Slot>) {
+    if child.policy.restart == Restart::Temporary && !child.policy.supervisor {
+        child.payload.body = child.payload.body.spent();
     }
 }
 
@@ -439,31 +306,6 @@ impl Drop for State {
             };
             let orderly = false;
             self.token.report().send(News::Lingers { reason, orderly });
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Signal {
-    Ask,
-    Kill,
-}
-
-impl Signal {
-    fn send(self, slot: &Slot) {
-        if let (Some(station), Running::Live(_)) = (slot.station(), &slot.running) {
-            // A supervisor leaves by its own rules, after its children, giving this reason.
-            station.send(Message::Event(Event::Stop(match self {
-                Self::Ask => ExitReason::Shutdown,
-                Self::Kill => ExitReason::Killed,
-            })));
-            return;
-        }
-        match (&slot.running, self) {
-            (Running::Nothing, _) => {}
-            (Running::Launching(launch), _) => launch.abort(),
-            (Running::Live(actor), Self::Ask) => actor.stop(Some(SHUTDOWN.to_owned())),
-            (Running::Live(actor), Self::Kill) => actor.kill(),
         }
     }
 }

@@ -281,7 +281,7 @@ impl RootWatch {
     pub(crate) fn hear(&self, news: News) {
         match news {
             // The root is over only when nothing of the tree is left.
-            News::Spawned(_) | News::Lingers { .. } => {}
+            News::Spawned { .. } | News::Lingers { .. } => {}
             News::Up => {
                 let now = self.clock.elapsed();
                 let up = self.life.send_if_modified(|life| {

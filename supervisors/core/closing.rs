@@ -26,6 +26,14 @@ impl Closing {
 }
 
 impl<P: Payload> Rules<P> {
+    /// Told to stop, or killed while it stops.
+    pub(super) fn stop_by_order(&mut self, reason: ExitReason) {
+        match &mut self.closing {
+            Some(closing) if reason == ExitReason::Killed => closing.reason = reason,
+            _ => self.close(reason),
+        }
+    }
+
     pub(super) fn close(&mut self, reason: ExitReason) {
         if self.closing.is_some() {
             return;
@@ -36,6 +44,7 @@ impl<P: Payload> Rules<P> {
             until: self.order.len(),
             left: false,
         });
+        self.call_off_downed();
         while let Some(request) = self.deferred.pop_front() {
             self.answer(request.ticket(), Err(SupervisorError::Unavailable));
         }

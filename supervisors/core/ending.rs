@@ -45,7 +45,11 @@ impl<P: Payload> Rules<P> {
         };
         match child.phase {
             Phase::Up => self.kill(key, After::Fall(None)),
-            Phase::Starting(_) | Phase::Asked(_) | Phase::Killed(_) | Phase::Stuck(_) => {
+            Phase::Asked(ref after) => {
+                let after = after.clone();
+                self.kill(key, after);
+            }
+            Phase::Starting(_) | Phase::Killed(_) | Phase::Stuck(_) => {
                 self.actions.push(Action::Kill(key));
             }
             _ => {}

@@ -8,6 +8,7 @@ mod backoff;
 mod child;
 mod closing;
 mod ending;
+mod falling;
 mod group;
 mod intensity;
 mod policy;
@@ -93,3 +94,8 @@ pub(crate) enum Action {
     /// Leave: nothing is left but what does not end.
     Exit(ExitReason),
 }
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod simulation_tests;

@@ -88,7 +88,9 @@ impl<P: Payload> Rules<P> {
     ) -> Option<Result<Answer, SupervisorError>> {
         if let Some((_, there)) = self.find(&newcomer.id) {
             let id = newcomer.id.to_string();
-            let error = if there.has_task() || self.flags.dynamic.is_some() {
+            let comes_back = matches!(there.phase, Phase::Starting(Why::Group | Why::Restart));
+            let running = there.has_task() && !comes_back;
+            let error = if running || self.flags.dynamic.is_some() {
                 SupervisorError::AlreadyStarted { id }
             } else {
                 SupervisorError::AlreadyPresent { id }
@@ -114,12 +116,23 @@ impl<P: Payload> Rules<P> {
         let Some(key) = self.roster.find(id) else {
             return Some(Err(not_found(id)));
         };
-        // A restart of its group that is under way leaves it down.
+        // A restart of its group that is under way leaves it down. If the group is at its start,
+        // those after it stay down too, as in OTP.
+        let starting = self.roster.get(key).map(|child| &child.phase);
+        if self.booted && starting == Some(&Phase::Starting(Why::Group)) {
+            self.group = None;
+            self.call_off_downed();
+        }
         let held = self.group.is_some();
         let child = self.roster.get_mut(key)?;
         child.held = held;
         match &mut child.phase {
-            Phase::Down { .. } => Some(Ok(Answer::Done)),
+            Phase::Down { failed } => {
+                let failed = *failed;
+                self.call_off(key);
+                self.settle(key, failed);
+                Some(Ok(Answer::Done))
+            }
             Phase::Up | Phase::Starting(_) => {
                 self.ends.entry(key).or_default().push(ticket);
                 self.stop(key, After::Down);
@@ -151,6 +164,10 @@ impl<P: Payload> Rules<P> {
             return Some(Err(SupervisorError::Dynamic { operation }));
         }
         match self.downed(id) {
+            // It comes up with its group already.
+            Ok(key) if self.starts.contains_key(&key) => {
+                Some(Err(SupervisorError::Restarting { id: id.to_owned() }))
+            }
             Ok(key) => {
                 self.starts.insert(key, ticket);
                 self.begin(key, Why::Asked { fresh: false });
@@ -231,6 +248,17 @@ impl<P: Payload> Rules<P> {
         let kept = before.into_iter().filter(|key| !named.contains(key));
         self.order.extend(kept);
         Ok(Answer::Done)
+    }
+
+    /// Starts that waited for their group, which will not reach them now.
+    pub(super) fn call_off_downed(&mut self) {
+        let waiting: Vec<Key> = self.starts.keys().copied().collect();
+        for key in waiting {
+            let child = self.roster.get(key);
+            if child.is_none_or(|child| matches!(child.phase, Phase::Down { .. })) {
+                self.call_off(key);
+            }
+        }
     }
 
     /// The start that somebody waits for was called off.

@@ -1,9 +1,9 @@
 //! How a child comes up: begun, reachable, up, ignored, or failed and tried again.
 
+use super::Action;
 use super::child::{After, Key, Life, Phase, Why};
 use super::requests::Answer;
 use super::rules::{Payload, Rules};
-use super::{Action, Restart};
 use crate::error::SupervisorError;
 use crate::exit::ExitReason;
 use crate::lifecycle::LifecycleEvent;
@@ -36,8 +36,8 @@ impl<P: Payload> Rules<P> {
         let Some(child) = self.living(key, life) else {
             return;
         };
-        child.spawned = true;
-        if matches!(child.phase, Phase::Asked(_) | Phase::Killed(_)) {
+        let late = !std::mem::replace(&mut child.spawned, true);
+        if late && matches!(child.phase, Phase::Killed(_)) {
             // It came up while it was being given up.
             self.actions.push(Action::Kill(key));
         }
@@ -67,18 +67,23 @@ impl<P: Payload> Rules<P> {
         let Some(child) = self.living(key, life) else {
             return;
         };
-        if !matches!(child.phase, Phase::Starting(_)) {
+        let Phase::Starting(why) = child.phase else {
             return self.ended(key, life, ExitReason::Normal);
-        }
-        let forgotten = self.flags.dynamic.is_some() || self.is_temporary(key);
+        };
         self.note(key, LifecycleEvent::Ignored);
         if let Some(ticket) = self.starts.remove(&key) {
             self.answer(ticket, Ok(Answer::Ignored));
         }
-        if forgotten {
-            self.remove(key);
-        } else {
-            self.settle(key, false);
+        match why {
+            // What was there before it was asked to start stays.
+            Why::Asked { fresh: false } => self.lower(key, false),
+            Why::Asked { fresh: true } | Why::Group | Why::Restart => self.settle(key, false),
+        }
+        if why == Why::Group
+            && let Some(child) = self.roster.get_mut(key)
+        {
+            // Its group goes on past it.
+            child.held = true;
         }
     }
 
@@ -104,7 +109,7 @@ impl<P: Payload> Rules<P> {
         }
         match why {
             Why::Asked { fresh: true } => self.remove(key),
-            Why::Asked { fresh: false } => self.settle(key, true),
+            Why::Asked { fresh: false } => self.lower(key, true),
             Why::Group if !self.booted => {
                 self.settle(key, true);
                 self.close(*reason);
@@ -112,6 +117,7 @@ impl<P: Payload> Rules<P> {
             Why::Group | Why::Restart => {
                 if why == Why::Group {
                     self.group = None;
+                    self.call_off_downed();
                 }
                 if let Some(child) = self.roster.get_mut(key) {
                     child.phase = Phase::Retrying(reason);
@@ -139,10 +145,5 @@ impl<P: Payload> Rules<P> {
         let limit = limit.unwrap_or_default();
         let reason = ExitReason::StartFailed(format!("not up after `{limit:?}`"));
         self.kill(key, After::FailStart(why, Box::new(reason)));
-    }
-
-    pub(super) fn is_temporary(&self, key: Key) -> bool {
-        let child = self.roster.get(key);
-        child.is_some_and(|child| child.policy.restart == Restart::Temporary)
     }
 }

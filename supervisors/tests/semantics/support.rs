@@ -1,7 +1,10 @@
 //! A worker that does what it is told, and a board on which all of them leave their traces.
 
+#![allow(dead_code, reason = "suites share it, and each uses a part")]
+
 use plantao_supervisors::{
-    ChildSpec, Envelope, Handle, InFlight, Intensity, Limits, Reply, Strategy, SupervisorSpec, Tree,
+    ChildSpec, Envelope, Handle, Ignore, InFlight, Intensity, Limits, Reply, Strategy,
+    SupervisorSpec, Tree,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::BTreeMap;
@@ -33,6 +36,8 @@ pub(crate) enum Order {
 pub(crate) struct Manners {
     pub(crate) stop_takes: Option<Duration>,
     pub(crate) stop_panics: bool,
+    /// The reason of its own that it gives when it is told to stop.
+    pub(crate) stop_fails: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -48,6 +53,8 @@ struct Traces {
 #[derive(Clone, Copy)]
 pub(crate) enum BadStart {
     Refuse,
+    /// There is nothing to start.
+    Ignore,
     Panic,
     Hang,
 }
@@ -124,6 +131,7 @@ impl Drop for Presence {
     }
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Worker {
     type Msg = Envelope<Order>;
     type State = Presence;
@@ -140,6 +148,7 @@ impl Actor for Worker {
             .with(|traces| traces.bad_starts.get_mut(&self.id)?.pop());
         match bad {
             Some(BadStart::Refuse) => return Err("refused".into()),
+            Some(BadStart::Ignore) => return Err(Ignore.into()),
             Some(BadStart::Panic) => panic!("broken"),
             Some(BadStart::Hang) => std::future::pending().await,
             None => {}
@@ -186,7 +195,10 @@ impl Actor for Worker {
         }
         assert!(!self.manners.stop_panics, "told to panic at the end");
         self.board.note("stopped", &self.id);
-        Ok(())
+        match self.manners.stop_fails {
+            Some(reason) => Err(reason.into()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,0 +1,193 @@
+//! What a supervisor does for its rules: starts, signals, timers, answers and news.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::birth::Birth;
+use crate::core::{Action, Event, Key, Life, Rules};
+use crate::exit::{ExitReason, SHUTDOWN};
+use crate::life::{News, Outcome, Report, StartFailure, Token};
+use crate::lifecycle::LifecycleEvent;
+use crate::snapshot::NodeKind;
+use crate::station::{Running, Slot};
+use crate::supervisor::{Message, State};
+
+impl State {
+    pub(crate) fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Start(key, life) => self.start(key, life),
+            Action::Ask(key) => self.signal(key, Signal::Ask),
+            Action::Kill(key) => self.signal(key, Signal::Kill),
+            Action::Retry(key, life) => self.tell_myself(Event::Retry(key, life)),
+            Action::Probe(key, life) => {
+                let since = self
+                    .station
+                    .read(|rules| rules.child(key)?.payload.pulse()?.busy_since());
+                self.tell_myself(Event::Probed(key, life, since));
+            }
+            Action::Ready => self.token.report().send(News::Up),
+            Action::Answer(ticket, answer) => {
+                if let Some(reply) = self.replies.remove(&ticket) {
+                    // The caller stopped waiting; what was done stays, as after a lost answer.
+                    let _ = reply.send(answer);
+                }
+            }
+            Action::Note(whom, event) => self.publish(whom, event),
+            Action::Exit(reason) => self.exit(reason),
+        }
+    }
+
+    fn tell_myself(&self, event: Event) {
+        // It fails only when this supervisor is leaving.
+        let _ = self.myself.send_message(Message::Event(event));
+    }
+
+    fn start(&self, key: Key, life: Life) {
+        let report = Report::Supervisor {
+            mailbox: self.myself.clone(),
+            key,
+            life,
+        };
+        let token = Token::new(report, Some(Arc::clone(&self.token)));
+        self.station.write(|rules| {
+            let Some(child) = rules.child_mut(key) else {
+                return;
+            };
+            let (id, policy) = (Arc::clone(&child.id), &child.policy);
+            let measured = policy.metered || policy.liveness.is_some();
+            child
+                .payload
+                .equip(&self.station, &id, measured, policy.metered);
+            let birth = Birth {
+                token,
+                supervisor: self.myself.get_cell(),
+                above: Arc::clone(self.station.path()),
+                id,
+                restarts: child.restarts(),
+                awaits_readiness: policy.awaits_readiness,
+                pulse: child.payload.pulse().cloned(),
+                station: child.payload.station().cloned(),
+            };
+            let launch = Arc::clone(&child.payload.body).launch(birth);
+            child.payload.running = Running::Launching(launch);
+        });
+    }
+
+    fn signal(&self, key: Key, signal: Signal) {
+        self.station.read(|rules| {
+            if let Some(child) = rules.child(key) {
+                signal.send(&child.payload);
+            }
+        });
+    }
+
+    fn publish(&mut self, whom: Option<(Arc<str>, bool)>, event: LifecycleEvent) {
+        let path = Arc::clone(self.station.path());
+        let bulletin = self.station.bulletin();
+        let Some((id, supervisor)) = whom else {
+            let kind = self.station.command().kind();
+            return bulletin.publish(|| path.to_string(), kind, event);
+        };
+        if event == LifecycleEvent::Quarantined {
+            self.station.read(|rules| {
+                if let Some((_, child)) = rules.find(&id) {
+                    child.payload.body.vacate();
+                }
+            });
+        }
+        let child = || format!("{path}/{id}");
+        let detail = match &event {
+            LifecycleEvent::StartFailed {
+                reason: ExitReason::StartFailed(detail),
+            } => Some(detail.clone()),
+            LifecycleEvent::Quarantined => Some("its task does not end".to_owned()),
+            _ => None,
+        };
+        if let Some(detail) = detail {
+            let own = || StartFailure {
+                path: child(),
+                detail,
+            };
+            self.failure = Some(self.below.take().unwrap_or_else(own));
+        }
+        let kind = if supervisor {
+            self.kind_of(&id)
+        } else {
+            NodeKind::Worker
+        };
+        self.station.bulletin().publish(child, kind, event);
+    }
+
+    fn kind_of(&self, id: &str) -> NodeKind {
+        let command = |rules: &Rules<Slot>| {
+            let (_, child) = rules.find(id)?;
+            Some(child.payload.body.command()?.command.kind())
+        };
+        self.station.read(command).unwrap_or(NodeKind::Supervisor)
+    }
+
+    fn exit(&mut self, reason: ExitReason) {
+        self.left = true;
+        let lingers = self.station.read(|rules| rules.len_stuck() > 0);
+        let outcome = match (&reason, self.failure.take()) {
+            (ExitReason::StartFailed(_), Some(failure)) => Outcome::Failed(failure),
+            _ => Outcome::Reason(reason.clone()),
+        };
+        self.token.conclude(outcome);
+        if lingers {
+            let orderly = true;
+            self.token.report().send(News::Lingers { reason, orderly });
+        }
+        self.myself.stop(Some(SHUTDOWN.to_owned()));
+    }
+
+    /// Sees that a tick comes when the next deadline is due. One that comes early does no harm.
+    pub(crate) fn arm(&mut self, deadline: Option<Duration>) {
+        let Some(deadline) = deadline else {
+            return;
+        };
+        if let Some((at, timer)) = &self.timer {
+            if *at <= deadline && !timer.is_finished() {
+                return;
+            }
+            timer.abort();
+        }
+        let (myself, at) = (self.myself.clone(), self.station.clock() + deadline);
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep_until(at).await;
+            // It fails only when the supervisor is leaving.
+            let _ = myself.send_message(Message::Event(Event::Tick));
+        });
+        self.timer = Some((deadline, timer.abort_handle()));
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Signal {
+    Ask,
+    Kill,
+}
+
+impl Signal {
+    pub(crate) fn send(self, slot: &Slot) {
+        if let (Some(station), Running::Live(_)) = (slot.station(), &slot.running) {
+            // A supervisor leaves by its own rules, after its children, giving this reason.
+            station.send(Message::Event(Event::Stop(match self {
+                Self::Ask => ExitReason::Shutdown,
+                Self::Kill => ExitReason::Killed,
+            })));
+            return;
+        }
+        match (&slot.running, self) {
+            (Running::Nothing, _) => {}
+            (Running::Launching(launch), signal) => {
+                if matches!(signal, Self::Ask) {
+                    slot.body.asked();
+                }
+                launch.abort();
+            }
+            (Running::Live(actor), Self::Ask) => actor.stop(Some(SHUTDOWN.to_owned())),
+            (Running::Live(actor), Self::Kill) => actor.kill(),
+        }
+    }
+}

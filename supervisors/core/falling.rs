@@ -1,0 +1,139 @@
+//! What follows when a child ended by itself: it stays down, comes back alone or with its group,
+//! at once or later, or takes its supervisor along.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Action;
+use super::AutoShutdown;
+use super::child::{Child, Key, Phase, Why};
+use super::group::Group;
+use super::rules::{Payload, Rules};
+use crate::exit::ExitReason;
+use crate::lifecycle::LifecycleEvent;
+
+impl<P: Payload> Rules<P> {
+    /// The child ended by itself, or counts as if: a decision is due.
+    pub(super) fn fall(&mut self, key: Key, reason: Box<ExitReason>) {
+        let Some(child) = self.roster.get_mut(key) else {
+            return;
+        };
+        child.last_exit = Some(reason.clone());
+        child.phase = Phase::Fallen(reason);
+        self.fallen.push_back((key, child.life));
+    }
+
+    /// Decides about the first child that ended by itself; false when there is none.
+    pub(super) fn answer_fall(&mut self) -> bool {
+        let Some((key, life)) = self.fallen.pop_front() else {
+            return false;
+        };
+        let Some(Child {
+            phase: Phase::Fallen(reason),
+            policy,
+            ..
+        }) = self.living(key, life)
+        else {
+            return true;
+        };
+        let (reason, policy) = (reason.clone(), Arc::clone(policy));
+        if policy.restart.revives(&reason) {
+            self.revive(key, *reason);
+        } else {
+            self.settle(key, !reason.is_clean());
+            if policy.significant {
+                self.shut_down_automatically();
+            }
+        }
+        true
+    }
+
+    /// Restarts the child, and with it whom the strategy says, unless that is once too often.
+    fn revive(&mut self, key: Key, reason: ExitReason) {
+        let now = self.now;
+        #[cfg(test)]
+        self.calls.push(now);
+        let allowed = self.window.allow(now) && self.budgets.iter().all(|all| all.allow(now));
+        if !allowed {
+            self.actions
+                .push(Action::Note(None, LifecycleEvent::GaveUp { reason }));
+            self.settle(key, true);
+            self.close(ExitReason::Shutdown);
+            return;
+        }
+        let wait = self.backoff(key);
+        if !wait.is_zero() {
+            self.note(
+                key,
+                LifecycleEvent::Resting {
+                    wait_ms: millis(wait),
+                },
+            );
+        }
+        let place = || self.order.iter().position(|other| *other == key);
+        let from = match self.flags.dynamic {
+            Some(_) => None,
+            None => self.flags.strategy.group_from(place),
+        };
+        if let Some(from) = from {
+            if let Some(child) = self.roster.get_mut(key) {
+                child.phase = Phase::Down { failed: true };
+            }
+            let resume_at = (!wait.is_zero()).then(|| now.saturating_add(wait));
+            self.group = Some(Group::restart_from(from, self.order.len(), resume_at));
+        } else if wait.is_zero() {
+            self.begin(key, Why::Restart);
+        } else if let Some(child) = self.roster.get_mut(key) {
+            child.phase = Phase::Resting;
+            self.arm(key, Some(now.saturating_add(wait)));
+        }
+    }
+
+    /// How long the child waits this time.
+    fn backoff(&mut self, key: Key) -> Duration {
+        let (now, salt) = (self.now, self.salt);
+        let Some(child) = self.roster.get_mut(key) else {
+            return Duration::ZERO;
+        };
+        let Some(backoff) = child.policy.backoff else {
+            return Duration::ZERO;
+        };
+        let up = child
+            .up_since()
+            .map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        child.set_up_since(None);
+        if up >= backoff.reset_after {
+            child.attempts = 0;
+        }
+        let attempt = child.attempts;
+        child.attempts = attempt.saturating_add(1);
+        let own = u64::from(child.serial).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        backoff.wait(u32::from(attempt), salt ^ own)
+    }
+
+    /// A significant child ended and stays down.
+    fn shut_down_automatically(&mut self) {
+        let others = |rules: &Self| {
+            let mut living = rules.roster.iter().map(|(_, child)| child);
+            match rules.flags.dynamic {
+                Some(_) => living.next().is_some(),
+                None => living.any(|child| {
+                    child.policy.significant && !matches!(child.phase, Phase::Down { .. })
+                }),
+            }
+        };
+        let leave = match self.flags.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => !others(self),
+        };
+        if leave {
+            self.close(ExitReason::Shutdown);
+        }
+    }
+}
+
+/// Whole milliseconds, as events tell them.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
