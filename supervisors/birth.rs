@@ -26,20 +26,37 @@ use crate::supervisor::{Arguments, Message, Supervisor};
 pub(crate) struct Birth {
     pub(crate) token: Arc<Token>,
     pub(crate) supervisor: ActorCell,
-    /// The supervisor's own path.
-    pub(crate) above: Arc<str>,
+    /// The supervisor's cell.
+    pub(crate) above: Arc<Station>,
     pub(crate) id: Arc<str>,
     /// Lives of this child before this one, since its supervisor started.
     pub(crate) restarts: u32,
     pub(crate) awaits_readiness: bool,
+    /// Its start neither blocks nor waits, so the supervisor may run it itself.
+    pub(crate) inline: bool,
     pub(crate) pulse: Option<Arc<Pulse>>,
     /// The child's own cell, if it is a supervisor.
     pub(crate) station: Option<Arc<Station>>,
 }
 
+/// A start that was begun.
+pub(crate) enum Launch {
+    /// It goes on in a task, which tells the supervisor.
+    Task(AbortHandle),
+    /// It is over. The token is that of the life, held until its end may be told; there is a
+    /// cell unless nothing was started.
+    Over(Option<Started>, Arc<Token>),
+}
+
+/// An actor whose `pre_start` returned.
+pub(crate) struct Started {
+    pub(crate) cell: ActorCell,
+    pub(crate) up: bool,
+}
+
 /// What a child runs, with its types erased: started anew for every life.
 pub(crate) trait Body: Send + Sync {
-    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle;
+    fn launch(self: Arc<Self>, birth: Birth) -> Launch;
 
     /// The incarnation is gone: nobody reaches it any more.
     fn vacate(&self);
@@ -82,8 +99,17 @@ where
     M: Send + 'static,
     F: Fn(&StartContext) -> (A, A::Arguments) + Send + Sync + 'static,
 {
-    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
-        tokio::spawn(start_worker(self, birth)).abort_handle()
+    fn launch(self: Arc<Self>, birth: Birth) -> Launch {
+        let (token, above) = (Arc::clone(&birth.token), Arc::clone(&birth.above));
+        if birth.inline {
+            let mut start = Box::pin(start_worker(self, birth));
+            // What is not over at once goes on in a task, which asks it again.
+            return match (&mut start).now_or_never() {
+                Some(outcome) => Launch::Over(outcome, token),
+                None => Launch::Task(attend(start, token, above)),
+            };
+        }
+        Launch::Task(attend(start_worker(self, birth), token, above))
     }
 
     fn vacate(&self) {
@@ -111,7 +137,7 @@ where
 struct SpentWorker<M>(Arc<Place<M>>);
 
 impl<M: Send + 'static> Body for SpentWorker<M> {
-    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+    fn launch(self: Arc<Self>, birth: Birth) -> Launch {
         unstartable(birth)
     }
 
@@ -137,13 +163,29 @@ impl<M: Send + 'static> Body for SpentWorker<M> {
 }
 
 /// What it was started from is not kept; the start fails.
-fn unstartable(birth: Birth) -> AbortHandle {
+fn unstartable(birth: Birth) -> Launch {
     let reason = ExitReason::Error("a temporary child is started once".to_owned());
     birth.token.conclude(Outcome::Reason(reason));
-    tokio::spawn(async move { drop(birth) }).abort_handle()
+    Launch::Over(None, birth.token)
 }
 
-async fn start_worker<A, M, F>(body: Arc<WorkerBody<M, F>>, birth: Birth)
+/// Sees a start to its end in a task of its own, and tells the supervisor.
+fn attend(
+    start: impl Future<Output = Option<Started>> + Send + 'static,
+    token: Arc<Token>,
+    above: Arc<Station>,
+) -> AbortHandle {
+    let task = async move {
+        if let Some(Started { cell, up }) = start.await
+            && let Some(cell) = above.seat_quietly(token.report(), cell, up)
+        {
+            token.report().send(News::Spawned { cell, up });
+        }
+    };
+    tokio::spawn(task).abort_handle()
+}
+
+async fn start_worker<A, M, F>(body: Arc<WorkerBody<M, F>>, birth: Birth) -> Option<Started>
 where
     A: Actor<Msg = Envelope<M>>,
     M: Send + 'static,
@@ -157,17 +199,18 @@ where
         restarts,
         awaits_readiness,
         pulse,
-        station: _,
+        ..
     } = birth;
     let report = token.report().clone();
     let readiness = Readiness::new(report, Arc::clone(&token), awaits_readiness);
-    let context = StartContext::new(above, id, restarts, readiness);
+    let context = StartContext::new(Arc::clone(above.path()), id, restarts, readiness);
     let made = catch_unwind(AssertUnwindSafe(|| (body.factory)(&context)));
     let (actor, arguments) = match made {
         Ok(made) => made,
         Err(payload) => {
             let panic = ExitReason::Panic(Panicked::of(payload).0);
-            return token.conclude(Outcome::Reason(panic));
+            token.conclude(Outcome::Reason(panic));
+            return None;
         }
     };
     let guarded = Guarded {
@@ -180,9 +223,12 @@ where
             let cell = actor.get_cell();
             body.place.take(context.whereabouts(), actor);
             let up = !awaits_readiness;
-            token.report().send(News::Spawned { cell, up });
+            Some(Started { cell, up })
         }
-        Err(error) => conclude_unstarted(&token, error),
+        Err(error) => {
+            conclude_unstarted(&token, error);
+            None
+        }
     }
 }
 
@@ -233,13 +279,14 @@ where
     F: Fn(&StartContext) -> W + Send + Sync + 'static,
     W: Future<Output = Result<(), ExitReason>> + Send + 'static,
 {
-    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+    fn launch(self: Arc<Self>, birth: Birth) -> Launch {
         let readiness = Readiness::new(
             birth.token.report().clone(),
             Arc::clone(&birth.token),
             false,
         );
-        let context = StartContext::new(birth.above, birth.id, birth.restarts, readiness);
+        let above = Arc::clone(birth.above.path());
+        let context = StartContext::new(above, birth.id, birth.restarts, readiness);
         let token = birth.token;
         let task = async move {
             // The task is up as soon as it runs, and its own abort handle is what stops it.
@@ -252,7 +299,7 @@ where
             };
             token.conclude(Outcome::Reason(reason));
         };
-        tokio::spawn(task).abort_handle()
+        Launch::Task(tokio::spawn(task).abort_handle())
     }
 
     fn vacate(&self) {}
@@ -270,7 +317,7 @@ where
 struct SpentTask(Arc<AtomicBool>);
 
 impl Body for SpentTask {
-    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+    fn launch(self: Arc<Self>, birth: Birth) -> Launch {
         unstartable(birth)
     }
 

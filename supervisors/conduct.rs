@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::birth::Birth;
+use crate::birth::{Birth, Launch};
 use crate::core::{Action, Event, Key, Life, Rules};
 use crate::exit::{ExitReason, SHUTDOWN};
 use crate::life::{News, Outcome, Report, StartFailure, Token};
@@ -42,17 +42,15 @@ impl State {
         let _ = self.myself.send_message(Message::Event(event));
     }
 
-    fn start(&self, key: Key, life: Life) {
+    fn start(&mut self, key: Key, life: Life) {
         let report = Report::Supervisor {
             mailbox: self.myself.clone(),
             key,
             life,
         };
         let token = Token::new(report, Some(Arc::clone(&self.token)));
-        self.station.write(|rules| {
-            let Some(child) = rules.child_mut(key) else {
-                return;
-            };
+        let made = self.station.write(|rules| {
+            let child = rules.child_mut(key)?;
             let (id, policy) = (Arc::clone(&child.id), &child.policy);
             let measured = policy.metered || policy.liveness.is_some();
             child
@@ -61,16 +59,36 @@ impl State {
             let birth = Birth {
                 token,
                 supervisor: self.myself.get_cell(),
-                above: Arc::clone(self.station.path()),
+                above: Arc::clone(&self.station),
                 id,
                 restarts: child.restarts(),
                 awaits_readiness: policy.awaits_readiness,
+                inline: policy.inline,
                 pulse: child.payload.pulse().cloned(),
                 station: child.payload.station().cloned(),
             };
-            let launch = Arc::clone(&child.payload.body).launch(birth);
-            child.payload.running = Running::Launching(launch);
+            Some((Arc::clone(&child.payload.body), birth))
         });
+        // Started with nothing held: an actor may look at its supervisor.
+        let Some((body, birth)) = made else {
+            return;
+        };
+        match body.launch(birth) {
+            Launch::Task(launch) => {
+                self.station.write(|rules| {
+                    let child = rules.child_mut(key).filter(|child| child.life == life);
+                    if let Some(child) = child
+                        && matches!(child.payload.running, Running::Nothing)
+                    {
+                        child.payload.running = Running::Launching(launch);
+                    }
+                });
+            }
+            Launch::Over(Some(started), token) => {
+                self.pending.push_back((key, life, started, token))
+            }
+            Launch::Over(None, _) => {}
+        }
     }
 
     fn signal(&self, key: Key, signal: Signal) {

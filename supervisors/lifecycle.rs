@@ -94,6 +94,16 @@ impl Bulletin {
         self.0.sender.subscribe()
     }
 
+    /// Whether anybody would read an event: a subscriber, or the log.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.sender.receiver_count() > 0 || tracing::enabled!(tracing::Level::ERROR)
+    }
+
+    /// Numbers events that nobody read.
+    pub(crate) fn skip(&self, events: u64) {
+        *lock(&self.0.last) += events;
+    }
+
     /// The number of the last event.
     pub(crate) fn last(&self) -> u64 {
         *lock(&self.0.last)

@@ -3,7 +3,6 @@
 //! A permit belongs to the message, not to the sender: it is returned when the handler is done
 //! with the message, or when the message is dropped unread with a dying actor.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -38,12 +37,12 @@ impl<M> Envelope<M> {
 #[derive(Debug)]
 pub struct InFlight {
     ledger: Arc<Ledger>,
-    ticket: u64,
+    ticket: usize,
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        lock(&self.ledger.entries).waiting.remove(&self.ticket);
+        lock(&self.ledger.entries).done(self.ticket);
     }
 }
 
@@ -54,10 +53,82 @@ pub(crate) struct Ledger {
     entries: Mutex<Entries>,
 }
 
-#[derive(Debug, Default)]
+/// A list through the places of a vector, oldest first: neither taking a place nor giving it
+/// back moves another or allocates, once as many were in flight before.
+#[derive(Debug)]
 struct Entries {
-    next: u64,
-    waiting: BTreeMap<u64, Instant>,
+    places: Vec<Entry>,
+    free: usize,
+    oldest: usize,
+    newest: usize,
+    depth: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    since: Instant,
+    older: usize,
+    newer: usize,
+}
+
+/// No place.
+const NONE: usize = usize::MAX;
+
+impl Default for Entries {
+    fn default() -> Self {
+        Self {
+            places: Vec::new(),
+            free: NONE,
+            oldest: NONE,
+            newest: NONE,
+            depth: 0,
+        }
+    }
+}
+
+impl Entries {
+    fn admit(&mut self) -> usize {
+        let entry = Entry {
+            since: Instant::now(),
+            older: self.newest,
+            newer: NONE,
+        };
+        let ticket = match self.places.get_mut(self.free) {
+            Some(place) => {
+                let ticket = std::mem::replace(&mut self.free, place.newer);
+                *place = entry;
+                ticket
+            }
+            None => {
+                self.places.push(entry);
+                self.places.len() - 1
+            }
+        };
+        match self.places.get_mut(self.newest) {
+            Some(last) => last.newer = ticket,
+            None => self.oldest = ticket,
+        }
+        self.newest = ticket;
+        self.depth += 1;
+        ticket
+    }
+
+    fn done(&mut self, ticket: usize) {
+        let Some(place) = self.places.get_mut(ticket) else {
+            return;
+        };
+        let (older, newer) = (place.older, place.newer);
+        place.newer = std::mem::replace(&mut self.free, ticket);
+        match self.places.get_mut(older) {
+            Some(before) => before.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.places.get_mut(newer) {
+            Some(after) => after.older = older,
+            None => self.newest = older,
+        }
+        self.depth -= 1;
+    }
 }
 
 impl Ledger {
@@ -75,12 +146,11 @@ impl Ledger {
     /// A place in flight, or `None` when all are taken.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<InFlight> {
         let mut entries = lock(&self.entries);
-        if entries.waiting.len() >= self.limit {
+        if entries.depth >= self.limit {
             return None;
         }
-        let ticket = entries.next;
-        entries.next += 1;
-        entries.waiting.insert(ticket, Instant::now());
+        let ticket = entries.admit();
+        drop(entries);
         Some(InFlight {
             ledger: Arc::clone(self),
             ticket,
@@ -88,14 +158,13 @@ impl Ledger {
     }
 
     pub(crate) fn depth(&self) -> usize {
-        lock(&self.entries).waiting.len()
+        lock(&self.entries).depth
     }
 
     pub(crate) fn oldest_age(&self) -> Option<Duration> {
-        lock(&self.entries)
-            .waiting
-            .first_key_value()
-            .map(|(_, since)| since.elapsed())
+        let entries = lock(&self.entries);
+        let oldest = entries.places.get(entries.oldest);
+        oldest.map(|entry| entry.since.elapsed())
     }
 }
 
@@ -124,6 +193,7 @@ impl<T> Reply<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[tokio::test(start_paused = true)]
     async fn the_oldest_message_in_flight_gives_the_age() {
@@ -138,6 +208,28 @@ mod tests {
         assert_eq!(ledger.oldest_age(), Some(Duration::from_secs(3)));
         drop(second);
         assert_eq!((ledger.depth(), ledger.oldest_age()), (0, None));
+    }
+
+    proptest! {
+        #[test]
+        fn the_ledger_agrees_with_keeping_a_map(
+            limit in 1usize..6,
+            steps in prop::collection::vec((any::<bool>(), 0usize..8), 1..100),
+        ) {
+            let ledger = Arc::new(Ledger::new(limit));
+            let mut held = Vec::new();
+            for (admit, which) in steps {
+                if admit {
+                    let permit = ledger.admit();
+                    prop_assert_eq!(permit.is_some(), held.len() < limit);
+                    held.extend(permit);
+                } else if !held.is_empty() {
+                    held.remove(which % held.len());
+                }
+                prop_assert_eq!(ledger.depth(), held.len());
+                prop_assert_eq!(ledger.oldest_age().is_some(), !held.is_empty());
+            }
+        }
     }
 
     #[tokio::test]

@@ -3,9 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 
-use crate::birth::{Birth, Body, start_supervisor};
+use crate::birth::{Birth, Body, Launch, start_supervisor};
 use crate::core::{Answer, Child, Rules};
 use crate::error::SupervisorError;
 use crate::snapshot::NodeKind;
@@ -37,7 +36,7 @@ impl SupervisorPlace {
 
     /// Replaces what is supervised, here and at every start from now on.
     pub(crate) async fn change(&self, command: Command) -> Result<(), SupervisorError> {
-        let changed = command.clone();
+        let (command, changed) = (Box::new(command.clone()), command);
         self.ask(|reply| Message::Change(command, reply)).await?;
         *lock(&self.changed) = Some(changed);
         Ok(())
@@ -109,21 +108,21 @@ impl CommandBody {
 }
 
 impl Body for CommandBody {
-    fn launch(self: Arc<Self>, birth: Birth) -> AbortHandle {
+    fn launch(self: Arc<Self>, birth: Birth) -> Launch {
         let Birth {
             token,
             supervisor,
             station,
             ..
         } = birth;
-        tokio::spawn(async move {
+        let start = async move {
             // Its supervisor makes the cell before the start.
             if let Some(station) = station {
                 self.place.take(Arc::clone(&station));
                 start_supervisor(station, token, Some(supervisor)).await;
             }
-        })
-        .abort_handle()
+        };
+        Launch::Task(tokio::spawn(start).abort_handle())
     }
 
     fn vacate(&self) {

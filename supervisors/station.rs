@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use crate::birth::Body;
 use crate::core::{Budget, Child, Flags, Key, Life, Payload, Phase, Restart, Rules, Strategy};
 use crate::exit::ExitReason;
-use crate::lifecycle::Bulletin;
+use crate::life::Report;
+use crate::lifecycle::{Bulletin, LifecycleEvent};
 use crate::place::Command;
 use crate::pulse::Pulse;
 use crate::snapshot::{NodeKind, NodeState, Snapshot};
@@ -220,6 +221,39 @@ impl Station {
 
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Rules<Slot>) -> T) -> T {
         change(&mut lock(&self.rules))
+    }
+
+    /// Takes note of a child that came up again when nothing else follows from that, so that the
+    /// supervisor is not woken for it; gives the cell back when it has to be told.
+    pub(crate) fn seat_quietly(
+        &self,
+        report: &Report,
+        cell: ActorCell,
+        up: bool,
+    ) -> Option<ActorCell> {
+        let Report::Supervisor { key, life, .. } = report else {
+            return Some(cell);
+        };
+        let now = self.now();
+        let id = {
+            let mut rules = lock(&self.rules);
+            if !up || !rules.starts_quietly(*key, *life) {
+                return Some(cell);
+            }
+            let child = rules.child_mut(*key)?;
+            child.payload.running = Running::Live(cell);
+            let id = Arc::clone(&child.id);
+            rules.start_quietly(*key, now);
+            id
+        };
+        if self.bulletin().is_watched() {
+            let path = || format!("{}/{id}", self.path);
+            let event = LifecycleEvent::Started;
+            self.bulletin().publish(path, NodeKind::Worker, event);
+        } else {
+            self.bulletin().skip(1);
+        }
+        None
     }
 
     /// The supervisor that has the node at `path` among its children, and the child's key and

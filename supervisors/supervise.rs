@@ -205,7 +205,7 @@ pub(crate) async fn start_child(
     let auto_shutdown: AutoShutdown = station.read(|rules| rules.flags().auto_shutdown);
     check::child(station.path(), &spec, auto_shutdown)?;
     place
-        .ask(|reply| Message::StartChild(spec, reply))
+        .ask(|reply| Message::StartChild(Box::new(spec), reply))
         .await
         .map(started)
 }
@@ -245,7 +245,7 @@ pub(crate) fn presence(child: &Child<Slot>) -> Presence {
         Phase::Up | Phase::Asked(_) | Phase::Killed(_) | Phase::Stuck(_) => Presence::Up,
         Phase::Down { .. } => Presence::Undefined,
         Phase::Starting(_) if child.starts <= 1 => Presence::Undefined,
-        Phase::Starting(_) | Phase::Fallen(_) | Phase::Retrying(_) | Phase::Resting => {
+        Phase::Starting(_) | Phase::Fallen | Phase::Retrying | Phase::Resting => {
             Presence::Restarting
         }
     }

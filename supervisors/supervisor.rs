@@ -5,12 +5,13 @@
 //! its window of restarts is empty. It leaves only after its children; if it dies abruptly they
 //! are killed, and its own restart waits for them. Permanent, unless its parent says otherwise.
 
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::{BTreeMap, HashMap};
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
+use crate::birth::Started;
 use crate::conduct::Signal;
 use crate::core::{
     Action, Child, Event, Flags, Key, Life, Newcomer, Request, Restart, Rules, Ticket,
@@ -34,11 +35,11 @@ pub(crate) enum Message {
     Boot,
     News(Key, Life, News),
     Event(Event),
-    StartChild(ChildSpec, Reply),
+    StartChild(Box<ChildSpec>, Reply),
     TerminateChild(Arc<str>, Reply),
     RestartChild(Arc<str>, Reply),
     DeleteChild(Arc<str>, Reply),
-    Change(Command, Reply),
+    Change(Box<Command>, Reply),
 }
 
 #[cfg(feature = "cluster")]
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) failure: Option<StartFailure>,
     pub(crate) below: Option<StartFailure>,
     actions: Vec<Action>,
+    /// Lives that were started in the course of one step.
+    pub(crate) pending: VecDeque<(Key, Life, Started, Arc<Token>)>,
     pub(crate) left: bool,
 }
 
@@ -85,6 +88,7 @@ impl Actor for Supervisor {
             failure: None,
             below: None,
             actions: Vec::new(),
+            pending: VecDeque::new(),
             left: false,
         };
         if let Command::Fixed(spec) = state.station.command() {
@@ -125,7 +129,7 @@ impl Actor for Supervisor {
             Message::DeleteChild(id, reply) => {
                 state.request(reply, |ticket| Request::DeleteChild(id, ticket));
             }
-            Message::Change(command, reply) => state.change(command, reply),
+            Message::Change(command, reply) => state.change(*command, reply),
         }
         Ok(())
     }
@@ -160,13 +164,31 @@ impl State {
     fn step(&mut self, decide: impl FnOnce(&mut Rules<Slot>, Duration)) {
         let now = self.station.now();
         let mut actions = std::mem::take(&mut self.actions);
-        let deadline = self.station.write(|rules| {
+        let watched = self.station.bulletin().is_watched();
+        let (mut deadline, mut unwatched) = self.station.write(|rules| {
+            rules.set_watched(watched);
             decide(rules, now);
             rules.swap_actions(&mut actions);
-            rules.next_deadline()
+            (rules.next_deadline(), rules.set_watched(watched))
         });
-        for action in actions.drain(..) {
-            self.carry_out(action);
+        loop {
+            for action in actions.drain(..) {
+                self.carry_out(action);
+            }
+            // Starts that were over at once.
+            let Some((key, life, Started { cell, up }, token)) = self.pending.pop_front() else {
+                break;
+            };
+            deadline = self.station.write(|rules| {
+                seat(rules, now, (key, life), cell, up);
+                rules.swap_actions(&mut actions);
+                unwatched += rules.set_watched(watched);
+                rules.next_deadline()
+            });
+            drop(token);
+        }
+        if unwatched > 0 {
+            self.station.bulletin().skip(unwatched);
         }
         self.actions = actions;
         self.arm(deadline);
@@ -197,21 +219,7 @@ impl State {
     fn hear(&mut self, key: Key, life: Life, news: News) {
         let event = match news {
             News::Spawned { cell, up } => {
-                return self.step(|rules, now| {
-                    let child = rules.child_mut(key).filter(|child| child.life == life);
-                    if let Some(child) = child {
-                        child.payload.running = Running::Live(cell);
-                        forget_start(child);
-                    }
-                    rules.handle(
-                        now,
-                        if up {
-                            Event::Started(key, life)
-                        } else {
-                            Event::Spawned(key, life)
-                        },
-                    );
-                });
+                return self.step(|rules, now| seat(rules, now, (key, life), cell, up));
             }
             News::Up => Event::Started(key, life),
             News::Lingers { reason, orderly } => {
@@ -243,6 +251,7 @@ impl State {
     fn ended(&mut self, key: Key, life: Life, outcome: Option<Box<Outcome>>) -> Option<Event> {
         let running = self.vacate(key, life)?;
         let told = match &running {
+            Running::Live(_) if self.reasons.is_empty() => None,
             Running::Live(cell) => self.reasons.remove(&cell.get_id()),
             // A task that was told to stop: aborting is how.
             Running::Launching(_) if self.is_stopping(key) => Some(ExitReason::Shutdown),
@@ -278,8 +287,25 @@ impl State {
     }
 }
 
+/// A life has a task, and may be up with that.
+fn seat(
+    rules: &mut Rules<Slot>,
+    now: Duration,
+    (key, life): (Key, Life),
+    cell: ActorCell,
+    up: bool,
+) {
+    let child = rules.child_mut(key).filter(|child| child.life == life);
+    if let Some(child) = child {
+        child.payload.running = Running::Live(cell);
+        forget_start(child);
+    }
+    let event = if up { Event::Started } else { Event::Spawned };
+    rules.handle(now, event(key, life));
+}
+
 /// A temporary worker has been started for the only time: what it was started from is let go.
-fn forget_start(child: &mut Child<Slot>) {
+pub(crate) fn forget_start(child: &mut Child<Slot>) {
     if child.policy.restart == Restart::Temporary && !child.policy.supervisor {
         child.payload.body = child.payload.body.spent();
     }

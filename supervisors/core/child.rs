@@ -53,10 +53,10 @@ pub(crate) enum Phase {
     Killed(After),
     /// Its task does not end.
     Stuck(After),
-    /// Ended by itself; what follows is not yet decided.
-    Fallen(Box<ExitReason>),
+    /// Ended by itself, by its last exit; what follows is not yet decided.
+    Fallen,
     /// Did not come up again; the message to self is under way.
-    Retrying(Box<ExitReason>),
+    Retrying,
     /// Waits out its backoff.
     Resting,
 }
@@ -141,13 +141,20 @@ impl<P> Child<P> {
         )
     }
 
+    /// Its last exit calls for no concern.
+    pub(crate) fn exited_cleanly(&self) -> bool {
+        self.last_exit
+            .as_ref()
+            .is_none_or(|reason| reason.is_clean())
+    }
+
     /// How operators read it.
     pub(crate) fn state(&self) -> NodeState {
         match &self.phase {
             Phase::Down { failed: false } => NodeState::Stopped,
             Phase::Down { failed: true } => NodeState::Failed,
-            Phase::Fallen(reason) if reason.is_clean() => NodeState::Stopped,
-            Phase::Fallen(_) | Phase::Retrying(_) => NodeState::Failed,
+            Phase::Fallen if self.exited_cleanly() => NodeState::Stopped,
+            Phase::Fallen | Phase::Retrying => NodeState::Failed,
             Phase::Starting(_) if self.starts <= 1 => NodeState::Starting,
             Phase::Starting(_) | Phase::Resting => NodeState::Restarting,
             Phase::Up => NodeState::Running,

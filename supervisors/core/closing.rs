@@ -117,7 +117,7 @@ impl<P: Payload> Rules<P> {
                 *after = After::Down;
                 true
             }
-            Phase::Fallen(_) | Phase::Retrying(_) | Phase::Resting => {
+            Phase::Fallen | Phase::Retrying | Phase::Resting => {
                 self.settle(key, true);
                 true
             }

@@ -77,10 +77,9 @@ impl<P: Payload> Rules<P> {
 
     fn exited(&mut self, key: Key, reason: ExitReason) {
         self.arm(key, None);
-        let event = LifecycleEvent::Exited {
+        self.mention(key, || LifecycleEvent::Exited {
             reason: reason.clone(),
-        };
-        self.note(key, event);
+        });
         self.fall(key, Box::new(reason));
     }
 
@@ -196,7 +195,7 @@ impl<P: Payload> Rules<P> {
                 Phase::Killed(_) => self.overdue(key),
                 Phase::Resting => self.begin(key, Why::Restart),
                 Phase::Up => self.actions.push(Action::Probe(key, child.life)),
-                Phase::Down { .. } | Phase::Stuck(_) | Phase::Fallen(_) | Phase::Retrying(_) => {}
+                Phase::Down { .. } | Phase::Stuck(_) | Phase::Fallen | Phase::Retrying => {}
             }
         }
     }

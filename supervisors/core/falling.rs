@@ -1,7 +1,6 @@
 //! What follows when a child ended by itself: it stays down, comes back alone or with its group,
 //! at once or later, or takes its supervisor along.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Action;
@@ -18,8 +17,8 @@ impl<P: Payload> Rules<P> {
         let Some(child) = self.roster.get_mut(key) else {
             return;
         };
-        child.last_exit = Some(reason.clone());
-        child.phase = Phase::Fallen(reason);
+        child.last_exit = Some(reason);
+        child.phase = Phase::Fallen;
         self.fallen.push_back((key, child.life));
     }
 
@@ -29,19 +28,20 @@ impl<P: Payload> Rules<P> {
             return false;
         };
         let Some(Child {
-            phase: Phase::Fallen(reason),
+            phase: Phase::Fallen,
             policy,
+            last_exit: Some(reason),
             ..
         }) = self.living(key, life)
         else {
             return true;
         };
-        let (reason, policy) = (reason.clone(), Arc::clone(policy));
-        if policy.restart.revives(&reason) {
-            self.revive(key, *reason);
+        let (failed, significant) = (!reason.is_clean(), policy.significant);
+        if policy.restart.revives(reason) {
+            self.revive(key);
         } else {
-            self.settle(key, !reason.is_clean());
-            if policy.significant {
+            self.settle(key, failed);
+            if significant {
                 self.shut_down_automatically();
             }
         }
@@ -49,12 +49,17 @@ impl<P: Payload> Rules<P> {
     }
 
     /// Restarts the child, and with it whom the strategy says, unless that is once too often.
-    fn revive(&mut self, key: Key, reason: ExitReason) {
+    fn revive(&mut self, key: Key) {
         let now = self.now;
         #[cfg(test)]
         self.calls.push(now);
         let allowed = self.window.allow(now) && self.budgets.iter().all(|all| all.allow(now));
         if !allowed {
+            let reason = self
+                .roster
+                .get(key)
+                .and_then(|child| child.last_exit.as_deref());
+            let reason = reason.cloned().unwrap_or(ExitReason::Cancelled);
             self.actions
                 .push(Action::Note(None, LifecycleEvent::GaveUp { reason }));
             self.settle(key, true);

@@ -132,7 +132,7 @@ impl<P: Payload> Rules<P> {
                 false
             }
             Phase::Asked(_) | Phase::Killed(_) => false,
-            Phase::Fallen(_) | Phase::Retrying(_) | Phase::Resting => {
+            Phase::Fallen | Phase::Retrying | Phase::Resting => {
                 self.settle(key, true);
                 true
             }

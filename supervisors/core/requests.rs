@@ -143,7 +143,7 @@ impl<P: Payload> Rules<P> {
                 self.ends.entry(key).or_default().push(ticket);
                 None
             }
-            Phase::Fallen(_) | Phase::Retrying(_) | Phase::Resting => {
+            Phase::Fallen | Phase::Retrying | Phase::Resting => {
                 self.settle(key, true);
                 Some(Ok(Answer::Done))
             }
@@ -200,8 +200,8 @@ impl<P: Payload> Rules<P> {
         let id = || id.to_owned();
         match &child.phase {
             Phase::Down { .. } => Ok(key),
-            Phase::Fallen(_)
-            | Phase::Retrying(_)
+            Phase::Fallen
+            | Phase::Retrying
             | Phase::Resting
             | Phase::Starting(Why::Restart | Why::Group) => {
                 Err(SupervisorError::Restarting { id: id() })

@@ -59,6 +59,9 @@ pub(crate) struct Rules<P> {
     pub(super) deferred: VecDeque<Request<P>>,
     pub(super) actions: Vec<Action>,
     pub(super) now: Duration,
+    /// Somebody watches: what happened to children is told, and not only counted.
+    pub(super) watched: bool,
+    unwatched: u64,
     /// When a restart was called for, for tests to count by themselves.
     #[cfg(test)]
     pub(super) calls: Vec<Duration>,
@@ -87,6 +90,8 @@ impl<P: Payload> Rules<P> {
             deferred: VecDeque::new(),
             actions: Vec::new(),
             now: Duration::ZERO,
+            watched: true,
+            unwatched: 0,
             #[cfg(test)]
             calls: Vec::new(),
         }
@@ -253,6 +258,22 @@ impl<P: Payload> Rules<P> {
             child.set_deadline(None);
         }
         Some(key)
+    }
+
+    /// Tells of something that happened to a child in the ordinary course of things; where
+    /// nobody watches it is counted.
+    pub(super) fn mention(&mut self, key: Key, event: impl FnOnce() -> LifecycleEvent) {
+        if self.watched {
+            self.note(key, event());
+        } else {
+            self.unwatched += 1;
+        }
+    }
+
+    /// Whether somebody watches from now on; what happened unwatched meanwhile.
+    pub(crate) fn set_watched(&mut self, watched: bool) -> u64 {
+        self.watched = watched;
+        std::mem::take(&mut self.unwatched)
     }
 
     /// Tells of something that happened to a child.

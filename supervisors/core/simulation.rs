@@ -267,7 +267,10 @@ impl World {
             assert!(left, "asked whom there is not");
             return;
         };
-        assert!(matches!(task, Task::Up | Task::Starting), "asked while {task:?}");
+        assert!(
+            matches!(task, Task::Up | Task::Starting),
+            "asked while {task:?}"
+        );
         *task = Task::Asked;
         if let Some(&below) = site.sites.get(&key) {
             self.tell(below, Event::Stop(ExitReason::Shutdown));
@@ -365,7 +368,7 @@ impl World {
             assert!(known, "{task:?} while {:?}", child.phase);
         }
         for (key, child) in site.rules.children() {
-            let gone = matches!(child.phase, Phase::Down { .. } | Phase::Fallen(_));
+            let gone = matches!(child.phase, Phase::Down { .. } | Phase::Fallen);
             assert!(
                 !gone || !site.tasks.contains_key(&key),
                 "a task nobody knows of"

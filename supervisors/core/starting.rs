@@ -7,6 +7,7 @@ use super::rules::{Payload, Rules};
 use crate::error::SupervisorError;
 use crate::exit::ExitReason;
 use crate::lifecycle::LifecycleEvent;
+use std::time::Duration;
 
 impl<P: Payload> Rules<P> {
     /// Starts a new life of a child that has no task.
@@ -27,7 +28,7 @@ impl<P: Payload> Rules<P> {
         self.arm(key, limit.map(|limit| now.saturating_add(limit)));
         if attempt > 0 {
             let attempt = u64::from(attempt);
-            self.note(key, LifecycleEvent::Restarting { attempt });
+            self.mention(key, || LifecycleEvent::Restarting { attempt });
         }
         self.actions.push(Action::Start(key, life));
     }
@@ -56,9 +57,30 @@ impl<P: Payload> Rules<P> {
         child.set_up_since(Some(now));
         let liveness = child.policy.liveness;
         self.arm(key, liveness.map(|limit| now.saturating_add(limit)));
-        self.note(key, LifecycleEvent::Started);
+        self.mention(key, || LifecycleEvent::Started);
         if let Some(ticket) = self.starts.remove(&key) {
             self.answer(ticket, Ok(Answer::Up));
+        }
+    }
+
+    /// Whether nothing follows from this life's coming up: nobody waits for it, no group goes on
+    /// with it, and no timer runs while it is up.
+    pub(crate) fn starts_quietly(&self, key: Key, life: Life) -> bool {
+        let child = self.roster.get(key).filter(|child| child.life == life);
+        child.is_some_and(|child| {
+            child.phase == Phase::Starting(Why::Restart) && child.policy.liveness.is_none()
+        }) && self.group.is_none()
+            && self.closing.is_none()
+            && !self.starts.contains_key(&key)
+    }
+
+    /// It came up, and nothing follows.
+    pub(crate) fn start_quietly(&mut self, key: Key, now: Duration) {
+        self.arm(key, None);
+        if let Some(child) = self.roster.get_mut(key) {
+            child.spawned = true;
+            child.phase = Phase::Up;
+            child.set_up_since(Some(now));
         }
     }
 
@@ -120,7 +142,7 @@ impl<P: Payload> Rules<P> {
                     self.call_off_downed();
                 }
                 if let Some(child) = self.roster.get_mut(key) {
-                    child.phase = Phase::Retrying(reason);
+                    child.phase = Phase::Retrying;
                 }
                 self.actions.push(Action::Retry(key, life));
             }
@@ -129,9 +151,9 @@ impl<P: Payload> Rules<P> {
 
     pub(super) fn retry(&mut self, key: Key, life: Life) {
         if let Some(child) = self.living(key, life)
-            && let Phase::Retrying(reason) = &child.phase
+            && child.phase == Phase::Retrying
+            && let Some(reason) = child.last_exit.take()
         {
-            let reason = reason.clone();
             self.fall(key, reason);
         }
     }

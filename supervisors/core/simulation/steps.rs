@@ -83,7 +83,7 @@ impl World {
                 && !site.rules.children().iter().any(|(_, child)| {
                     matches!(
                         child.phase,
-                        Phase::Resting | Phase::Fallen(_) | Phase::Retrying(_)
+                        Phase::Resting | Phase::Fallen | Phase::Retrying
                     )
                 })
         })
