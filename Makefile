@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps plugins build run test lint bench chaos clean
+.PHONY: help deps plugins build run test conformance features lint bench chaos clean
 
 # A rustup toolchain wins over Debian's, which is here only to build the plugins where needed.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -11,7 +11,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 help: ## what there is
 	@printf 'Plantão: a fault-tolerant runtime for hospital software\n\n'
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | \
-		awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+		awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 deps: ## install what running needs (apt; nothing when all is there)
 	@scripts/deps run
@@ -30,6 +30,19 @@ test: ## install what the tests need and run all of them
 	@scripts/deps test
 	@scripts/wasm-build
 	@cargo test --workspace --locked
+
+# `make test` compares 500.
+conformance: ## compare 10,000 random supervision scripts with real Erlang; SEED=… repeats a run
+	@scripts/deps test
+	@CONFORMANCE_SCRIPTS=$(or $(SCRIPTS),10000) $(if $(SEED),CONFORMANCE_SEED=$(SEED)) \
+		cargo test -p plantao-supervisors --locked --test conformance -- --nocapture
+
+# Each of ractor's features changes the trait that actors implement or what a message is.
+features: ## test the supervision library with ractor's features on and off
+	@for features in '' async-trait cluster monitors 'async-trait cluster monitors'; do \
+		printf '\nfeatures: %s\n' "$${features:-none}"; \
+		cargo test -q -p plantao-supervisors --locked --features "$$features" || exit 1; \
+	done
 
 lint: ## formatting and clippy, warnings denied, host and plugins
 	@cargo fmt --all --check

@@ -5,15 +5,18 @@
 //! else. Everything is checked before anything is touched; when a start fails half-way, what was
 //! done is undone.
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::check;
+use crate::core::Rules;
 use crate::error::{SpecError, SupervisorError};
-use crate::place::{Command, SupervisorPlace};
+use crate::place::{Command, CommandBody, SupervisorPlace};
 use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::supervise::{Presence, SupervisorHandle, presence};
+
+type Outcome = Result<(), SupervisorError>;
 
 /// What a new specification makes of the running children of one supervisor, by id and in
 /// start order.
@@ -49,11 +52,15 @@ impl SupervisorHandle {
     pub fn diff(&self, spec: &SupervisorSpec) -> Result<SpecDiff, SupervisorError> {
         let path = self.path()?;
         check::supervisor(&path, spec)?;
-        diff(&self.place(), &path, spec)
+        let plan = Plan::new(&self.place(), &path, spec, Unlisted::Refused)?;
+        Ok(plan.told())
     }
 
-    /// Makes the running children be as `spec` says, here and below. Running children that it
-    /// leaves out have to be named by [`SupervisorSpec::remove`].
+    /// Makes the running children be as `spec` says, here and below: first what goes stops, last
+    /// started first, then what is new or changed starts in the order of the specification.
+    /// Running children that it leaves out have to be named by [`SupervisorSpec::remove`].
+    ///
+    /// Once begun it goes on to its end, even if nobody waits for that.
     ///
     /// ```
     /// # use plantao_supervisors::{ChildSpec, Envelope, Handle, Intensity, Limits, SpecError};
@@ -88,79 +95,138 @@ impl SupervisorHandle {
     /// ```
     ///
     /// # Errors
-    /// `Spec`, and nothing was touched; `StartFailed` and its like, and what was done is undone;
-    /// or `Unavailable`.
+    /// `Spec`, and nothing was touched; `StartFailed` and its like, and what was done is undone,
+    /// as far as what was there before starts again (a temporary child that somebody asked for
+    /// does not: what it was started from is not kept); or `Unavailable`.
     pub async fn apply(&self, spec: SupervisorSpec) -> Result<SpecDiff, SupervisorError> {
-        let plan = self.diff(&spec)?;
-        apply(self.clone(), spec, plan.clone()).await?;
-        Ok(plan)
+        let path = self.path()?;
+        check::supervisor(&path, &spec)?;
+        let plan = Plan::new(&self.place(), &path, &spec, Unlisted::Refused)?;
+        let (told, handle) = (plan.told(), self.clone());
+        let work = tokio::spawn(async move { carry_out(&handle, &spec, &plan).await });
+        work.await.unwrap_or(Err(SupervisorError::Unavailable))?;
+        Ok(told)
     }
 }
 
-fn diff(
-    place: &SupervisorPlace,
-    path: &str,
+/// What becomes of running children that a specification leaves out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unlisted {
+    Refused,
+    /// They go: what they came with is undone.
+    Removed,
+}
+
+/// What is to be done with the children of one supervisor, and of those below it that stay.
+struct Plan {
+    here: SpecDiff,
+    below: Vec<(String, Below)>,
+}
+
+/// A supervisor that stays, under the rules of its new specification.
+enum Below {
+    Fixed(SupervisorHandle, Box<(SupervisorSpec, Plan)>),
+    Dynamic(Arc<SupervisorPlace>, Command),
+}
+
+impl Plan {
+    fn new(
+        place: &SupervisorPlace,
+        path: &str,
+        spec: &SupervisorSpec,
+        unlisted: Unlisted,
+    ) -> Result<Self, SupervisorError> {
+        let running = running(place)?;
+        let at = |id: &str| format!("{path}/{id}");
+        named_rightly(&running, spec, &at)?;
+        let (mut here, mut below) = (SpecDiff::default(), Vec::new());
+        for child in &running {
+            let id = child.spec.id.to_string();
+            let listed = spec.children.iter().any(|new| new.id == child.spec.id);
+            if spec.removed.contains(&id) || (!listed && unlisted == Unlisted::Removed) {
+                here.removed.push(id);
+            } else if child.up && !listed {
+                return Err(SpecError::Unlisted { path: at(&id) }.into());
+            }
+        }
+        for new in &spec.children {
+            let id = new.id.to_string();
+            let Some(old) = running.iter().find(|child| child.spec.id == new.id) else {
+                here.added.push(id);
+                continue;
+            };
+            let changed = old.spec.policy.version != new.policy.version;
+            let stays = Below::new(old, new, &at(&id), changed, unlisted)?;
+            if changed {
+                here.changed.push(id);
+            } else {
+                below.extend(stays.map(|stays| (id.clone(), stays)));
+                here.kept.push(id);
+            }
+        }
+        Ok(Self { here, below })
+    }
+
+    /// As the caller reads it: of those below, what differs.
+    fn told(&self) -> SpecDiff {
+        let below = self.below.iter().filter_map(|(id, below)| match below {
+            Below::Fixed(_, to_do) => Some((id.clone(), to_do.1.told())),
+            Below::Dynamic(..) => None,
+        });
+        SpecDiff {
+            below: below.filter(|(_, diff)| !diff.is_empty()).collect(),
+            ..self.here.clone()
+        }
+    }
+}
+
+impl Below {
+    fn new(
+        old: &RunningChild,
+        new: &ChildSpec,
+        path: &str,
+        changed: bool,
+        unlisted: Unlisted,
+    ) -> Result<Option<Self>, SupervisorError> {
+        let (old_body, new_body) = (old.spec.body.command(), new.body.command());
+        let kind = |body: Option<&CommandBody>| body.map(|body| body.command.kind());
+        if kind(old_body) != kind(new_body) {
+            let path = path.to_owned();
+            return Err(SpecError::Kind { path }.into());
+        }
+        let (Some(old_body), Some(new_body)) = (old_body, new_body) else {
+            return Ok(None);
+        };
+        if !old.up || changed {
+            return Ok(None);
+        }
+        let place = Arc::clone(&old_body.place);
+        Ok(Some(match &new_body.command {
+            Command::Fixed(spec) => {
+                let plan = Plan::new(&place, path, spec, unlisted)?;
+                let to_do = Box::new(((**spec).clone(), plan));
+                Self::Fixed(SupervisorHandle::at(place), to_do)
+            }
+            dynamic @ Command::Dynamic(_) => Self::Dynamic(place, dynamic.clone()),
+        }))
+    }
+}
+
+/// Children that are to go are there, and are not to stay.
+fn named_rightly(
+    running: &[RunningChild],
     spec: &SupervisorSpec,
-) -> Result<SpecDiff, SupervisorError> {
-    let running = running(place)?;
-    let find = |id: &str| running.iter().find(|child| &*child.spec.id == id);
-    let mut diff = SpecDiff::default();
-    let at = |id: &str| format!("{path}/{id}");
+    at: &impl Fn(&str) -> String,
+) -> Result<(), SpecError> {
     for id in &spec.removed {
         if spec.children.iter().any(|child| *child.id == **id) {
-            return Err(SpecError::RemovedAndListed { path: at(id) }.into());
+            return Err(SpecError::RemovedAndListed { path: at(id) });
         }
-        if find(id).is_none() {
-            return Err(SpecError::RemovedUnknown { path: at(id) }.into());
-        }
-    }
-    for child in &running {
-        let id = child.spec.id.to_string();
-        if spec.removed.contains(&id) {
-            diff.removed.push(id);
-        } else if child.up && !spec.children.iter().any(|new| new.id == child.spec.id) {
-            return Err(SpecError::Unlisted { path: at(&id) }.into());
+        if !running.iter().any(|child| *child.spec.id == **id) {
+            return Err(SpecError::RemovedUnknown { path: at(id) });
         }
     }
-    for new in &spec.children {
-        let id = new.id.to_string();
-        match find(&id) {
-            None => diff.added.push(id),
-            Some(old) if old.spec.policy.version != new.policy.version => diff.changed.push(id),
-            Some(old) => {
-                let below = below(old, new, &at(&id))?.filter(|below| !below.is_empty());
-                diff.below.extend(below.map(|below| (id.clone(), below)));
-                diff.kept.push(id);
-            }
-        }
-    }
-    Ok(diff)
-}
-
-/// What the specification of a kept child says of its own children.
-fn below(
-    old: &RunningChild,
-    new: &ChildSpec,
-    path: &str,
-) -> Result<Option<SpecDiff>, SupervisorError> {
-    let kinds = (old.spec.body.command(), new.body.command());
-    match (kinds.0, kinds.1.map(|body| &body.command)) {
-        (None, None) => Ok(None),
-        (Some(body), Some(Command::Fixed(spec))) if matches!(body.command, Command::Fixed(_)) => {
-            if old.up {
-                diff(&body.place, path, spec).map(Some)
-            } else {
-                Ok(None)
-            }
-        }
-        (Some(body), Some(Command::Dynamic(_))) if matches!(body.command, Command::Dynamic(_)) => {
-            Ok(None)
-        }
-        _ => Err(SpecError::Kind {
-            path: path.to_owned(),
-        }
-        .into()),
-    }
+    Ok(())
 }
 
 /// A child as it runs, with what it would be started from.
@@ -185,108 +251,86 @@ fn running(place: &SupervisorPlace) -> Result<Vec<RunningChild>, SupervisorError
     })
 }
 
-/// The specification that describes what runs now.
+/// The specification that describes what runs now, here and below.
 fn described(place: &SupervisorPlace) -> Result<SupervisorSpec, SupervisorError> {
-    let (flags, budget) = {
-        let station = place.station()?;
-        let budget = match station.command() {
-            Command::Fixed(spec) => spec.budget,
-            Command::Dynamic(_) => None,
-        };
-        (station.read(crate::core::Rules::flags), budget)
-    };
-    Ok(SupervisorSpec {
-        strategy: flags.strategy,
-        intensity: flags.intensity,
-        auto_shutdown: flags.auto_shutdown,
-        budget,
-        children: running(place)?
-            .into_iter()
-            .map(|child| child.spec)
-            .collect(),
-        removed: BTreeSet::new(),
-        partitioned: false,
-    })
+    let station = place.station()?;
+    let (flags, budget) = (station.read(Rules::flags), station.command().budget());
+    let mut spec = SupervisorSpec::new(flags.strategy, flags.intensity);
+    spec.auto_shutdown = flags.auto_shutdown;
+    spec.budget = budget;
+    for RunningChild {
+        spec: mut child, ..
+    } in running(place)?
+    {
+        if let Some(body) = child.body.command()
+            && let Command::Fixed(_) = body.command
+        {
+            // Down, it is described by what it would be started from.
+            let command = match described(&body.place) {
+                Ok(spec) => Command::Fixed(Arc::new(spec)),
+                Err(_) => body.current(),
+            };
+            let place = Arc::clone(&body.place);
+            child.body = Arc::new(CommandBody { place, command });
+        }
+        spec.children.push(child);
+    }
+    Ok(spec)
 }
 
 /// Boxed, because it works its way down the tree.
-fn apply(
-    handle: SupervisorHandle,
-    spec: SupervisorSpec,
-    plan: SpecDiff,
-) -> futures_util::future::BoxFuture<'static, Result<(), SupervisorError>> {
+fn carry_out<'a>(
+    handle: &'a SupervisorHandle,
+    spec: &'a SupervisorSpec,
+    plan: &'a Plan,
+) -> BoxFuture<'a, Outcome> {
     Box::pin(async move {
         let before = described(&handle.place())?;
-        let was_up: Vec<String> = running(&handle.place())?
+        let was_up = running(&handle.place())?
             .into_iter()
-            .filter(|child| child.up)
-            .map(|child| child.spec.id.to_string())
-            .collect();
-        let mut done_below = Vec::new();
-        let outcome = async {
-            for (id, plan) in &plan.below {
-                let Some((below, spec)) = supervisor_below(&before, &spec, id) else {
-                    continue;
-                };
-                let old = described(&below.place())?;
-                apply(below.clone(), spec, plan.clone()).await?;
-                done_below.push((below, old));
-            }
-            apply_here(&handle, &spec, &plan).await
-        }
-        .await;
+            .filter(|child| child.up);
+        let was_up: Vec<String> = was_up.map(|child| child.spec.id.to_string()).collect();
+        let outcome = carry_out_here(handle, spec, plan, &|_| true).await;
         if outcome.is_err() {
-            undo(&handle, before, &was_up, &plan).await;
-            for (below, old) in done_below.into_iter().rev() {
-                revert(&below, old).await;
-            }
+            undo(handle, before, &was_up, plan).await;
         }
         outcome
     })
 }
 
-/// The handle of a supervisor that runs below, and what is to become of it.
-fn supervisor_below(
-    before: &SupervisorSpec,
-    after: &SupervisorSpec,
-    id: &str,
-) -> Option<(SupervisorHandle, SupervisorSpec)> {
-    let old = before.children.iter().find(|child| &*child.id == id)?;
-    let new = after.children.iter().find(|child| &*child.id == id)?;
-    let Command::Fixed(spec) = &new.body.command()?.command else {
-        return None;
-    };
-    let place = Arc::clone(&old.body.command()?.place);
-    Some((SupervisorHandle::at(place), (**spec).clone()))
-}
-
-async fn apply_here(
+async fn carry_out_here(
     handle: &SupervisorHandle,
     spec: &SupervisorSpec,
-    plan: &SpecDiff,
-) -> Result<(), SupervisorError> {
-    for id in plan.removed.iter().rev() {
+    plan: &Plan,
+    starts: &(dyn Fn(&str) -> bool + Sync),
+) -> Outcome {
+    for id in plan.here.removed.iter().rev() {
         forget(handle, id).await?;
     }
-    for id in plan.changed.iter().rev() {
+    for id in plan.here.changed.iter().rev() {
         handle.terminate_child(id).await?;
     }
     handle.code_change(spec.clone()).await?;
-    let starts = |id: &String| plan.added.contains(id) || plan.changed.contains(id);
     for child in &spec.children {
         let id = child.id.to_string();
-        if starts(&id) {
+        if let Some((_, below)) = plan.below.iter().find(|(other, _)| *other == id) {
+            match below {
+                Below::Fixed(handle, to_do) => carry_out(handle, &to_do.0, &to_do.1).await?,
+                Below::Dynamic(place, command) => place.change(command.clone()).await?,
+            }
+        } else if starts(&id) && (plan.here.added.contains(&id) || plan.here.changed.contains(&id))
+        {
             match handle.restart_child(&id).await {
-                Ok(_)
-                | Err(SupervisorError::Running { .. } | SupervisorError::Restarting { .. }) => {}
-                Err(error) => return Err(error),
+                // Its group brought it up, or is about to.
+                Err(SupervisorError::Running { .. } | SupervisorError::Restarting { .. }) => {}
+                outcome => drop(outcome?),
             }
         }
     }
     Ok(())
 }
 
-async fn forget(handle: &SupervisorHandle, id: &str) -> Result<(), SupervisorError> {
+async fn forget(handle: &SupervisorHandle, id: &str) -> Outcome {
     handle.terminate_child(id).await?;
     match handle.delete_child(id).await {
         // A temporary child is forgotten when it ends.
@@ -297,35 +341,17 @@ async fn forget(handle: &SupervisorHandle, id: &str) -> Result<(), SupervisorErr
 
 /// Back to what was before, as far as what was before starts again; a failure here is in the
 /// log of the start that failed.
-async fn undo(
-    handle: &SupervisorHandle,
-    before: SupervisorSpec,
-    was_up: &[String],
-    plan: &SpecDiff,
-) {
-    for id in plan.added.iter().rev() {
-        let _ = forget(handle, id).await;
-    }
-    for id in plan.changed.iter().rev() {
+async fn undo(handle: &SupervisorHandle, before: SupervisorSpec, was_up: &[String], plan: &Plan) {
+    for id in plan.here.changed.iter().rev() {
         let _ = handle.terminate_child(id).await;
     }
-    let _ = handle.code_change(before).await;
+    let now = Plan::new(&handle.place(), "", &before, Unlisted::Removed);
+    let Ok(now) = now else {
+        return;
+    };
+    let starts = |id: &str| was_up.iter().any(|up| up == id);
+    let _ = carry_out_here(handle, &before, &now, &starts).await;
     for id in was_up {
         let _ = handle.restart_child(id).await;
     }
-}
-
-/// Makes a supervisor be as it was described before.
-async fn revert(handle: &SupervisorHandle, mut before: SupervisorSpec) {
-    let Ok(now) = running(&handle.place()) else {
-        return;
-    };
-    let gone = now.into_iter().map(|child| child.spec.id.to_string());
-    let named: BTreeSet<String> = before
-        .children
-        .iter()
-        .map(|child| child.id.to_string())
-        .collect();
-    before.removed = gone.filter(|id| !named.contains(id)).collect();
-    let _ = handle.apply(before).await;
 }

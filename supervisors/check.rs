@@ -25,18 +25,19 @@ pub(crate) fn tree(name: &str, spec: &SupervisorSpec) -> Result<(), SpecError> {
     Walk::default().supervisor(name, spec)
 }
 
-/// Checks a supervisor that runs already, or is to. Which actors start before it is not known
-/// here, so needs are not looked at.
+/// Checks a supervisor that runs already, or is to. What its children need of others than each
+/// other is taken to be there.
 ///
 /// # Errors
 /// The first defect in start order.
 pub(crate) fn supervisor(path: &str, spec: &SupervisorSpec) -> Result<(), SpecError> {
     let mut walk = Walk::default();
-    walk.seats.extend(all_needs(spec));
+    walk.assume(&spec.children);
     walk.supervisor(path, spec)
 }
 
-/// Checks one child of a supervisor that runs already.
+/// Checks one child of a supervisor that runs already. What is needed of others than those below
+/// it is taken to be there.
 ///
 /// # Errors
 /// What is wrong with it, or the first defect below it.
@@ -46,7 +47,7 @@ pub(crate) fn child(
     auto_shutdown: AutoShutdown,
 ) -> Result<(), SpecError> {
     let mut walk = Walk::default();
-    walk.seats.extend(&child.needs);
+    walk.assume(std::slice::from_ref(child));
     walk.child(above, child, auto_shutdown)
 }
 
@@ -72,19 +73,25 @@ pub(crate) fn kinds(
     Ok(())
 }
 
-/// Everything that children of a specification are given.
-fn all_needs(spec: &SupervisorSpec) -> BTreeSet<usize> {
-    let mut needs = BTreeSet::new();
-    for child in &spec.children {
+/// Everything that children are given, and where they are met themselves.
+fn gather(children: &[ChildSpec], needs: &mut BTreeSet<usize>, seats: &mut BTreeSet<usize>) {
+    for child in children {
         needs.extend(&child.needs);
+        seats.extend(child.body.seat());
         if let Some(Command::Fixed(below)) = child.body.command().map(|body| &body.command) {
-            needs.extend(all_needs(below));
+            gather(&below.children, needs, seats);
         }
     }
-    needs
 }
 
 impl Walk {
+    /// What is needed and is none of these children runs elsewhere.
+    fn assume(&mut self, children: &[ChildSpec]) {
+        let (mut needs, mut seats) = (BTreeSet::new(), BTreeSet::new());
+        gather(children, &mut needs, &mut seats);
+        self.seats.extend(needs.difference(&seats));
+    }
+
     fn supervisor(&mut self, path: &str, spec: &SupervisorSpec) -> Result<(), SpecError> {
         limits(path, "intensity", Some(spec.intensity))?;
         limits(path, "budget", spec.budget)?;

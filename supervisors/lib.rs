@@ -1,8 +1,8 @@
 //! OTP supervision over [ractor](https://docs.rs/ractor): trees of actors in which whatever fails
 //! is restarted, in the right order, and nothing is ever left behind.
 //!
-//! It owns restart strategies, restart intensity, ordered starts and stops, and the handles by
-//! which callers reach an actor across its restarts. It refuses global state: no registry, no
+//! It owns restart strategies, restart intensity, ordered starts and stops, dynamic and partitioned
+//! children, tasks, and the handles by which callers reach an actor across its restarts. It refuses global state: no registry, no
 //! names, no static; every tree is a value.
 //!
 //! # A small tree
@@ -94,12 +94,16 @@
 //!   state, and whatever ran below it. A task that does not end is reported as quarantined, and
 //!   its id stays down until it does.
 //! - A supervisor leaves only after its children, in reverse start order, escalation included. If
-//!   it dies abruptly they are aborted, and its own restart waits for them.
+//!   it dies abruptly they are killed, and its own restart waits for them.
 //! - A start that fails leaves nothing running. A restart that fails is tried again and counts.
 //! - Exceeding the intensity ends the supervisor with [`ExitReason::Shutdown`]; its parent decides.
 //! - A call ends with an answer, `Unavailable`, `Overloaded` or `Timeout`, never later than its
 //!   deadline.
-//! - All time is tokio's, and no decision depends on chance: a paused clock repeats a run.
+//! - A specification that is not one is refused, by the path of the child, before anything starts.
+//! - All time is tokio's, and chance is a seed: a paused clock repeats a run.
+//!
+//! The README says what is as in OTP and what is beyond it; `CONFORMANCE.md`, case by case, what
+//! stands for OTP's and Elixir's own tests, and where this library differs on purpose.
 
 mod apply;
 mod birth;

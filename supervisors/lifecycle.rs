@@ -60,6 +60,10 @@ pub enum LifecycleEvent {
     },
     /// It had nothing to start, and stays down.
     Ignored,
+    /// It was taken in while its supervisor runs, and is down.
+    Added,
+    /// It is no longer one of its supervisor's children.
+    Removed,
     /// It ended, and waits out its backoff.
     Resting {
         /// How long.
@@ -129,6 +133,8 @@ impl Bulletin {
 fn log(path: &impl Fn() -> String, event: &LifecycleEvent) {
     match event {
         LifecycleEvent::Started => tracing::debug!(path = path(), "actor started"),
+        LifecycleEvent::Added => tracing::debug!(path = path(), "actor added"),
+        LifecycleEvent::Removed => tracing::debug!(path = path(), "actor removed"),
         LifecycleEvent::Ignored => tracing::debug!(path = path(), "actor has nothing to start"),
         LifecycleEvent::Stopped { reason } => {
             tracing::debug!(path = path(), %reason, "actor stopped");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
 use crate::birth::{Birth, Body, Launch, start_supervisor};
-use crate::core::{Answer, Child, Rules};
+use crate::core::{Answer, Child, Intensity, Rules};
 use crate::error::SupervisorError;
 use crate::snapshot::NodeKind;
 use crate::spec::{DynamicSpec, SupervisorSpec};
@@ -85,6 +85,13 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    pub(crate) fn budget(&self) -> Option<Intensity> {
+        match self {
+            Self::Fixed(spec) => spec.budget,
+            Self::Dynamic(_) => None,
+        }
+    }
+
     pub(crate) fn kind(&self) -> NodeKind {
         match self {
             Self::Fixed(_) => NodeKind::Supervisor,

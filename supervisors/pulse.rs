@@ -39,6 +39,10 @@ impl Pulse {
         }
     }
 
+    pub(crate) fn is_metered(&self) -> bool {
+        self.times.is_some()
+    }
+
     /// Called when a message is taken; the end is the drop.
     pub(crate) fn beat(&self) -> Beat<'_> {
         let now = Instant::now();

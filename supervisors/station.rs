@@ -41,7 +41,7 @@ pub(crate) struct Station {
     command: Mutex<Command>,
     /// Those of the supervisors above.
     budgets: Vec<Arc<Budget>>,
-    own_budget: Option<Arc<Budget>>,
+    own_budget: Arc<Budget>,
     rules: Mutex<Rules<Slot>>,
     mailbox: Mutex<Option<ActorRef<Message>>>,
 }
@@ -72,9 +72,14 @@ struct Extra {
 impl Payload for Slot {
     fn renew(&mut self, other: Self) {
         let Self { body, .. } = other;
-        if let (Some(station), Some(command)) = (self.station(), body.command()) {
-            station.set_command(command.command.clone());
-            command.place.take(Arc::clone(station));
+        match (self.station(), body.command()) {
+            (Some(station), Some(command)) => {
+                station.set_command(command.command.clone());
+                command.place.take(Arc::clone(station));
+            }
+            // Another kind of child: what belonged to the old one goes with it.
+            (Some(_), None) => self.extra = None,
+            (None, _) => {}
         }
         self.body = body;
     }
@@ -105,7 +110,8 @@ impl Slot {
             let station = Station::below(above, id, command.current());
             self.extra.get_or_insert_default().station = Some(station);
         }
-        if measured && self.pulse().is_none() {
+        let same = |pulse: &Arc<Pulse>| pulse.is_metered() == metered;
+        if measured && !self.pulse().is_some_and(same) {
             let pulse = Arc::new(Pulse::new(above.ground.clock, metered));
             self.extra.get_or_insert_default().pulse = Some(pulse);
         }
@@ -140,10 +146,7 @@ impl Station {
         command: Command,
         budgets: Vec<Arc<Budget>>,
     ) -> Arc<Self> {
-        let own_budget = match &command {
-            Command::Fixed(spec) => spec.budget.map(Budget::new),
-            Command::Dynamic(_) => None,
-        };
+        let own_budget = Budget::new(command.budget());
         let rules = Mutex::new(Rules::new(flags_of(&command), Vec::new(), 0));
         Arc::new(Self {
             path,
@@ -178,15 +181,13 @@ impl Station {
     }
 
     pub(crate) fn set_command(&self, command: Command) {
+        self.own_budget.limit(command.budget());
         *lock(&self.command) = command;
     }
 
     fn all_budgets(&self) -> Vec<Arc<Budget>> {
-        self.budgets
-            .iter()
-            .chain(&self.own_budget)
-            .cloned()
-            .collect()
+        let own = Some(&self.own_budget);
+        self.budgets.iter().chain(own).cloned().collect()
     }
 
     /// A new incarnation: no children, no past.
@@ -196,6 +197,7 @@ impl Station {
         let mut salt = FnvHasher::with_key(self.ground.seed);
         salt.write(self.path.as_bytes());
         let salt = salt.finish();
+        self.own_budget.reset();
         *lock(&self.rules) = Rules::new(flags, self.all_budgets(), salt);
         *lock(&self.mailbox) = Some(mailbox);
     }
@@ -301,7 +303,7 @@ impl Station {
             strategy: flags.dynamic.is_none().then_some(flags.strategy),
             restarts_in_window: Some(in_window),
             restarts_allowed: Some(flags.intensity.restarts),
-            budget_left: self.own_budget.as_ref().map(|budget| budget.left(now)),
+            budget_left: self.own_budget.shown(now),
             children: children.collect(),
             ..node
         }

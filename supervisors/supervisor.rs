@@ -304,9 +304,11 @@ fn seat(
     rules.handle(now, event(key, life));
 }
 
-/// A temporary worker has been started for the only time: what it was started from is let go.
+/// A temporary worker that somebody asked for has been started for the only time: what it was
+/// started from is let go. What a specification says of a child stays.
 pub(crate) fn forget_start(child: &mut Child<Slot>) {
-    if child.policy.restart == Restart::Temporary && !child.policy.supervisor {
+    let temporary = child.policy.restart == Restart::Temporary && !child.policy.supervisor;
+    if temporary && child.is_fresh() {
         child.payload.body = child.payload.body.spent();
     }
 }

@@ -63,7 +63,14 @@ impl Backoff {
             .saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX));
         let wait = doubled.min(self.max);
         let roll = fastrand::Rng::with_seed(salt ^ u64::from(attempt)).f64();
-        wait.mul_f64(1.0 + self.jitter * (2.0 * roll - 1.0))
+        // The fields are anybody's to set: what is no share of anything spreads nothing.
+        let share = if self.jitter.is_nan() {
+            0.0
+        } else {
+            self.jitter.clamp(0.0, 1.0)
+        };
+        let seconds = wait.as_secs_f64() * (1.0 + share * (2.0 * roll - 1.0));
+        Duration::try_from_secs_f64(seconds).unwrap_or(wait)
     }
 }
 
@@ -80,6 +87,15 @@ mod tests {
         let waits: Vec<u64> = (0..6).map(|n| backoff.wait(n, 7).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
         assert_eq!(backoff.wait(400, 7), 10 * SECOND);
+    }
+
+    #[test]
+    fn no_wait_is_beyond_computing() {
+        for jitter in [f64::NAN, f64::INFINITY, -3.0, 9.0] {
+            let mut backoff = Backoff::exponential(Duration::MAX, Duration::MAX);
+            backoff.jitter = jitter;
+            assert!(backoff.wait(9, 7) >= Duration::ZERO);
+        }
     }
 
     proptest! {

@@ -34,6 +34,8 @@ pub(crate) struct Child<P> {
     pub(crate) attempts: u16,
     /// There is a task that can be asked to stop.
     pub(crate) spawned: bool,
+    /// It said that it is ready before its start was through.
+    pub(crate) ready: bool,
     /// Terminated by request while its group restarts: that restart leaves it down.
     pub(crate) held: bool,
     pub(crate) payload: P,
@@ -99,6 +101,7 @@ impl<P> Child<P> {
             serial,
             attempts: 0,
             spawned: false,
+            ready: false,
             held: false,
             payload,
         }
@@ -131,6 +134,11 @@ impl<P> Child<P> {
             self.phase,
             Phase::Starting(_) | Phase::Up | Phase::Asked(_) | Phase::Killed(_) | Phase::Stuck(_)
         )
+    }
+
+    /// It is being started because somebody asked for a further child.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.phase == Phase::Starting(Why::Asked { fresh: true })
     }
 
     /// It was told to stop or to end.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Action;
 use super::AutoShutdown;
 use super::child::{Child, Key, Phase, Why};
-use super::group::Group;
+use super::group::{Group, Wait};
 use super::rules::{Payload, Rules};
 use crate::exit::ExitReason;
 use crate::lifecycle::LifecycleEvent;
@@ -53,8 +53,7 @@ impl<P: Payload> Rules<P> {
         let now = self.now;
         #[cfg(test)]
         self.calls.push(now);
-        let allowed = self.window.allow(now) && self.budgets.iter().all(|all| all.allow(now));
-        if !allowed {
+        if !(self.window.allow(now) && self.is_within_budgets()) {
             let reason = self
                 .roster
                 .get(key)
@@ -84,14 +83,36 @@ impl<P: Payload> Rules<P> {
             if let Some(child) = self.roster.get_mut(key) {
                 child.phase = Phase::Down { failed: true };
             }
-            let resume_at = (!wait.is_zero()).then(|| now.saturating_add(wait));
-            self.group = Some(Group::restart_from(from, self.order.len(), resume_at));
+            let own = (!wait.is_zero()).then(|| Wait {
+                fallen: key,
+                place: from,
+                until: now.saturating_add(wait),
+            });
+            // A group that rests is taken up: its own wait goes on, for those that it was for.
+            let rested = self.group.and_then(|group| group.wait());
+            let wait = match (own, rested) {
+                (Some(own), Some(rested)) => Some(Wait {
+                    fallen: rested.fallen,
+                    place: own.place.min(rested.place),
+                    until: own.until.max(rested.until),
+                }),
+                (own, rested) => own.or(rested),
+            };
+            let from = rested.map_or(from, |rested| from.min(rested.place));
+            self.group = Some(Group::restart_from(from, self.order.len(), wait));
         } else if wait.is_zero() {
             self.begin(key, Why::Restart);
         } else if let Some(child) = self.roster.get_mut(key) {
             child.phase = Phase::Resting;
             self.arm(key, Some(now.saturating_add(wait)));
         }
+    }
+
+    /// Counts a restart against the limits shared with others; what is refused is not counted.
+    fn is_within_budgets(&self) -> bool {
+        let now = self.now;
+        let within = self.budgets.iter().all(|budget| budget.left(now) > 0);
+        within && self.budgets.iter().all(|budget| budget.allow(now))
     }
 
     /// How long the child waits this time.

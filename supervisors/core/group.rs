@@ -2,24 +2,33 @@
 
 use std::time::Duration;
 
-use super::Action;
 use super::child::{After, Key, Phase, Why};
 use super::rules::{Payload, Rules};
+use super::{Action, Restart};
 
 /// The children from `from` on, in start order, and what is being done with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Group {
     from: usize,
     stage: Stage,
-    resume_at: Option<Duration>,
+    wait: Option<Wait>,
+}
+
+/// A backoff: the children from `place` on are not started before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// Whose backoff it is.
+    pub(super) fallen: Key,
+    pub(super) place: usize,
+    pub(super) until: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Those before this place are still to be stopped.
     Stop(usize),
-    /// All are down; the backoff is not over.
-    Rest,
+    /// Those from this place on wait for the end of the backoff.
+    Rest(usize),
     /// Those from this place on are still to be started.
     Start(usize),
 }
@@ -29,25 +38,37 @@ impl Group {
         Self {
             from,
             stage: Stage::Start(from),
-            resume_at: None,
+            wait: None,
         }
     }
 
-    pub(super) fn restart_from(from: usize, len: usize, resume_at: Option<Duration>) -> Self {
+    pub(super) fn restart_from(from: usize, len: usize, wait: Option<Wait>) -> Self {
         Self {
             from,
             stage: Stage::Stop(len),
-            resume_at,
+            wait,
         }
+    }
+
+    /// Nothing is under way: other things can be done meanwhile.
+    pub(super) fn is_resting(&self) -> bool {
+        matches!(self.stage, Stage::Rest(_))
+    }
+
+    /// The backoff that is not over.
+    pub(super) fn wait(&self) -> Option<Wait> {
+        self.wait
     }
 
     /// The child at this place is gone: those after it moved up.
     pub(super) fn forget(&mut self, place: usize) {
         let moved = |at: &mut usize| *at -= usize::from(place < *at);
         moved(&mut self.from);
+        if let Some(wait) = &mut self.wait {
+            moved(&mut wait.place);
+        }
         match &mut self.stage {
-            Stage::Stop(at) | Stage::Start(at) => moved(at),
-            Stage::Rest => {}
+            Stage::Stop(at) | Stage::Start(at) | Stage::Rest(at) => moved(at),
         }
     }
 }
@@ -58,32 +79,70 @@ impl<P: Payload> Rules<P> {
         match group.stage {
             Stage::Stop(until) if until > group.from => self.stop_last(until),
             Stage::Stop(_) => {
-                let stage = match group.resume_at {
-                    Some(at) if at > self.now => {
-                        self.arm_own(at);
-                        Stage::Rest
-                    }
-                    _ => Stage::Start(group.from),
-                };
-                self.enter(stage);
-                stage != Stage::Rest
+                self.enter(Stage::Start(group.from));
+                true
             }
-            Stage::Rest => false,
-            Stage::Start(next) => self.start_next(next),
+            Stage::Rest(_) => false,
+            Stage::Start(next) => match group.wait {
+                Some(wait) if next == wait.place => {
+                    self.rest(next, wait);
+                    true
+                }
+                _ => self.start_next(next),
+            },
+        }
+    }
+
+    /// Waits out a backoff, unless it is over.
+    fn rest(&mut self, next: usize, wait: Wait) {
+        let over = wait.until <= self.now;
+        if let Some(child) = self.roster.get_mut(wait.fallen) {
+            match child.phase {
+                Phase::Down { .. } if !over => child.phase = Phase::Resting,
+                Phase::Resting if over => child.phase = Phase::Down { failed: true },
+                _ => {}
+            }
+        }
+        if !over {
+            self.arm_own(wait.until);
+            self.enter(Stage::Rest(next));
+        } else if let Some(group) = &mut self.group {
+            group.wait = None;
         }
     }
 
     /// The backoff of the group is over.
     pub(super) fn resume_group(&mut self) {
         if let Some(Group {
-            from,
-            stage: Stage::Rest,
-            resume_at: Some(at),
+            stage: Stage::Rest(next),
+            wait: Some(wait),
+            ..
         }) = self.group
-            && at <= self.now
+            && wait.until <= self.now
         {
-            self.enter(Stage::Start(from));
+            self.enter(Stage::Start(next));
+            self.rest(next, wait);
         }
+    }
+
+    /// The children are in another order: the group that waits goes on from the child that it
+    /// waits for.
+    pub(super) fn relocate_group(&mut self) {
+        let Some(Group {
+            stage: Stage::Rest(_),
+            wait: Some(wait),
+            ..
+        }) = self.group
+        else {
+            return;
+        };
+        let place = || self.order.iter().position(|other| *other == wait.fallen);
+        let from = self.flags.strategy.group_from(place).or_else(place);
+        self.group = from.map(|place| Group {
+            from: place,
+            stage: Stage::Rest(place),
+            wait: Some(Wait { place, ..wait }),
+        });
     }
 
     /// Whether the group will start this child, which is down.
@@ -94,8 +153,8 @@ impl<P: Payload> Rules<P> {
         };
         place >= group.from
             && match group.stage {
-                Stage::Stop(_) | Stage::Rest => true,
-                Stage::Start(next) => place >= next,
+                Stage::Stop(_) => true,
+                Stage::Rest(next) | Stage::Start(next) => place >= next,
             }
     }
 
@@ -136,6 +195,11 @@ impl<P: Payload> Rules<P> {
                 self.settle(key, true);
                 true
             }
+            // A temporary one is forgotten with its group, down or not.
+            Phase::Down { failed } if child.policy.restart == Restart::Temporary => {
+                self.settle(key, failed);
+                true
+            }
             Phase::Down { .. } | Phase::Stuck(_) => true,
         }
     }
@@ -150,7 +214,7 @@ impl<P: Payload> Rules<P> {
         };
         let phase = self.roster.get(key).map(|child| (&child.phase, child.held));
         match phase {
-            Some((Phase::Down { .. }, false)) => {
+            Some((Phase::Down { .. } | Phase::Resting, false)) => {
                 self.begin(key, Why::Group);
                 false
             }

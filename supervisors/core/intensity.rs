@@ -39,20 +39,44 @@ impl Intensity {
 /// Not in OTP, where each supervisor counts for itself, so that a deep tree can restart the
 /// product of its intensities.
 #[derive(Debug)]
-pub(crate) struct Budget(Mutex<Window>);
+pub(crate) struct Budget(Mutex<Option<Window>>);
 
 impl Budget {
-    pub(crate) fn new(intensity: Intensity) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Window::new(intensity))))
+    pub(crate) fn new(intensity: Option<Intensity>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(intensity.map(Window::new))))
     }
 
     /// Counts a restart; false when it is one too many.
     pub(crate) fn allow(&self, now: Duration) -> bool {
-        lock(&self.0).allow(now)
+        lock(&self.0)
+            .as_mut()
+            .is_none_or(|window| window.allow(now))
     }
 
+    /// Restarts left at `now`; without a limit there are always some.
     pub(crate) fn left(&self, now: Duration) -> u32 {
-        lock(&self.0).left(now)
+        self.shown(now).unwrap_or(u32::MAX)
+    }
+
+    /// Restarts left at `now`, if there is a limit.
+    pub(crate) fn shown(&self, now: Duration) -> Option<u32> {
+        Some(lock(&self.0).as_mut()?.left(now))
+    }
+
+    /// Another limit for what was counted already.
+    pub(crate) fn limit(&self, intensity: Option<Intensity>) {
+        let mut window = lock(&self.0);
+        match (&mut *window, intensity) {
+            (Some(window), Some(intensity)) => window.limit(intensity),
+            (window, intensity) => *window = intensity.map(Window::new),
+        }
+    }
+
+    /// Nothing was counted.
+    pub(crate) fn reset(&self) {
+        if let Some(window) = &mut *lock(&self.0) {
+            *window = Window::new(window.intensity);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::rules::{Payload, Rules};
 use super::{Action, Flags, Policy};
 use crate::error::SupervisorError;
 use crate::exit::ExitReason;
+use crate::lifecycle::LifecycleEvent;
 
 /// A child that is to be taken in.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl<P: Payload> Rules<P> {
             Request::TerminateChild(id, _) => self.terminate_child(&id, ticket),
             Request::RestartChild(id, _) => self.restart_child(&id, ticket),
             Request::DeleteChild(id, _) => self.delete_child(&id),
-            change @ Request::Change(..) if self.group.is_some() => {
+            change @ Request::Change(..) if self.group.is_some_and(|group| !group.is_resting()) => {
                 self.deferred.push_back(change);
                 None
             }
@@ -165,7 +166,7 @@ impl<P: Payload> Rules<P> {
         }
         match self.downed(id) {
             // It comes up with its group already.
-            Ok(key) if self.starts.contains_key(&key) => {
+            Ok(key) if self.reaches(key) && !self.is_held(key) => {
                 Some(Err(SupervisorError::Restarting { id: id.to_owned() }))
             }
             Ok(key) => {
@@ -241,12 +242,17 @@ impl<P: Payload> Rules<P> {
                     self.order.push(key);
                     key
                 }
-                None => self.add(newcomer),
+                None => {
+                    let key = self.add(newcomer);
+                    self.mention(key, || LifecycleEvent::Added);
+                    key
+                }
             };
             named.insert(key);
         }
         let kept = before.into_iter().filter(|key| !named.contains(key));
         self.order.extend(kept);
+        self.relocate_group();
         Ok(Answer::Done)
     }
 

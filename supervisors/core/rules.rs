@@ -209,7 +209,7 @@ impl<P: Payload> Rules<P> {
         loop {
             let moved = if self.closing.is_some() {
                 self.leave()
-            } else if let Some(group) = self.group {
+            } else if let Some(group) = self.group.filter(|group| !group.is_resting()) {
                 self.run_group(group)
             } else if let Some(request) = self.deferred.pop_front() {
                 self.answer_request(request);
@@ -315,6 +315,7 @@ impl<P: Payload> Rules<P> {
     pub(super) fn remove(&mut self, key: Key) {
         self.arm(key, None);
         self.call_off(key);
+        self.mention(key, || LifecycleEvent::Removed);
         if self.roster.remove(key).is_none() {
             return;
         }

@@ -94,7 +94,7 @@ impl World {
         parent: Option<(Place, Key, Life)>,
         above: Vec<Arc<Budget>>,
     ) -> Place {
-        let own_budget = plan.budget.map(Budget::new);
+        let own_budget = plan.budget.map(|limit| Budget::new(Some(limit)));
         let budgets: Vec<_> = above.into_iter().chain(own_budget.clone()).collect();
         let mut rules = Rules::new(plan.flags, budgets.clone(), self.rng.u64(..));
         for (number, (policy, _)) in plan.children.iter().enumerate() {

@@ -87,7 +87,11 @@ fn run(seed: u64) -> World {
     }
     world.calm_down();
     if world.root_exit.is_none() {
-        assert!(world.is_whole(), "a permanent child is down (seed {seed})");
+        let state = world.state();
+        assert!(
+            world.is_whole(),
+            "a permanent child is down (seed {seed}): {state}"
+        );
         world.stop();
         world.calm_down();
     }

@@ -20,6 +20,7 @@ impl<P: Payload> Rules<P> {
         let life = self.next_life;
         child.life = life;
         child.spawned = false;
+        child.ready = false;
         child.held = false;
         child.phase = Phase::Starting(why);
         child.starts = child.starts.saturating_add(1);
@@ -41,11 +42,22 @@ impl<P: Payload> Rules<P> {
         if late && matches!(child.phase, Phase::Killed(_)) {
             // It came up while it was being given up.
             self.actions.push(Action::Kill(key));
+        } else if child.ready {
+            self.started(key, life);
         }
     }
 
     pub(super) fn started(&mut self, key: Key, life: Life) {
         let now = self.now;
+        let Some(child) = self.living(key, life) else {
+            return;
+        };
+        if child.policy.awaits_readiness && !child.spawned {
+            // It counts once its start is through.
+            child.ready = true;
+            return;
+        }
+        child.ready = false;
         self.spawned(key, life);
         let Some(child) = self.living(key, life) else {
             return;

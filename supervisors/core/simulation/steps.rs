@@ -69,7 +69,21 @@ impl World {
                 return;
             }
         }
-        panic!("it never comes to rest");
+        panic!("it never comes to rest: {}", self.state());
+    }
+
+    /// What a failure shows.
+    pub(in crate::core) fn state(&self) -> String {
+        let sites = self.sites.iter().flatten().map(|site| {
+            let children = site.rules.children().into_iter();
+            let phases = children.map(|(key, child)| (key, child.phase.clone(), child.deadline()));
+            let phases: Vec<_> = phases.collect();
+            format!(
+                "{:?} {phases:?} {:?} {:?}\n",
+                site.rules.group, site.mailbox, site.tasks
+            )
+        });
+        format!("{:?}\n{}", self.now, sites.collect::<String>())
     }
 
     /// Everything is up, and the only deadlines are those of liveness.

@@ -29,6 +29,8 @@ pub(crate) enum Order {
     /// Block the thread until the sender is dropped.
     Block(std::sync::mpsc::Receiver<()>),
     Hold(Reply<()>),
+    /// Be busy for this long.
+    Work(Duration),
 }
 
 /// How a worker behaves where no message can tell it.
@@ -180,6 +182,7 @@ impl Actor for Worker {
                 let _ = until.recv();
             }
             Order::Hold(reply) => state.held.push((reply, permit)),
+            Order::Work(time) => tokio::time::sleep(time).await,
         }
         Ok(())
     }
@@ -213,12 +216,20 @@ pub(crate) fn worker(id: &str, handle: &Line, board: &Board) -> ChildSpec {
 }
 
 pub(crate) fn mannered(id: &str, handle: &Line, board: &Board, manners: Manners) -> ChildSpec {
+    ChildSpec::worker(id, handle, maker(id, board, manners))
+}
+
+/// What makes a worker for every start.
+pub(crate) fn maker(
+    id: &str,
+    board: &Board,
+    manners: Manners,
+) -> impl Fn() -> (Worker, ()) + Send + Sync + 'static {
     let (name, board) = (id.to_owned(), board.clone());
-    let make = move || {
+    move || {
         let (id, board, manners) = (name.clone(), board.clone(), manners.clone());
         (Worker { id, board, manners }, ())
-    };
-    ChildSpec::worker(id, handle, make)
+    }
 }
 
 /// A supervisor that puts up with a lot.

@@ -1,0 +1,25 @@
+//! What this crate adds to OTP, as sentences, and what it refuses.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod backoff;
+mod budget;
+mod feed;
+mod injection;
+mod live_change;
+mod live_refusals;
+mod live_undo;
+mod liveness;
+mod picture;
+mod readiness;
+mod specs;
+mod starts;
+#[path = "../semantics/support.rs"]
+mod support;
+mod waiting_groups;
+mod watch;
