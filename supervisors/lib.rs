@@ -2,8 +2,8 @@
 //! is restarted, in the right order, and nothing is ever left behind.
 //!
 //! It owns restart strategies, restart intensity, ordered starts and stops, dynamic and partitioned
-//! children, tasks, and the handles by which callers reach an actor across its restarts. It refuses global state: no registry, no
-//! names, no static; every tree is a value.
+//! children, tasks, and the handles by which callers reach an actor across its restarts. It refuses
+//! global state: no registry, no names, no static; every tree is a value.
 //!
 //! # A small tree
 //!

@@ -94,10 +94,11 @@ impl ChildSpec {
     /// let cache = Handle::<char>::new(Limits::in_flight(8));
     /// let cache = ChildSpec::worker_needing("cache", &cache, &store, |store| (Cache(store), ()));
     /// let store = ChildSpec::worker("store", &store, || (Store, ()));
-    /// let spec = SupervisorSpec::new(Strategy::RestForOne, Intensity::new(3, std::time::Duration::from_secs(5)));
+    /// let limits = Intensity::new(3, std::time::Duration::from_secs(5));
+    /// let spec = SupervisorSpec::new(Strategy::RestForOne, limits);
     ///
-    /// let right = Tree::start("shop", spec.clone().child(store.clone()).child(cache.clone())).await;
-    /// assert!(right.is_ok());
+    /// let right = spec.clone().child(store.clone()).child(cache.clone());
+    /// assert!(Tree::start("shop", right).await.is_ok());
     /// let wrong = Tree::start("shop", spec.child(cache).child(store)).await;
     /// let expected = SpecError::Needs { path: "shop/cache".to_owned(), need: 1 };
     /// assert_eq!(wrong.err(), Some(StartError::Spec(expected)));

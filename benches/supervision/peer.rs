@@ -15,12 +15,17 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const OURS: [Self; 2] = [Self::Ours(Kind::Fixed), Self::Ours(Kind::Dynamic)];
-    /// What the cost of supervision is taken from.
-    pub(crate) const BARE: Self = Self::Bare(Again::AtOnce);
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const OURS: [Self; 3] = [
         Self::Ours(Kind::Fixed),
         Self::Ours(Kind::Dynamic),
+        Self::Ours(Kind::Inline),
+    ];
+    /// What the cost of supervision is taken from.
+    pub(crate) const BARE: Self = Self::Bare(Again::AtOnce);
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Ours(Kind::Fixed),
+        Self::Ours(Kind::Dynamic),
+        Self::Ours(Kind::Inline),
         Self::BARE,
         Self::Bare(Again::WhenGone),
         Self::Kameo,
@@ -31,6 +36,7 @@ impl Peer {
         match self {
             Self::Ours(Kind::Fixed) => "plantao, one_for_one",
             Self::Ours(Kind::Dynamic) => "plantao, dynamic",
+            Self::Ours(Kind::Inline) => "plantao, starts inline",
             Self::Bare(Again::AtOnce) => "bare ractor, spawn_linked",
             Self::Bare(Again::WhenGone) => "bare ractor, old task awaited",
             Self::Kameo => "kameo, supervise_with",

@@ -100,7 +100,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn jitter_stays_within_its_share_and_repeats(attempt in 0u32..80, salt: u64, share in 0.0..1.0) {
+        fn jitter_stays_within_its_share_and_repeats(
+            attempt in 0u32..80,
+            salt: u64,
+            share in 0.0..1.0,
+        ) {
             let backoff = Backoff::exponential(SECOND, 60 * SECOND).jitter(share);
             let plain = backoff.jitter(0.0).wait(attempt, salt).as_secs_f64();
             let wait = backoff.wait(attempt, salt).as_secs_f64();

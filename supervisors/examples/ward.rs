@@ -21,6 +21,7 @@ enum Message {
     Notes(Reply<Vec<&'static str>>),
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Session {
     type Msg = Envelope<Message>;
     type State = Vec<&'static str>;
