@@ -306,7 +306,7 @@ impl<P: Payload> Rules<P> {
         let held = child.held;
         self.arm(key, None);
         self.answer_ends(key);
-        if held || self.group.is_none() {
+        if held || !self.reaches(key) {
             self.call_off(key);
         }
     }
