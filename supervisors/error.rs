@@ -111,7 +111,7 @@ pub enum SpecError {
         path: String,
     },
     /// A child that is given the handle of one that does not start before it.
-    #[error("`{path}` is given a handle, number `{need}` of those it needs, of no earlier child")]
+    #[error("`{path}` needs a handle, number `{need}` of those it is given, of no earlier child")]
     Needs {
         /// Path of the child.
         path: String,

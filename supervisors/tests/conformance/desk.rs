@@ -121,7 +121,9 @@ impl Desk {
         };
         // What ends slowly may go on with its restart here and not there, or the reverse.
         let is_slow = |body: &Body| matches!(body, Body::Worker(Manner::Slow | Manner::Hang, _));
-        if hangs || ends && self.bodies.values().any(is_slow) {
+        let slow = self.bodies.values().any(is_slow);
+        // Nor is a supervisor that comes up again told of as failed when it is called off.
+        if hangs || ends && (slow || !self.is_steady(split(path).0, true)) {
             return true;
         }
         let asked = match then {
@@ -147,7 +149,7 @@ impl Desk {
     /// A worker whose start is to hang; mostly one whose supervisor can be asked things then.
     fn hanging(&self, whom: u16) -> Option<String> {
         let mut workers = self.workers();
-        if whom % 8 > 0 {
+        if !whom.is_multiple_of(8) {
             let steady = |path: &String| self.is_steady(split(path).0, false);
             let near: Vec<String> = workers
                 .iter()
@@ -161,14 +163,16 @@ impl Desk {
 
     fn named(&self, what: Named, whom: u16, id: u16, beside: Option<&str>) -> Option<Step> {
         let path = match beside {
-            Some(beside) if whom % 4 > 0 => split(beside).0.to_owned(),
+            Some(beside) if !whom.is_multiple_of(4) => split(beside).0.to_owned(),
             _ => pick(self.supervisors(), whom)?,
         };
         let below = self.bodies.keys().filter(|child| split(child).0 == path);
         let ids = below.map(|child| split(child).1.to_owned()).collect();
         let odd = id % ODD_ONE == ODD_ONE - 1;
         let known = match beside {
-            Some(beside) if id % 2 == 0 && split(beside).0 == path => Some(split(beside).1.into()),
+            Some(beside) if id.is_multiple_of(2) && split(beside).0 == path => {
+                Some(split(beside).1.into())
+            }
             _ if odd => None,
             _ => pick(ids, id),
         };
@@ -263,7 +267,9 @@ impl Desk {
         let paths = self.paths(|body| matches!(body, Body::Supervisor(_)));
         let own = |path: &String| !self.is_from_template(path);
         match at {
-            Some(at) if whom % 4 > 0 && paths.iter().any(|path| path == at) => Some(at.to_owned()),
+            Some(at) if !whom.is_multiple_of(4) && paths.iter().any(|path| path == at) => {
+                Some(at.to_owned())
+            }
             _ => pick(paths.into_iter().filter(own).collect(), whom),
         }
     }

@@ -51,9 +51,9 @@ pub(crate) const TABLE: [Row; 10] = [
               after one that failed they come before the next, and may undo what the restart of \
               the group has done so far or will do.",
         here: "It answers at once. A member of a group that is being restarted is `restarting` \
-               and cannot be deleted; one that is terminated stays down (and, if it was just coming up, those after it); \
-               one that is started by request is not started twice. An order to stop calls off \
-               the start that is under way.",
+               and cannot be deleted; one that is terminated stays down (and, if it was just \
+               coming up, those after it); one that is started by request is not started twice. \
+               An order to stop calls off the start that is under way.",
         why: "A child that hangs in its start must not make its supervisor unreachable.",
         set_aside: "Scripts ask a supervisor nothing while it starts a group, and stop none \
                     meanwhile in which something ends slowly. All else is done while a start \

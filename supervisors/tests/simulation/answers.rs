@@ -73,8 +73,13 @@ impl Answers {
 
     /// The first request that waits for too long.
     pub(crate) fn overdue(&self, now: Duration, patience: Duration) -> Option<String> {
-        let (ticket, open) = self.open.iter().find(|(_, open)| now - open.at > patience)?;
-        let Open { above, id, what, .. } = open;
+        let (ticket, open) = self
+            .open
+            .iter()
+            .find(|(_, open)| now - open.at > patience)?;
+        let Open {
+            above, id, what, ..
+        } = open;
         Some(format!("{ticket} is not answered: {above} {what} {id}"))
     }
 }

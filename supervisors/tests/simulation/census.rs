@@ -107,7 +107,11 @@ impl Census {
                 NodeState::Running => (Seen::Up, Last::Started),
                 _ => (Seen::Down, Last::Ignored),
             };
-            let member = Member { state, last, ..Member::default() };
+            let member = Member {
+                state,
+                last,
+                ..Member::default()
+            };
             family.members.insert(child.id.clone(), member);
             if child.strategy.is_some() || child.restarts_in_window.is_some() {
                 self.begin(plans, child);
@@ -171,12 +175,8 @@ impl Census {
         }
     }
 
-    /// Takes in an event that all checkers have seen.
-    pub(crate) fn hear(
-        &mut self,
-        plans: &Plans,
-        event: &Lifecycle,
-    ) -> Result<(), String> {
+    /// Takes in an event that all checkers have seen. `asked`: somebody waits for that start.
+    pub(crate) fn hear(&mut self, plans: &Plans, event: &Lifecycle) -> Result<(), String> {
         let path = &event.path;
         if let LifecycleEvent::GaveUp { .. } = event.event {
             self.family(plans, path).gave_up = true;
@@ -198,7 +198,7 @@ impl Census {
         if let (Some((above, id)), Some(node)) = (above(path), plans.get(path)) {
             let family = self.family(plans, above);
             let dynamic = plans.get(above).is_some_and(Node::is_dynamic);
-            family.hear(id, node, &event.event, dynamic);
+            family.hear(id, node, &event.event, (dynamic, asked));
         }
         orphans
     }
@@ -210,9 +210,7 @@ impl Census {
         };
         let mut members = family.members.iter();
         match members.find(|(_, member)| member.state != Seen::Down) {
-            Some((id, member)) => {
-                Err(format!("{path} is over, and {id} is not: {member:?}"))
-            }
+            Some((id, member)) => Err(format!("{path} is over, and {id} is not: {member:?}")),
             None => Ok(()),
         }
     }
@@ -221,16 +219,34 @@ impl Census {
 impl Family {
     fn of(plans: &Plans, path: &str) -> Self {
         let order: Vec<String> = match plans.get(path).map(|node| &node.body) {
-            Some(Body::Fixed(fixed)) => {
-                fixed.children.iter().map(|child| child.id.clone()).collect()
-            }
+            Some(Body::Fixed(fixed)) => fixed
+                .children
+                .iter()
+                .map(|child| child.id.clone())
+                .collect(),
             _ => Vec::new(),
         };
         let planned = order.iter().cloned().collect();
-        Self { order, planned, ..Self::default() }
+        Self {
+            order,
+            planned,
+            ..Self::default()
+        }
     }
 
-    fn hear(&mut self, id: &str, node: &Node, event: &LifecycleEvent, dynamic: bool) {
+    /// It was not one of the children before its start, which somebody asked for.
+    pub(crate) fn is_fresh(&self, id: &str, asked: bool) -> bool {
+        let planned = self.planned.contains(id);
+        self.up && !self.members.contains_key(id) && (asked || !planned)
+    }
+
+    fn hear(
+        &mut self,
+        id: &str,
+        node: &Node,
+        event: &LifecycleEvent,
+        (dynamic, asked): (bool, bool),
+    ) {
         let is_planned = self.planned.contains(id);
         let is_new = !self.members.contains_key(id);
         if *event == LifecycleEvent::Removed {
@@ -238,7 +254,7 @@ impl Family {
             self.order.retain(|other| other != id);
             return;
         }
-        if let (LifecycleEvent::StartFailed { .. }, true, true) = (event, is_new, self.up) {
+        if matches!(event, LifecycleEvent::StartFailed { .. }) && self.is_fresh(id, asked) {
             // Somebody asked for it, and nothing was added.
             self.order.retain(|other| other != id);
             return;
@@ -254,9 +270,7 @@ impl Family {
         }
         let (state, last) = match event {
             LifecycleEvent::Started => (Seen::Up, Last::Started),
-            LifecycleEvent::Exited { .. } => {
-                (Seen::Down, Last::Exited(revives(node, event)))
-            }
+            LifecycleEvent::Exited { .. } => (Seen::Down, Last::Exited(revives(node, event))),
             LifecycleEvent::StartFailed { .. } => (Seen::Down, Last::StartFailed),
             LifecycleEvent::Stopped { .. } => (Seen::Down, Last::Stopped),
             LifecycleEvent::Ignored => (Seen::Down, Last::Ignored),

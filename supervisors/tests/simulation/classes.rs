@@ -29,14 +29,20 @@ impl Classes {
             return Err(format!("{path} is restarted without having been there"));
         };
         if member.state != Seen::Down {
-            return Err(format!("{path} is restarted while it is {:?}", member.state));
+            return Err(format!(
+                "{path} is restarted while it is {:?}",
+                member.state
+            ));
         }
         if census.is_unclear(above) || answers.change(above) {
             return Ok(());
         }
         let touched = member.touched || answers.concern(above, id);
         if attempt != member.attempt + 1 && !(touched && attempt == 1) {
-            return Err(format!("{path}: attempt {attempt} after {}", member.attempt));
+            return Err(format!(
+                "{path}: attempt {attempt} after {}",
+                member.attempt
+            ));
         }
         if node.restart == Restart::Temporary {
             return Err(format!("{path} is temporary and restarted"));
@@ -58,7 +64,9 @@ impl Classes {
             && !family.members.get(later).is_some_and(|member| member.apart)
             && !touched
         {
-            return Err(format!("{path} is restarted with its group while {later} is there"));
+            return Err(format!(
+                "{path} is restarted with its group while {later} is there"
+            ));
         }
         Ok(())
     }

@@ -62,12 +62,16 @@ impl Restarts {
             let touched = answers.concern(above, id)
                 || census.member(path).is_some_and(|member| member.touched);
             if alone(plans, above) {
-                let last = census.member(path).map_or(Last::Nothing, |member| member.last);
+                let last = census
+                    .member(path)
+                    .map_or(Last::Nothing, |member| member.last);
                 self.restarted_alone(plans, now, above, last, touched, &event.event);
             } else {
-                let up = census.families.get(above).is_some_and(|family| family.up);
-                let known = census.member(path).is_some();
-                self.restarted_in_group(plans, now, above, node, (up, known, touched), event);
+                let family = census.families.get(above);
+                let up = family.is_some_and(|family| family.up);
+                let asked = answers.start(above, id);
+                let fresh = family.is_some_and(|family| family.is_fresh(id, asked));
+                self.restarted_in_group(plans, now, above, node, (up, fresh, touched), event);
             }
         }
         let over = matches!(
@@ -109,7 +113,7 @@ impl Restarts {
         now: Duration,
         above: &str,
         node: &Node,
-        (up, known, touched): (bool, bool, bool),
+        (up, fresh, touched): (bool, bool, bool),
         event: &Lifecycle,
     ) {
         let group = self.groups.entry(above.to_owned()).or_default();
@@ -125,7 +129,7 @@ impl Restarts {
                 group.rests_until = now + Duration::from_millis(wait_ms + 1);
                 true
             }
-            LifecycleEvent::StartFailed { .. } if !known && up => return,
+            LifecycleEvent::StartFailed { .. } if fresh => return,
             LifecycleEvent::StartFailed { .. } => up && !touched && group.in_doubt == 0,
             exited if revives(node, exited) => {
                 let certain = up && !group.under_way && group.in_doubt == 0;
@@ -149,7 +153,10 @@ impl Restarts {
 
     /// One restart of this supervisor, which counts in the budgets above it too.
     fn count(&mut self, plans: &Plans, now: Duration, path: &str, certain: bool) {
-        self.windows.entry(path.to_owned()).or_default().push(now, path, certain);
+        self.windows
+            .entry(path.to_owned())
+            .or_default()
+            .push(now, path, certain);
         for budget in budgets(plans, path) {
             let window = self.budgets.entry(budget.0.to_owned()).or_default();
             window.push(now, path, certain);
@@ -171,7 +178,10 @@ impl Restarts {
         } else {
             // It was counted when its child ended: refused, it counts in no budget.
             for (budget, _) in budgets(plans, path) {
-                self.budgets.entry(budget.to_owned()).or_default().take_back(path);
+                self.budgets
+                    .entry(budget.to_owned())
+                    .or_default()
+                    .take_back(path);
             }
         }
         let spent = budgets(plans, path).any(|(budget, limit)| {
@@ -188,7 +198,9 @@ impl Restarts {
             return Err(format!("{path} gave up at {counted:?} of {limit:?}"));
         }
         if counted.least > limit.restarts + 1 {
-            return Err(format!("{path} gave up too late, at {counted:?} of {limit:?}"));
+            return Err(format!(
+                "{path} gave up too late, at {counted:?} of {limit:?}"
+            ));
         }
         Ok(())
     }
@@ -224,7 +236,10 @@ impl Restarts {
         let (Some(counted), Some(limit)) = (node.restarts_in_window, limit(plans, path)) else {
             return Ok(());
         };
-        let leaving = node.children.iter().any(|child| child.state == NodeState::Stopping);
+        let leaving = node
+            .children
+            .iter()
+            .any(|child| child.state == NodeState::Stopping);
         let below = is_stopping_below(node);
         let gave_up = family.is_some_and(|family| family.gave_up);
         if node.state != NodeState::Running || gave_up || census.is_changed(path) {
@@ -239,12 +254,12 @@ impl Restarts {
         self.at_work.insert(path.clone(), now);
         self.settle(census, now, node);
         let bounds = self.bounds(path, now, limit);
-        (self.compared, self.exact) = (
-            self.compared + 1,
-            self.exact + u64::from(bounds.is_exact()),
-        );
+        (self.compared, self.exact) =
+            (self.compared + 1, self.exact + u64::from(bounds.is_exact()));
         if !bounds.hold(counted) {
-            return Err(format!("{path}: {counted} restarts counted, and here {bounds:?}"));
+            return Err(format!(
+                "{path}: {counted} restarts counted, and here {bounds:?}"
+            ));
         }
         if below {
             return Ok(());
@@ -273,13 +288,18 @@ impl Restarts {
         if expected.contains(&left) {
             return Ok(());
         }
-        Err(format!("{path}: {left} left of the budget, and here {expected:?}"))
+        Err(format!(
+            "{path}: {left} left of the budget, and here {expected:?}"
+        ))
     }
 
     /// No group restart is under way here: what was in doubt is decided.
     fn settle(&mut self, census: &Census, now: Duration, node: &Snapshot) {
         let at_rest = node.children.iter().all(|child| {
-            matches!(child.state, NodeState::Running | NodeState::Stopped | NodeState::Failed)
+            matches!(
+                child.state,
+                NodeState::Running | NodeState::Stopped | NodeState::Failed
+            )
         });
         let quiet = census.families.get(&node.path).is_none_or(|family| {
             let mut members = family.members.values();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::answers::Answers;
-use crate::census::{Census, Plans};
+use crate::census::{Census, Plans, above};
 use crate::classes::Classes;
 use crate::intensity::Restarts;
 use crate::numbering::Numbering;
@@ -118,7 +118,11 @@ impl Journal {
     pub(crate) fn line(&self, path: &str) -> Handle<Cue> {
         let mut record = self.record();
         let line = || Handle::new(Limits::in_flight(IN_FLIGHT));
-        record.lines.entry(path.to_owned()).or_insert_with(line).clone()
+        record
+            .lines
+            .entry(path.to_owned())
+            .or_insert_with(line)
+            .clone()
     }
 
     pub(crate) fn plan(&self, path: &str, node: &Node) {
@@ -128,7 +132,11 @@ impl Journal {
     pub(crate) fn spoil(&self, path: &str, spoil: Spoil) {
         let mut record = self.record();
         record.write(format!("spoils {path} {spoil:?}"));
-        record.spoils.entry(path.to_owned()).or_default().push(spoil);
+        record
+            .spoils
+            .entry(path.to_owned())
+            .or_default()
+            .push(spoil);
     }
 
     pub(crate) fn next_spoil(&self, path: &str) -> Option<Spoil> {
@@ -145,7 +153,12 @@ impl Journal {
     /// The tree is up: what there is, before the first event that is heard.
     pub(crate) fn booted(&self, snapshot: &Snapshot) {
         let mut record = self.record();
-        let Record { census, plans, numbering, .. } = &mut *record;
+        let Record {
+            census,
+            plans,
+            numbering,
+            ..
+        } = &mut *record;
         census.begin(plans, snapshot);
         numbering.begin(snapshot.seq.unwrap_or_default());
     }
@@ -174,9 +187,10 @@ impl Journal {
             restarts.hear(census, answers, plans, now, event),
         ];
         broken.extend(said.into_iter().filter_map(Result::err));
+        let asked = above(&event.path).is_some_and(|(above, id)| answers.start(above, id));
         answers.hear(&event.path);
         sightings.hear(census, restarts, now, event);
-        if let Err(orphan) = census.hear(plans, event) {
+        if let Err(orphan) = census.hear(plans, event, asked) {
             broken.push(orphan);
         }
     }
@@ -185,7 +199,12 @@ impl Journal {
     pub(crate) fn ask(&self, above: &str, id: &str, what: &str) -> u64 {
         let mut record = self.record();
         let now = record.now();
-        let Record { answers, census, plans, .. } = &mut *record;
+        let Record {
+            answers,
+            census,
+            plans,
+            ..
+        } = &mut *record;
         let dynamic = plans.get(above).is_some_and(Node::is_dynamic);
         if what == "start" && !dynamic {
             census.add(plans, above, id, answers.start(above, id));

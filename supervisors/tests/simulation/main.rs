@@ -69,7 +69,9 @@ fn a_hundred_thousand_steps_break_no_promise() {
         return;
     }
     let asked = std::env::var("SIMULATION_STEPS");
-    let most = asked.map_or(STEPS, |steps| steps.parse().expect("SIMULATION_STEPS is a number"));
+    let most = asked.map_or(STEPS, |steps| {
+        steps.parse().expect("SIMULATION_STEPS is a number")
+    });
     let begun = Instant::now();
     let (mut steps, mut seed, mut compared, mut exact) = (0, 0, 0, 0);
     let mut sightings = Sightings::default();

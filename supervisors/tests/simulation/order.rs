@@ -39,9 +39,7 @@ impl Order {
                     member.is_some_and(|member| !member.apart)
                 };
                 match later.find(planned) {
-                    Some(later) if first => {
-                        Err(format!("{} comes up after {later}", event.path))
-                    }
+                    Some(later) if first => Err(format!("{} comes up after {later}", event.path)),
                     _ => Ok(()),
                 }
             }

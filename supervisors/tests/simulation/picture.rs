@@ -10,7 +10,6 @@ use crate::census::{Census, Last, Plans};
 use crate::classes::alone;
 use crate::journal::Record;
 
-
 /// A node of the last picture, for the driver to choose from.
 #[derive(Debug, Clone)]
 pub(crate) struct Sight {
@@ -41,7 +40,12 @@ pub(crate) fn at_rest(record: &mut Record, root: &Snapshot) -> Result<(), String
         return Err(format!("{path} is alive, and the picture does not know it"));
     }
     let now = record.now();
-    let Record { census, plans, restarts, .. } = record;
+    let Record {
+        census,
+        plans,
+        restarts,
+        ..
+    } = record;
     supervisors(root, &mut |node| restarts.compare(census, plans, now, node))
 }
 
@@ -52,7 +56,10 @@ fn workers(node: &Snapshot, unseen: &mut BTreeMap<String, u32>) -> Result<(), St
             NodeState::Running | NodeState::Starting => Some(true),
             NodeState::Stopped | NodeState::Failed => Some(false),
             NodeState::Quarantined => {
-                return Err(format!("{} is quarantined, though tasks end here", node.path));
+                return Err(format!(
+                    "{} is quarantined, though tasks end here",
+                    node.path
+                ));
             }
             NodeState::Restarting | NodeState::Stopping => None,
         };
@@ -60,7 +67,9 @@ fn workers(node: &Snapshot, unseen: &mut BTreeMap<String, u32>) -> Result<(), St
             return Err(format!("{} is {:?}, alive: {there}", node.path, node.state));
         }
     }
-    node.children.iter().try_for_each(|child| workers(child, unseen))
+    node.children
+        .iter()
+        .try_for_each(|child| workers(child, unseen))
 }
 
 fn supervisors(
@@ -71,25 +80,27 @@ fn supervisors(
         return Ok(());
     }
     check(node)?;
-    node.children.iter().try_for_each(|child| supervisors(child, check))
+    node.children
+        .iter()
+        .try_for_each(|child| supervisors(child, check))
 }
 
 /// The counts and the list of one supervisor, read one right after the other.
 pub(crate) fn fits(counts: ChildCounts, list: &[ChildStatus]) -> Result<(), String> {
-    let active = list.iter().filter(|child| child.presence == Presence::Up).count();
+    let active = list
+        .iter()
+        .filter(|child| child.presence == Presence::Up)
+        .count();
     let fits = counts.specs == list.len()
         && counts.active == active
         && counts.supervisors + counts.workers == counts.specs;
-    fits.then_some(()).ok_or_else(|| format!("{counts:?} of {list:?}"))
+    fits.then_some(())
+        .ok_or_else(|| format!("{counts:?} of {list:?}"))
 }
 
 /// After the faults: every permanent child of every supervisor that is up is up itself, unless
 /// somebody asked for something else or it said that there is nothing to start.
-pub(crate) fn is_whole(
-    census: &Census,
-    plans: &Plans,
-    node: &Snapshot,
-) -> Result<(), String> {
+pub(crate) fn is_whole(census: &Census, plans: &Plans, node: &Snapshot) -> Result<(), String> {
     if node.state != NodeState::Running {
         return Ok(());
     }
@@ -105,7 +116,10 @@ pub(crate) fn is_whole(
             .is_none_or(|member| member.ever_touched || member.last == Last::Ignored);
         let permanent = child.restart == Some(Restart::Permanent);
         if permanent && child.state != NodeState::Running && !excused && !unclear {
-            return Err(format!("{path} is permanent, and {:?} in the end", child.state));
+            return Err(format!(
+                "{path} is permanent, and {:?} in the end",
+                child.state
+            ));
         }
         is_whole(census, plans, child)?;
     }

@@ -187,7 +187,11 @@ pub(crate) fn worker(rng: &mut Rng, mood: &Mood, id: String, above: AutoShutdown
     let backoff = sometimes(rng, 4, |rng| {
         let backoff = Backoff::exponential(even(rng, 200), Duration::from_secs(1))
             .reset_after(even(rng, 5_000));
-        if mood.jitter { backoff } else { backoff.jitter(0.0) }
+        if mood.jitter {
+            backoff
+        } else {
+            backoff.jitter(0.0)
+        }
     });
     Node {
         id,
@@ -223,19 +227,20 @@ impl Node {
         }
     }
 
-    /// No restart of it and of all below takes longer, one attempt at everything.
+    /// No restart of it takes longer, those below it aside.
     pub(crate) fn worst(&self) -> Duration {
-        let start = self.start_timeout.unwrap_or(Duration::from_secs(30));
+        let start = match self.body {
+            Body::Worker(_) => self.start_timeout.unwrap_or(Duration::from_secs(30)),
+            Body::Fixed(_) | Body::Dynamic(_) => Duration::ZERO,
+        };
         let stop = match self.shutdown {
             Some(Shutdown::Timeout(limit)) => limit,
             _ => Duration::from_secs(5),
         };
-        let wait = self.backoff.map_or(Duration::ZERO, |backoff| 2 * backoff.max);
-        let below = match &self.body {
-            Body::Fixed(fixed) => fixed.children.iter().map(Self::worst).sum(),
-            Body::Worker(_) | Body::Dynamic(_) => start,
-        };
-        below + stop + wait
+        let wait = self
+            .backoff
+            .map_or(Duration::ZERO, |backoff| 2 * backoff.max);
+        start + stop + wait
     }
 
     pub(crate) fn is_supervisor(&self) -> bool {
@@ -250,9 +255,7 @@ impl Node {
         let mut spec = match &self.body {
             Body::Worker(manners) => worker_spec(&self.id, path, manners, journal),
             Body::Fixed(fixed) => ChildSpec::supervisor(&self.id, fixed.spec(path, journal)),
-            Body::Dynamic(dynamic) => {
-                ChildSpec::dynamic(&self.id, &DynamicHandle::new(), *dynamic)
-            }
+            Body::Dynamic(dynamic) => ChildSpec::dynamic(&self.id, &DynamicHandle::new(), *dynamic),
         };
         spec = spec.restart(self.restart).significant(self.significant);
         if let Some(shutdown) = self.shutdown {
@@ -274,8 +277,8 @@ impl Node {
 impl Fixed {
     /// The specification of this supervisor at `path`; its nodes are made known to the journal.
     pub(crate) fn spec(&self, path: &str, journal: &Journal) -> SupervisorSpec {
-        let mut spec = SupervisorSpec::new(self.strategy, self.intensity)
-            .auto_shutdown(self.auto_shutdown);
+        let mut spec =
+            SupervisorSpec::new(self.strategy, self.intensity).auto_shutdown(self.auto_shutdown);
         spec.budget = self.budget;
         for child in &self.children {
             let below = format!("{path}/{}", child.id);

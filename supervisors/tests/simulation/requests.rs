@@ -94,15 +94,21 @@ impl Desk<'_> {
     /// A child to add: one that is there already at times, and one that was there before.
     fn newcomer(&mut self, path: &str, id: &str) -> Node {
         let there = id != "nobody" && self.rng.u8(..6) == 0;
-        let id = if there { id.to_owned() } else { format!("x{}", self.rng.u8(..FRESH)) };
+        let id = if there {
+            id.to_owned()
+        } else {
+            format!("x{}", self.rng.u8(..FRESH))
+        };
         let at = format!("{path}/{id}");
         let (known, above) = {
             let record = self.journal.record();
-            (record.plans.get(&at).cloned(), record.plans.get(path).map(auto_shutdown))
+            (
+                record.plans.get(&at).cloned(),
+                record.plans.get(path).map(auto_shutdown),
+            )
         };
-        let node = known.unwrap_or_else(|| {
-            newcomer(self.rng, self.mood, id, above.unwrap_or_default())
-        });
+        let node =
+            known.unwrap_or_else(|| newcomer(self.rng, self.mood, id, above.unwrap_or_default()));
         self.journal.plan(&at, &node);
         node
     }
@@ -132,7 +138,11 @@ impl Desk<'_> {
     /// The same children in another order and one more, under another strategy.
     fn change(&mut self, path: &str, handle: SupervisorHandle) {
         let plan = self.journal.record().plans.get(path).cloned();
-        let Some(Node { body: Body::Fixed(before), .. }) = &plan else {
+        let Some(Node {
+            body: Body::Fixed(before),
+            ..
+        }) = &plan
+        else {
             return;
         };
         let mut fixed: Fixed = before.clone();

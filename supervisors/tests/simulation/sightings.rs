@@ -77,11 +77,15 @@ impl Sightings {
             LifecycleEvent::Restarting { .. } if last == Some(Last::Resting) => {
                 self.see("backoff waited");
             }
-            LifecycleEvent::Exited { reason: ExitReason::Stalled } => {
+            LifecycleEvent::Exited {
+                reason: ExitReason::Stalled,
+            } => {
                 self.see("stalled child killed");
             }
             LifecycleEvent::Ignored => self.see("child ignored"),
-            LifecycleEvent::StartFailed { reason: ExitReason::StartFailed(text) } => {
+            LifecycleEvent::StartFailed {
+                reason: ExitReason::StartFailed(text),
+            } => {
                 if text.starts_with("not up after") {
                     self.see("start timed out");
                 }
@@ -105,12 +109,16 @@ impl Sightings {
         self.gave_up.insert(path.to_owned());
         let below = format!("{path}/");
         let caused = self.escalated.iter().filter(|(other, (_, at))| {
-            let child = other.strip_prefix(&below).is_some_and(|id| !id.contains('/'));
+            let child = other
+                .strip_prefix(&below)
+                .is_some_and(|id| !id.contains('/'));
             // It stopped its children before it left, which may have taken a while.
             child && now.saturating_sub(*at) < Duration::from_secs(10)
         });
         let levels = caused.map(|(_, (levels, _))| levels + 1).max();
-        let levels = levels.filter(|_| *reason == ExitReason::Shutdown).unwrap_or(0);
+        let levels = levels
+            .filter(|_| *reason == ExitReason::Shutdown)
+            .unwrap_or(0);
         if levels >= 2 {
             self.see("escalated over two levels");
         }
@@ -148,7 +156,10 @@ fn is_midway(census: &Census, path: &str) -> bool {
     let Some(place) = family.order.iter().position(|other| other == id) else {
         return false;
     };
-    let restarting = family.members.get(id).is_some_and(|member| member.last == Last::Restarting);
+    let restarting = family
+        .members
+        .get(id)
+        .is_some_and(|member| member.last == Last::Restarting);
     let later = family.order.iter().skip(place + 1).any(|id| {
         let member = family.members.get(id);
         member.is_some_and(|member| member.state == Seen::Down && member.last == Last::Stopped)

@@ -58,7 +58,11 @@ impl Window {
 
     /// This supervisor may have been leaving since then, and not have counted anything.
     pub(crate) fn doubt(&mut self, by: &str, since: Duration) {
-        for call in self.0.iter_mut().filter(|call| call.by == by && call.at >= since) {
+        for call in self
+            .0
+            .iter_mut()
+            .filter(|call| call.by == by && call.at >= since)
+        {
             call.certain = false;
         }
     }

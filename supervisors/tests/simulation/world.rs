@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_millis(1);
 /// Rounds of the run queue within which everything due at one instant has happened: a chain of
 /// starts through the whole depth of a tree takes some thirty.
 const ROUNDS: u32 = 60;
+/// How often to look whether everything is up.
+const SLICE: Duration = Duration::from_secs(2);
 /// Longest stop of a tree: its workers' times, one after the other.
 const STOP: Duration = Duration::from_secs(300);
 
@@ -56,8 +58,11 @@ pub(crate) async fn run(seed: u64) -> Result<Outcome, String> {
     let story = |what: String| journal.record().story(&what);
     let plan = plan::root(&mut rng, &mood);
     let body = Body::Fixed(plan.clone());
-    let root = Node { id: "root".to_owned(), body, ..blank() };
-    let worst = root.worst();
+    let root = Node {
+        id: "root".to_owned(),
+        body,
+        ..blank()
+    };
     journal.plan("root", &root);
     let spec = plan.spec("root", &journal);
     let mut steps = 1;
@@ -79,7 +84,7 @@ pub(crate) async fn run(seed: u64) -> Result<Outcome, String> {
                 sights: Vec::new(),
             };
             world.follow();
-            let lived = world.live(worst).await;
+            let lived = world.live().await;
             lived.and_then(|()| world.broken()).map_err(story)?;
             steps = world.steps;
             Ok(())
@@ -142,10 +147,14 @@ fn did_not_start(journal: &Journal, error: &StartError) -> Result<(), String> {
     if !record.alive.is_empty() {
         return Err(format!("left behind by {error}: {:?}", record.alive.keys()));
     }
-    let StartError::Child { path, reason: ExitReason::StartFailed(_) } = error else {
+    let StartError::Child {
+        path,
+        reason: ExitReason::StartFailed(_),
+    } = error
+    else {
         return Err(format!("did not start because of {error:?}"));
     };
-    if record.plans.get(path).is_none() {
+    if !record.plans.contains_key(path) {
         return Err(format!("nobody knows who did not start: {error}"));
     }
     record.sightings.see("boot failed");
@@ -175,12 +184,16 @@ impl World {
         });
     }
 
-    async fn live(&mut self, worst: Duration) -> Result<(), String> {
+    async fn live(&mut self) -> Result<(), String> {
         let settling = even(&mut self.rng, 10) - TICK;
         self.pass(settling, true).await?;
         tokio::time::sleep(TICK).await;
         while self.steps < STEPS_EACH && !self.is_over() {
-            let burst = if self.rng.u8(..4) == 0 { self.rng.u8(2..6) } else { 1 };
+            let burst = if self.rng.u8(..4) == 0 {
+                self.rng.u8(2..6)
+            } else {
+                1
+            };
             for _ in 0..burst {
                 self.act()?;
                 for _ in 0..self.rng.u8(..12).saturating_sub(8) {
@@ -197,7 +210,7 @@ impl World {
             };
             tokio::time::sleep(time).await;
         }
-        self.end(worst).await
+        self.end().await
     }
 
     fn is_over(&self) -> bool {
@@ -275,9 +288,8 @@ impl World {
         };
         // One that is given all the time it wants to stop must not hang.
         let plan = self.journal.record().plans.get(&worker.path).cloned();
-        let patient = plan.is_none_or(|plan| {
-            plan.shutdown == Some(plantao_supervisors::Shutdown::Infinity)
-        });
+        let patient =
+            plan.is_none_or(|plan| plan.shutdown == Some(plantao_supervisors::Shutdown::Infinity));
         let (cue, what) = match self.rng.u8(..14) {
             0 | 1 => (Cue::Finish(None), "normal"),
             2 => (Cue::Finish(Some("shutdown")), "shutdown"),
@@ -290,17 +302,18 @@ impl World {
         };
         let line = self.journal.line(&worker.path);
         let sent = line.cast(cue);
-        self.journal.note("cue", format!("{} {what} {sent:?}", worker.path));
+        self.journal
+            .note("cue", format!("{} {what} {sent:?}", worker.path));
     }
 
     fn kill(&mut self) {
         let supervisor = self.rng.u8(..3) == 0;
-        let whom = self.pick(|sight| {
-            sight.path != "root" && (sight.kind == NodeKind::Worker) != supervisor
-        });
+        let whom = self
+            .pick(|sight| sight.path != "root" && (sight.kind == NodeKind::Worker) != supervisor);
         if let Some(whom) = whom {
             let killed = self.tree.kill(&whom.path);
-            self.journal.note("kill", format!("{} {killed:?}", whom.path));
+            self.journal
+                .note("kill", format!("{} {killed:?}", whom.path));
         }
     }
 
@@ -312,7 +325,12 @@ impl World {
         let children: Vec<Sight> = self
             .sights
             .iter()
-            .filter(|sight| sight.path.strip_prefix(&below).is_some_and(|id| !id.contains('/')))
+            .filter(|sight| {
+                sight
+                    .path
+                    .strip_prefix(&below)
+                    .is_some_and(|id| !id.contains('/'))
+            })
             .cloned()
             .collect();
         let children: Vec<&Sight> = children.iter().collect();
@@ -342,24 +360,44 @@ impl World {
         }
     }
 
+    /// Waits until everything is up that has to be, no longer than it may take.
+    async fn comes_back(&mut self) -> Result<(), String> {
+        let (mut waited, worst) = (Duration::ZERO, self.worst());
+        loop {
+            tokio::time::sleep(SLICE - TICK).await;
+            self.pass(TICK, false).await?;
+            if self.is_over() {
+                return Ok(());
+            }
+            waited += SLICE;
+            let snapshot = self.tree.snapshot();
+            let record = self.journal.record();
+            let whole = is_whole(&record.census, &record.plans, &snapshot);
+            if whole.is_ok() || waited > worst {
+                return whole;
+            }
+        }
+    }
+
+    /// How long it takes at most: once for the failure under way and once for its escalation.
+    fn worst(&self) -> Duration {
+        let record = self.journal.record();
+        2 * record.plans.values().map(Node::worst).sum::<Duration>()
+    }
+
     /// The faults stop; what has to come back does, and the tree is taken down.
-    async fn end(&mut self, worst: Duration) -> Result<(), String> {
+    async fn end(&mut self) -> Result<(), String> {
         self.journal.calm_down();
         if !self.is_over() && self.rng.u8(..4) > 0 {
-            // Once for the failure under way, once for the escalation of it, once to be sure.
-            tokio::time::sleep(3 * worst).await;
-            self.pass(TICK, false).await?;
-            if !self.is_over() {
-                let snapshot = self.tree.snapshot();
-                let record = self.journal.record();
-                is_whole(&record.census, &record.plans, &snapshot)?;
-            }
+            self.comes_back().await?;
         }
         let by_itself = self.is_over();
         if by_itself {
             self.journal.record().sightings.see("root ended by itself");
         } else if self.rng.u8(..4) == 0 {
-            self.tree.kill("root").map_err(|error| format!("the root is up: {error}"))?;
+            self.tree
+                .kill("root")
+                .map_err(|error| format!("the root is up: {error}"))?;
         }
         self.steps += 1;
         let stopped = tokio::time::timeout(STOP, self.tree.shutdown()).await;
