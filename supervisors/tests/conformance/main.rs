@@ -29,6 +29,19 @@ mod trace;
 mod valid;
 
 const SCRIPTS: usize = 500;
+/// Answers that so many scripts get at least once, or they ask too little.
+const ANSWERS: [&str; 10] = [
+    "already_present",
+    "already_started",
+    "bad_spec",
+    "failed",
+    "ignored",
+    "not_found",
+    "ok",
+    "running",
+    "simple_one_for_one",
+    "unavailable",
+];
 /// Any number would do; a fixed one makes a failure repeatable by everybody.
 const SEED: u64 = 25;
 
@@ -45,6 +58,14 @@ fn random_scripts_leave_the_same_traces_as_in_otp() {
         findings.reports.is_empty(),
         "{}",
         findings.reports.join("\n\n")
+    );
+    let missing = ANSWERS
+        .iter()
+        .filter(|answer| !findings.answers.contains_key(**answer));
+    let missing: Vec<_> = missing.collect();
+    assert!(
+        scripts < SCRIPTS || missing.is_empty(),
+        "no script was answered {missing:?}"
     );
 }
 

@@ -175,8 +175,13 @@ impl Census {
         }
     }
 
-    /// Takes in an event that all checkers have seen. `asked`: somebody waits for that start.
-    pub(crate) fn hear(&mut self, plans: &Plans, event: &Lifecycle) -> Result<(), String> {
+    /// Takes in an event that all checkers have seen.
+    pub(crate) fn hear(
+        &mut self,
+        plans: &Plans,
+        event: &Lifecycle,
+        asked: bool,
+    ) -> Result<(), String> {
         let path = &event.path;
         if let LifecycleEvent::GaveUp { .. } = event.event {
             self.family(plans, path).gave_up = true;
@@ -198,7 +203,7 @@ impl Census {
         if let (Some((above, id)), Some(node)) = (above(path), plans.get(path)) {
             let family = self.family(plans, above);
             let dynamic = plans.get(above).is_some_and(Node::is_dynamic);
-            family.hear(id, node, &event.event, (dynamic, asked));
+            family.hear(id, node, &event.event, dynamic);
         }
         orphans
     }
@@ -234,19 +239,7 @@ impl Family {
         }
     }
 
-    /// It was not one of the children before its start, which somebody asked for.
-    pub(crate) fn is_fresh(&self, id: &str, asked: bool) -> bool {
-        let planned = self.planned.contains(id);
-        self.up && !self.members.contains_key(id) && (asked || !planned)
-    }
-
-    fn hear(
-        &mut self,
-        id: &str,
-        node: &Node,
-        event: &LifecycleEvent,
-        (dynamic, asked): (bool, bool),
-    ) {
+    fn hear(&mut self, id: &str, node: &Node, event: &LifecycleEvent, dynamic: bool) {
         let is_planned = self.planned.contains(id);
         let is_new = !self.members.contains_key(id);
         if *event == LifecycleEvent::Removed {
@@ -254,7 +247,7 @@ impl Family {
             self.order.retain(|other| other != id);
             return;
         }
-        if matches!(event, LifecycleEvent::StartFailed { .. }) && self.is_fresh(id, asked) {
+        if let (LifecycleEvent::StartFailed { .. }, true, true) = (event, is_new, self.up) {
             // Somebody asked for it, and nothing was added.
             self.order.retain(|other| other != id);
             return;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::answers::Answers;
-use crate::census::{Census, Plans, above};
+use crate::census::{Census, Plans};
 use crate::classes::Classes;
 use crate::intensity::Restarts;
 use crate::numbering::Numbering;
@@ -187,10 +187,9 @@ impl Journal {
             restarts.hear(census, answers, plans, now, event),
         ];
         broken.extend(said.into_iter().filter_map(Result::err));
-        let asked = above(&event.path).is_some_and(|(above, id)| answers.start(above, id));
         answers.hear(&event.path);
         sightings.hear(census, restarts, now, event);
-        if let Err(orphan) = census.hear(plans, event, asked) {
+        if let Err(orphan) = census.hear(plans, event) {
             broken.push(orphan);
         }
     }

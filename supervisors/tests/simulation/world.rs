@@ -24,8 +24,6 @@ const TICK: Duration = Duration::from_millis(1);
 /// Rounds of the run queue within which everything due at one instant has happened: a chain of
 /// starts through the whole depth of a tree takes some thirty.
 const ROUNDS: u32 = 60;
-/// How often to look whether everything is up.
-const SLICE: Duration = Duration::from_secs(2);
 /// Longest stop of a tree: its workers' times, one after the other.
 const STOP: Duration = Duration::from_secs(300);
 
@@ -63,6 +61,7 @@ pub(crate) async fn run(seed: u64) -> Result<Outcome, String> {
         body,
         ..blank()
     };
+    let worst = root.worst();
     journal.plan("root", &root);
     let spec = plan.spec("root", &journal);
     let mut steps = 1;
@@ -84,7 +83,7 @@ pub(crate) async fn run(seed: u64) -> Result<Outcome, String> {
                 sights: Vec::new(),
             };
             world.follow();
-            let lived = world.live().await;
+            let lived = world.live(worst).await;
             lived.and_then(|()| world.broken()).map_err(story)?;
             steps = world.steps;
             Ok(())
@@ -184,7 +183,7 @@ impl World {
         });
     }
 
-    async fn live(&mut self) -> Result<(), String> {
+    async fn live(&mut self, worst: Duration) -> Result<(), String> {
         let settling = even(&mut self.rng, 10) - TICK;
         self.pass(settling, true).await?;
         tokio::time::sleep(TICK).await;
@@ -210,7 +209,7 @@ impl World {
             };
             tokio::time::sleep(time).await;
         }
-        self.end().await
+        self.end(worst).await
     }
 
     fn is_over(&self) -> bool {
@@ -360,36 +359,18 @@ impl World {
         }
     }
 
-    /// Waits until everything is up that has to be, no longer than it may take.
-    async fn comes_back(&mut self) -> Result<(), String> {
-        let (mut waited, worst) = (Duration::ZERO, self.worst());
-        loop {
-            tokio::time::sleep(SLICE - TICK).await;
-            self.pass(TICK, false).await?;
-            if self.is_over() {
-                return Ok(());
-            }
-            waited += SLICE;
-            let snapshot = self.tree.snapshot();
-            let record = self.journal.record();
-            let whole = is_whole(&record.census, &record.plans, &snapshot);
-            if whole.is_ok() || waited > worst {
-                return whole;
-            }
-        }
-    }
-
-    /// How long it takes at most: once for the failure under way and once for its escalation.
-    fn worst(&self) -> Duration {
-        let record = self.journal.record();
-        2 * record.plans.values().map(Node::worst).sum::<Duration>()
-    }
-
     /// The faults stop; what has to come back does, and the tree is taken down.
-    async fn end(&mut self) -> Result<(), String> {
+    async fn end(&mut self, worst: Duration) -> Result<(), String> {
         self.journal.calm_down();
         if !self.is_over() && self.rng.u8(..4) > 0 {
-            self.comes_back().await?;
+            // Once for the failure under way, once for the escalation of it, once to be sure.
+            tokio::time::sleep(3 * worst).await;
+            self.pass(TICK, false).await?;
+            if !self.is_over() {
+                let snapshot = self.tree.snapshot();
+                let record = self.journal.record();
+                is_whole(&record.census, &record.plans, &snapshot)?;
+            }
         }
         let by_itself = self.is_over();
         if by_itself {
