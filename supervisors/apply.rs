@@ -104,11 +104,15 @@ impl SupervisorHandle {
     pub async fn apply(&self, spec: SupervisorSpec) -> Result<SpecDiff, SupervisorError> {
         let path = self.path()?;
         check::supervisor(&path, &spec)?;
-        let plan = Plan::new(&self.place(), &path, &spec, Unlisted::Refused)?;
-        let (told, handle) = (plan.told(), self.clone());
-        let work = tokio::spawn(async move { carry_out(&handle, &spec, &plan).await });
-        work.await.unwrap_or(Err(SupervisorError::Unavailable))?;
-        Ok(told)
+        let handle = self.clone();
+        let work = tokio::spawn(async move {
+            let place = handle.place();
+            let _turn = place.turn.lock().await;
+            let plan = Plan::new(&place, &path, &spec, Unlisted::Refused)?;
+            carry_out(&handle, &spec, &plan).await?;
+            Ok(plan.told())
+        });
+        work.await.unwrap_or(Err(SupervisorError::Unavailable))
     }
 }
 

@@ -4,7 +4,7 @@
 //! token says so, and only once that is true.
 
 use futures_util::FutureExt;
-use ractor::{Actor, ActorCell, SpawnErr};
+use ractor::{Actor, ActorCell, ActorId, SpawnErr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use crate::life::{News, Outcome, Token};
 use crate::message::Envelope;
 use crate::place::CommandBody;
 use crate::pulse::Pulse;
-use crate::station::Station;
+use crate::station::{Station, drop_quietly};
 use crate::supervisor::{Arguments, Message, Supervisor};
 
 /// What a start needs from the supervisor.
@@ -59,7 +59,7 @@ pub(crate) trait Body: Send + Sync {
     fn launch(self: Arc<Self>, birth: Birth) -> Launch;
 
     /// The incarnation is gone: nobody reaches it any more.
-    fn vacate(&self);
+    fn vacate(&self, actor: Option<ActorId>);
 
     /// Where callers meet it: the same for two handles of one child.
     fn seat(&self) -> Option<usize> {
@@ -104,16 +104,24 @@ where
         if birth.inline {
             let mut start = Box::pin(start_worker(self, birth));
             // What is not over at once goes on in a task, which asks it again.
-            return match (&mut start).now_or_never() {
-                Some(outcome) => Launch::Over(outcome, token),
-                None => Launch::Task(attend(start, token, above)),
+            let begun = catch_unwind(AssertUnwindSafe(|| (&mut start).now_or_never()));
+            return match begun {
+                Ok(Some(outcome)) => Launch::Over(outcome, token),
+                Ok(None) => Launch::Task(attend(start, token, above)),
+                // Something of the actor panicked when it was dropped.
+                Err(payload) => {
+                    let panic = ExitReason::Panic(Panicked::of(payload).0);
+                    token.conclude(Outcome::Reason(panic));
+                    drop_quietly(start);
+                    Launch::Over(None, token)
+                }
             };
         }
         Launch::Task(attend(start_worker(self, birth), token, above))
     }
 
-    fn vacate(&self) {
-        self.place.vacate();
+    fn vacate(&self, actor: Option<ActorId>) {
+        self.place.vacate(actor);
     }
 
     fn spent(&self) -> Arc<dyn Body> {
@@ -141,8 +149,8 @@ impl<M: Send + 'static> Body for SpentWorker<M> {
         unstartable(birth)
     }
 
-    fn vacate(&self) {
-        self.0.vacate();
+    fn vacate(&self, actor: Option<ActorId>) {
+        self.0.vacate(actor);
     }
 
     fn spent(&self) -> Arc<dyn Body> {
@@ -302,7 +310,7 @@ where
         Launch::Task(tokio::spawn(task).abort_handle())
     }
 
-    fn vacate(&self) {}
+    fn vacate(&self, _: Option<ActorId>) {}
 
     fn spent(&self) -> Arc<dyn Body> {
         Arc::new(SpentTask(Arc::clone(&self.asked)))
@@ -321,7 +329,7 @@ impl Body for SpentTask {
         unstartable(birth)
     }
 
-    fn vacate(&self) {}
+    fn vacate(&self, _: Option<ActorId>) {}
 
     fn spent(&self) -> Arc<dyn Body> {
         Arc::new(Self(Arc::clone(&self.0)))

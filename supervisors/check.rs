@@ -14,6 +14,8 @@ use crate::station::Slot;
 struct Walk {
     /// Where the actors are met that start before.
     seats: BTreeSet<usize>,
+    /// Those of them that are in the specification.
+    own: BTreeSet<usize>,
 }
 
 /// Checks a root and all below it.
@@ -134,7 +136,12 @@ impl Walk {
             Some(Command::Dynamic(spec)) => dynamic(&path, spec)?,
             None => {}
         }
-        self.seats.extend(child.body.seat());
+        if let Some(seat) = child.body.seat() {
+            if !self.own.insert(seat) {
+                return Err(SpecError::SharedHandle { path });
+            }
+            self.seats.insert(seat);
+        }
         Ok(())
     }
 }

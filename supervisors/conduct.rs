@@ -109,7 +109,7 @@ impl State {
         if event == LifecycleEvent::Quarantined {
             self.station.read(|rules| {
                 if let Some((_, child)) = rules.find(&id) {
-                    child.payload.body.vacate();
+                    child.payload.vacate();
                 }
             });
         }
@@ -165,12 +165,16 @@ impl State {
             return;
         };
         if let Some((at, timer)) = &self.timer {
-            if *at <= deadline && !timer.is_finished() {
+            if *at <= deadline {
                 return;
             }
             timer.abort();
         }
-        let (myself, at) = (self.myself.clone(), self.station.clock() + deadline);
+        // Beyond what a clock can show, it never comes.
+        let Some(at) = self.station.clock().checked_add(deadline) else {
+            return;
+        };
+        let myself = self.myself.clone();
         let timer = tokio::spawn(async move {
             tokio::time::sleep_until(at).await;
             // It fails only when the supervisor is leaving.

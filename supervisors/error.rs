@@ -118,6 +118,12 @@ pub enum SpecError {
         /// Which of the handles it needs, counted from 1.
         need: usize,
     },
+    /// Two children would be met at one handle.
+    #[error("`{path}` has the handle of an earlier child; expected one of its own")]
+    SharedHandle {
+        /// Path of the second one.
+        path: String,
+    },
     /// A partition supervisor without a partition.
     #[error("`{path}` has no partition; expected at least one")]
     Partitions {

@@ -71,11 +71,8 @@ impl<A: Actor> Guarded<A> {
     fn note<T>(&self, answer: Result<Answer<T>, Payload>) -> Answer<T> {
         let answer = answer.unwrap_or_else(|payload| Err(Box::new(Panicked::of(payload))));
         if let Err(error) = &answer {
-            self.token.conclude(if error.is::<Ignore>() {
-                Outcome::Ignored
-            } else {
-                Outcome::Reason(ExitReason::of_failure(error.as_ref()))
-            });
+            let reason = ExitReason::of_failure(error.as_ref());
+            self.token.conclude(Outcome::Reason(reason));
         }
         answer
     }
@@ -85,9 +82,15 @@ impl<A: Actor> Guarded<A> {
         myself: ActorRef<A::Msg>,
         arguments: A::Arguments,
     ) -> Answer<Kept<A::State>> {
-        let state = self
-            .guard(call(|| self.actor.pre_start(myself, arguments)))
-            .await?;
+        let started = call(|| self.actor.pre_start(myself, arguments));
+        let started = started.map(|start| {
+            start.inspect(|answer| {
+                if answer.as_ref().is_err_and(|error| error.is::<Ignore>()) {
+                    self.token.conclude(Outcome::Ignored);
+                }
+            })
+        });
+        let state = self.guard(started).await?;
         Ok(Kept {
             state: Some(state),
             token: Some(Arc::clone(&self.token)),

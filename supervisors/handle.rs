@@ -4,7 +4,7 @@
 //! every call a deadline, and turns an actor's death into a typed refusal. It refuses to queue
 //! for an actor that is not up: waiting through a restart is the caller's decision.
 
-use ractor::{ActorRef, ActorStatus};
+use ractor::{ActorId, ActorRef, ActorStatus};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -199,9 +199,12 @@ impl<M: Send + 'static> Place<M> {
         };
     }
 
-    /// The incarnation is gone.
-    pub(crate) fn vacate(&self) {
-        lock(&self.holder).actor = None;
+    /// That incarnation is gone. If it was late to go, another may be here: that one stays.
+    pub(crate) fn vacate(&self, actor: Option<ActorId>) {
+        let mut holder = lock(&self.holder);
+        if holder.actor.as_ref().map(|here| here.get_id()) == actor {
+            holder.actor = None;
+        }
     }
 
     pub(crate) fn depth(&self) -> usize {

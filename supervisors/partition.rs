@@ -16,7 +16,7 @@ use crate::core::{Intensity, Strategy};
 use crate::error::SupervisorError;
 use crate::handle::{Handle, Limits};
 use crate::spec::{ChildSpec, SupervisorSpec};
-use crate::supervise::{ChildCounts, ChildStatus, SupervisorHandle};
+use crate::supervise::{ChildCounts, ChildStatus, Presence, SupervisorHandle};
 
 type Make<M> = dyn Fn(usize, &Handle<M>) -> ChildSpec + Send + Sync;
 
@@ -145,14 +145,19 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
         }
         let _turn = self.shared.resizing.lock().await;
         let before = self.partitions();
-        for number in before..partitions {
-            self.open(number).await?;
-            self.shared.serving.store(number + 1, Ordering::Release);
+        // By what runs, and not by what ran: a restart of the supervisor brings all of them up.
+        for number in 0..partitions {
+            if !self.runs(number)? {
+                self.open(number).await?;
+            }
+            self.shared.serving.fetch_max(number + 1, Ordering::AcqRel);
         }
-        for number in (partitions..before).rev() {
-            self.shared.serving.store(number, Ordering::Release);
-            let id = number.to_string();
-            self.shared.supervisor.terminate_child(&id).await?;
+        self.shared.serving.fetch_min(partitions, Ordering::AcqRel);
+        for number in (partitions..limit).rev() {
+            if self.runs(number)? {
+                let id = number.to_string();
+                self.shared.supervisor.terminate_child(&id).await?;
+            }
         }
         Ok(before)
     }
@@ -171,6 +176,14 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     /// `Unavailable`.
     pub fn count_children(&self) -> Result<ChildCounts, SupervisorError> {
         self.shared.supervisor.count_children()
+    }
+
+    fn runs(&self, number: usize) -> Result<bool, SupervisorError> {
+        match self.shared.supervisor.which_child(&number.to_string()) {
+            Ok(child) => Ok(child.presence != Presence::Undefined),
+            Err(SupervisorError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn open(&self, number: usize) -> Result<(), SupervisorError> {

@@ -1,6 +1,7 @@
 //! Where a supervisor is met, and what it supervises: the same across its incarnations and those
 //! of whoever is above it.
 
+use ractor::ActorId;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
@@ -19,6 +20,8 @@ pub(crate) struct SupervisorPlace {
     station: Mutex<Option<Arc<Station>>>,
     /// What a change while it ran made of it: holds for the restarts of whoever is above, too.
     changed: Mutex<Option<Command>>,
+    /// One specification is applied at a time.
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 pub(crate) type Reply = oneshot::Sender<Result<Answer, SupervisorError>>;
@@ -37,7 +40,9 @@ impl SupervisorPlace {
     /// Replaces what is supervised, here and at every start from now on.
     pub(crate) async fn change(&self, command: Command) -> Result<(), SupervisorError> {
         let (command, changed) = (Box::new(command.clone()), command);
+        let station = self.station()?;
         self.ask(|reply| Message::Change(command, reply)).await?;
+        station.set_command(changed.clone());
         *lock(&self.changed) = Some(changed);
         Ok(())
     }
@@ -132,7 +137,7 @@ impl Body for CommandBody {
         Launch::Task(tokio::spawn(start).abort_handle())
     }
 
-    fn vacate(&self) {
+    fn vacate(&self, _: Option<ActorId>) {
         if let Some(station) = &*lock(&self.place.station) {
             station.leave();
         }

@@ -157,7 +157,9 @@ impl ChildSpec {
         self
     }
 
-    /// How long it may take to come up before the start counts as failed.
+    /// How long it may take to come up before the start counts as failed. A start that blocks
+    /// its thread cannot be cancelled: the child is quarantined until it ends, and whoever waits
+    /// for the end of the whole tree, or for the failure of its boot, waits for that too.
     #[must_use]
     pub fn start_timeout(mut self, limit: Duration) -> Self {
         self.policy.start_timeout = Some(limit);

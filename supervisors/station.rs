@@ -8,6 +8,7 @@ use fnv::FnvHasher;
 use ractor::{ActorCell, ActorRef};
 use std::fmt;
 use std::hash::Hasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::birth::Body;
 use crate::core::{Budget, Child, Flags, Key, Life, Payload, Phase, Restart, Rules, Strategy};
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Panicked};
 use crate::life::Report;
 use crate::lifecycle::{Bulletin, LifecycleEvent};
 use crate::place::Command;
@@ -70,18 +71,20 @@ struct Extra {
 }
 
 impl Payload for Slot {
-    fn renew(&mut self, other: Self) {
+    fn renew(&mut self, other: Self) -> Self {
         let Self { body, .. } = other;
+        let mut before = Self::new(Arc::clone(&self.body));
         match (self.station(), body.command()) {
             (Some(station), Some(command)) => {
                 station.set_command(command.command.clone());
                 command.place.take(Arc::clone(station));
             }
             // Another kind of child: what belonged to the old one goes with it.
-            (Some(_), None) => self.extra = None,
+            (Some(_), None) => before.extra = self.extra.take(),
             (None, _) => {}
         }
         self.body = body;
+        before
     }
 }
 
@@ -92,6 +95,15 @@ impl Slot {
             running: Running::Nothing,
             extra: None,
         }
+    }
+
+    /// Nobody reaches this incarnation any more.
+    pub(crate) fn vacate(&self) {
+        let actor = match &self.running {
+            Running::Live(cell) => Some(cell.get_id()),
+            Running::Launching(_) | Running::Nothing => None,
+        };
+        self.body.vacate(actor);
     }
 
     pub(crate) fn station(&self) -> Option<&Arc<Station>> {
@@ -182,7 +194,8 @@ impl Station {
 
     pub(crate) fn set_command(&self, command: Command) {
         self.own_budget.limit(command.budget());
-        *lock(&self.command) = command;
+        let before = std::mem::replace(&mut *lock(&self.command), command);
+        drop_quietly(before);
     }
 
     fn all_budgets(&self) -> Vec<Arc<Budget>> {
@@ -198,7 +211,9 @@ impl Station {
         salt.write(self.path.as_bytes());
         let salt = salt.finish();
         self.own_budget.reset();
-        *lock(&self.rules) = Rules::new(flags, self.all_budgets(), salt);
+        let fresh = Rules::new(flags, self.all_budgets(), salt);
+        let before = std::mem::replace(&mut *lock(&self.rules), fresh);
+        drop_quietly(before);
         *lock(&self.mailbox) = Some(mailbox);
     }
 
@@ -352,6 +367,18 @@ impl Sight {
             handle_time: self.pulse.and_then(|pulse| pulse.handle_time()),
             ..Snapshot::new(path, kind.unwrap_or(NodeKind::Worker), self.state)
         }
+    }
+}
+
+/// Drops what may hold something of a child's author, which may panic when it goes.
+pub(crate) fn drop_quietly<T>(gone: T) {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(gone)));
+    if let Err(payload) = dropped {
+        let panic = Panicked::of(payload).0;
+        tracing::error!(
+            panic,
+            "what a child was started from panicked when it was dropped"
+        );
     }
 }
 

@@ -14,13 +14,13 @@ use tokio::task::AbortHandle;
 use crate::birth::Started;
 use crate::conduct::Signal;
 use crate::core::{
-    Action, Child, Event, Flags, Key, Life, Newcomer, Request, Restart, Rules, Ticket,
+    Action, Child, Event, Flags, GRACE, Key, Life, Newcomer, Request, Restart, Rules, Ticket,
 };
 use crate::exit::ExitReason;
 use crate::life::{News, Outcome, StartFailure, Token};
 use crate::place::{Command, Reply};
 use crate::spec::{ChildSpec, Policies};
-use crate::station::{Running, Slot, Station, flags_of};
+use crate::station::{Running, Slot, Station, drop_quietly, flags_of};
 
 pub(crate) struct Supervisor;
 
@@ -45,13 +45,20 @@ pub(crate) enum Message {
 #[cfg(feature = "cluster")]
 impl ractor::Message for Message {}
 
+/// What ractor told of an actor that is over.
+struct ActorEnd {
+    /// Of an orderly stop, or of an aborted task.
+    reason: Option<ExitReason>,
+    at: Duration,
+}
+
 pub(crate) struct State {
     pub(crate) station: Arc<Station>,
     pub(crate) token: Arc<Token>,
     pub(crate) myself: ActorRef<Message>,
     policies: Policies,
-    /// Reasons that ractor told of ends that were orderly, or of aborted tasks.
-    reasons: HashMap<ActorId, ExitReason>,
+    /// Actors that are over, whose tokens are not yet.
+    ends: HashMap<ActorId, ActorEnd>,
     pub(crate) replies: BTreeMap<Ticket, Reply>,
     next_ticket: Ticket,
     pub(crate) timer: Option<(Duration, AbortHandle)>,
@@ -81,7 +88,7 @@ impl Actor for Supervisor {
             token,
             myself,
             policies: Policies::default(),
-            reasons: HashMap::new(),
+            ends: HashMap::new(),
             replies: BTreeMap::new(),
             next_ticket: 0,
             timer: None,
@@ -114,7 +121,16 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Boot => state.step(|rules, now| rules.boot(now)),
-            Message::Event(event) => state.step(|rules, now| rules.handle(now, event)),
+            Message::Event(event) => {
+                if event == Event::Tick {
+                    // A timer counts until its tick is taken, and no longer.
+                    state.timer = None;
+                    state.look_for_lingering();
+                }
+                state.step(|rules, now| rules.handle(now, event));
+                // The timer that fired was for all of them.
+                state.arm_for_ends();
+            }
             Message::News(key, life, news) => state.hear(key, life, news),
             Message::StartChild(spec, reply) => {
                 let newcomer = state.newcomer(&spec);
@@ -140,13 +156,17 @@ impl Actor for Supervisor {
         event: SupervisionEvent,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        // The token of the life that ended follows; what it cannot know is noted here.
-        if let SupervisionEvent::ActorTerminated(actor, _, Some(text)) = event {
-            let reason = ExitReason::of_stop(Some(&text));
-            if reason != ExitReason::Killed {
-                state.reasons.insert(actor.get_id(), reason);
-            }
-        }
+        // The token of the life that ended follows, and at once unless its state is slow to go;
+        // what the token cannot know is noted here.
+        let (actor, text) = match event {
+            SupervisionEvent::ActorTerminated(actor, _, text) => (actor, text),
+            SupervisionEvent::ActorFailed(actor, _) => (actor, None),
+            _ => return Ok(()),
+        };
+        let at = state.station.now();
+        let reason = text.map(|text| ExitReason::of_stop(Some(&text)));
+        state.ends.insert(actor.get_id(), ActorEnd { reason, at });
+        state.arm(Some(at.saturating_add(GRACE)));
         Ok(())
     }
 }
@@ -165,12 +185,14 @@ impl State {
         let now = self.station.now();
         let mut actions = std::mem::take(&mut self.actions);
         let watched = self.station.bulletin().is_watched();
-        let (mut deadline, mut unwatched) = self.station.write(|rules| {
+        let (mut deadline, mut unwatched, gone) = self.station.write(|rules| {
             rules.set_watched(watched);
             decide(rules, now);
             rules.swap_actions(&mut actions);
-            (rules.next_deadline(), rules.set_watched(watched))
+            let unwatched = rules.set_watched(watched);
+            (rules.next_deadline(), unwatched, rules.take_gone())
         });
+        bury(gone);
         loop {
             for action in actions.drain(..) {
                 self.carry_out(action);
@@ -179,12 +201,14 @@ impl State {
             let Some((key, life, Started { cell, up }, token)) = self.pending.pop_front() else {
                 break;
             };
-            deadline = self.station.write(|rules| {
+            let (next, gone) = self.station.write(|rules| {
                 seat(rules, now, (key, life), cell, up);
                 rules.swap_actions(&mut actions);
                 unwatched += rules.set_watched(watched);
-                rules.next_deadline()
+                (rules.next_deadline(), rules.take_gone())
             });
+            deadline = next;
+            bury(gone);
             drop(token);
         }
         if unwatched > 0 {
@@ -211,7 +235,6 @@ impl State {
                 .collect(),
             Command::Dynamic(_) => Vec::new(),
         };
-        self.station.set_command(command);
         self.request(reply, |ticket| Request::Change(flags, children, ticket));
     }
 
@@ -243,7 +266,7 @@ impl State {
     fn vacate(&self, key: Key, life: Life) -> Option<Running> {
         self.station.write(|rules| {
             let child = rules.child_mut(key).filter(|child| child.life == life)?;
-            child.payload.body.vacate();
+            child.payload.vacate();
             Some(std::mem::take(&mut child.payload.running))
         })
     }
@@ -251,8 +274,7 @@ impl State {
     fn ended(&mut self, key: Key, life: Life, outcome: Option<Box<Outcome>>) -> Option<Event> {
         let running = self.vacate(key, life)?;
         let told = match &running {
-            Running::Live(_) if self.reasons.is_empty() => None,
-            Running::Live(cell) => self.reasons.remove(&cell.get_id()),
+            Running::Live(cell) => self.ends.remove(&cell.get_id()).and_then(|end| end.reason),
             // A task that was told to stop: aborting is how.
             Running::Launching(_) if self.is_stopping(key) => Some(ExitReason::Shutdown),
             Running::Launching(_) | Running::Nothing => None,
@@ -270,6 +292,39 @@ impl State {
             None => told.unwrap_or(ExitReason::Killed),
         };
         Some(Event::Ended(key, life, reason))
+    }
+
+    /// Actors that were over a while ago, and whose state or whatever else of them is not: their
+    /// tasks do not end.
+    fn look_for_lingering(&mut self) {
+        let now = self.station.now();
+        let late = |end: &ActorEnd| now >= end.at.saturating_add(GRACE);
+        let late: HashMap<ActorId, ActorEnd> = self.ends.extract_if(|_, end| late(end)).collect();
+        if late.is_empty() {
+            return;
+        }
+        let lives: Vec<_> = self.station.read(|rules| {
+            let children = rules.children().into_iter();
+            let lives = children.filter_map(|(key, child)| match &child.payload.running {
+                Running::Live(cell) => {
+                    Some((key, child.life, late.get(&cell.get_id())?.reason.clone()))
+                }
+                _ => None,
+            });
+            lives.collect()
+        });
+        for (key, life, reason) in lives {
+            let reason =
+                reason.unwrap_or_else(|| ExitReason::Error("its state does not go".into()));
+            let orderly = false;
+            self.hear(key, life, News::Lingers { reason, orderly });
+        }
+    }
+
+    fn arm_for_ends(&mut self) {
+        if let Some(first) = self.ends.values().map(|end| end.at).min() {
+            self.arm(Some(first.saturating_add(GRACE)));
+        }
     }
 
     fn is_stopping(&self, key: Key) -> bool {
@@ -298,7 +353,10 @@ fn seat(
     let child = rules.child_mut(key).filter(|child| child.life == life);
     if let Some(child) = child {
         child.payload.running = Running::Live(cell);
-        forget_start(child);
+        let spent = forget_start(child);
+        if let Some(spent) = spent {
+            rules.bury(spent);
+        }
     }
     let event = if up { Event::Started } else { Event::Spawned };
     rules.handle(now, event(key, life));
@@ -306,11 +364,15 @@ fn seat(
 
 /// A temporary worker that somebody asked for has been started for the only time: what it was
 /// started from is let go. What a specification says of a child stays.
-pub(crate) fn forget_start(child: &mut Child<Slot>) {
+fn forget_start(child: &mut Child<Slot>) -> Option<Slot> {
     let temporary = child.policy.restart == Restart::Temporary && !child.policy.supervisor;
-    if temporary && child.is_fresh() {
-        child.payload.body = child.payload.body.spent();
-    }
+    let spent = (temporary && child.is_fresh()).then(|| child.payload.body.spent())?;
+    Some(Slot::new(std::mem::replace(&mut child.payload.body, spent)))
+}
+
+/// Drops what children came with that are gone.
+fn bury(gone: Vec<Slot>) {
+    gone.into_iter().for_each(drop_quietly);
 }
 
 /// An abrupt end takes the children along; an orderly one leaves those that do not end.
@@ -327,6 +389,7 @@ impl Drop for State {
                 Signal::Kill.send(&child.payload);
             }
         });
+        self.station.write(Rules::abandon);
         if alive && !self.left {
             let reason = match self.token.outcome() {
                 Some(Outcome::Reason(reason)) => reason.clone(),

@@ -157,17 +157,23 @@ impl TaskSupervisor {
         work: F,
     ) -> BoxStream<'static, Result<T, TaskError>>
     where
-        F: Fn(I::Item) -> W + Send + 'static,
-        I: IntoIterator<Item: Send, IntoIter: Send + 'static>,
+        F: Fn(I::Item) -> W + Send + Sync + 'static,
+        I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
         T: Send + 'static,
         W: Future<Output = T> + Send + 'static,
     {
-        let tasks = self.clone();
+        let (tasks, work) = (self.clone(), Arc::new(work));
         let results = stream::iter(items).map(move |item| {
-            let (tasks, work) = (tasks.clone(), work(item));
+            let (tasks, work) = (tasks.clone(), Arc::clone(&work));
             async move {
-                let task = tasks.begin(work, true).await?;
-                task.within(options.timeout).await
+                // Called in the task: a panic there is the item's result.
+                let task = tasks.begin(async move { work(item).await }, true).await?;
+                let id = Arc::clone(&task.id);
+                let result = task.within(options.timeout).await;
+                // The next item's task may be started when nothing is left of this one, which
+                // by now is on its way out or gone.
+                let _ = tasks.children.terminate_child(&id).await;
+                result
             }
         });
         let at_once = options.max_concurrency.max(1);

@@ -237,7 +237,8 @@ impl<P: Payload> Rules<P> {
                 Some(key) => {
                     if let Some(child) = self.roster.get_mut(key) {
                         child.policy = newcomer.policy;
-                        child.payload.renew(newcomer.payload);
+                        let before = child.payload.renew(newcomer.payload);
+                        self.gone.push(before);
                     }
                     self.order.push(key);
                     key

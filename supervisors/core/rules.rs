@@ -31,9 +31,10 @@ pub(crate) struct Flags {
 }
 
 /// What the adapter keeps with each child.
-pub(crate) trait Payload {
-    /// Takes over what a new specification of the same child says.
-    fn renew(&mut self, other: Self);
+pub(crate) trait Payload: Sized {
+    /// Takes over what a new specification of the same child says, and gives back what it was
+    /// before.
+    fn renew(&mut self, other: Self) -> Self;
 }
 
 /// State of one supervisor.
@@ -59,6 +60,9 @@ pub(crate) struct Rules<P> {
     pub(super) deferred: VecDeque<Request<P>>,
     pub(super) actions: Vec<Action>,
     pub(super) now: Duration,
+    /// What children came with that are gone: dropped by the adapter, holding nothing, since it
+    /// is their author's and may do anything when it goes.
+    pub(super) gone: Vec<P>,
     /// Somebody watches: what happened to children is told, and not only counted.
     pub(super) watched: bool,
     unwatched: u64,
@@ -90,6 +94,7 @@ impl<P: Payload> Rules<P> {
             deferred: VecDeque::new(),
             actions: Vec::new(),
             now: Duration::ZERO,
+            gone: Vec::new(),
             watched: true,
             unwatched: 0,
             #[cfg(test)]
@@ -158,6 +163,28 @@ impl<P: Payload> Rules<P> {
     /// Hands over what is to be done, in order, and takes an empty list for it.
     pub(crate) fn swap_actions(&mut self, actions: &mut Vec<Action>) {
         std::mem::swap(&mut self.actions, actions);
+    }
+
+    /// Whoever ran these rules is gone, and all children with it.
+    pub(crate) fn abandon(&mut self) {
+        let keys: Vec<Key> = self.roster.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(child) = self.roster.get_mut(key)
+                && !matches!(child.phase, Phase::Down { .. } | Phase::Stuck(_))
+            {
+                child.phase = Phase::Down { failed: true };
+            }
+        }
+    }
+
+    /// Keeps something for [`Rules::take_gone`].
+    pub(crate) fn bury(&mut self, payload: P) {
+        self.gone.push(payload);
+    }
+
+    /// What is to be dropped, once the rules are let go.
+    pub(crate) fn take_gone(&mut self) -> Vec<P> {
+        std::mem::take(&mut self.gone)
     }
 
     pub(crate) fn child(&self, key: Key) -> Option<&Child<P>> {
@@ -316,9 +343,10 @@ impl<P: Payload> Rules<P> {
         self.arm(key, None);
         self.call_off(key);
         self.mention(key, || LifecycleEvent::Removed);
-        if self.roster.remove(key).is_none() {
+        let Some(child) = self.roster.remove(key) else {
             return;
-        }
+        };
+        self.gone.push(child.payload);
         if self.flags.dynamic.is_none()
             && let Some(place) = self.order.iter().rposition(|other| *other == key)
         {

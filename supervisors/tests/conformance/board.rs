@@ -201,6 +201,7 @@ impl Drop for Presence {
     }
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Subject {
     type Msg = Envelope<Leave>;
     type State = Presence;

@@ -24,6 +24,7 @@ enum Blow {
     Supervisor,
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Listener {
     type Msg = Envelope<Blow>;
     type State = TcpListener;

@@ -166,9 +166,8 @@ impl Census {
     /// is up. `again`: so did somebody before who has no answer yet.
     pub(crate) fn add(&mut self, plans: &Plans, above: &str, id: &str, again: bool) {
         let family = self.family(plans, above);
-        let is_there = family.members.contains_key(id)
-            // Its supervisor has not come to it yet.
-            || (!family.up && family.planned.contains(id));
+        let planned = family.planned.contains(id) && family.order.iter().any(|other| other == id);
+        let is_there = planned || family.members.contains_key(id);
         if !again && !is_there {
             family.order.retain(|other| other != id);
             family.order.push(id.to_owned());
@@ -176,12 +175,7 @@ impl Census {
     }
 
     /// Takes in an event that all checkers have seen.
-    pub(crate) fn hear(
-        &mut self,
-        plans: &Plans,
-        event: &Lifecycle,
-        asked: bool,
-    ) -> Result<(), String> {
+    pub(crate) fn hear(&mut self, plans: &Plans, event: &Lifecycle) -> Result<(), String> {
         let path = &event.path;
         if let LifecycleEvent::GaveUp { .. } = event.event {
             self.family(plans, path).gave_up = true;
@@ -239,16 +233,16 @@ impl Family {
         }
     }
 
+    /// It was not one of the children before its start, which somebody asked for.
+    pub(crate) fn is_fresh(&self, id: &str) -> bool {
+        self.up && !self.members.contains_key(id) && !self.planned.contains(id)
+    }
+
     fn hear(&mut self, id: &str, node: &Node, event: &LifecycleEvent, dynamic: bool) {
         let is_planned = self.planned.contains(id);
         let is_new = !self.members.contains_key(id);
         if *event == LifecycleEvent::Removed {
             self.members.remove(id);
-            self.order.retain(|other| other != id);
-            return;
-        }
-        if let (LifecycleEvent::StartFailed { .. }, true, true) = (event, is_new, self.up) {
-            // Somebody asked for it, and nothing was added.
             self.order.retain(|other| other != id);
             return;
         }

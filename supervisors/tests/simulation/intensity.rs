@@ -67,9 +67,14 @@ impl Restarts {
                     .map_or(Last::Nothing, |member| member.last);
                 self.restarted_alone(plans, now, above, last, touched, &event.event);
             } else {
-                let up = census.families.get(above).is_some_and(|family| family.up);
-                let known = census.member(path).is_some();
-                self.restarted_in_group(plans, now, above, node, (up, known, touched), event);
+                let family = census.families.get(above);
+                let up = family.is_some_and(|family| family.up);
+                // One that was planned may be asked for again, or be started by its group for the
+                // first time.
+                let new = census.member(path).is_none();
+                let fresh = family.is_some_and(|family| family.is_fresh(id));
+                let touched = touched || new && answers.start(above, id);
+                self.restarted_in_group(plans, now, above, node, (up, fresh, touched), event);
             }
         }
         let over = matches!(
@@ -111,7 +116,7 @@ impl Restarts {
         now: Duration,
         above: &str,
         node: &Node,
-        (up, known, touched): (bool, bool, bool),
+        (up, fresh, touched): (bool, bool, bool),
         event: &Lifecycle,
     ) {
         let group = self.groups.entry(above.to_owned()).or_default();
@@ -127,7 +132,7 @@ impl Restarts {
                 group.rests_until = now + Duration::from_millis(wait_ms + 1);
                 true
             }
-            LifecycleEvent::StartFailed { .. } if !known && up => return,
+            LifecycleEvent::StartFailed { .. } if fresh => return,
             LifecycleEvent::StartFailed { .. } => up && !touched && group.in_doubt == 0,
             exited if revives(node, exited) => {
                 let certain = up && !group.under_way && group.in_doubt == 0;

@@ -17,6 +17,7 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+mod acts;
 mod answers;
 mod census;
 mod classes;

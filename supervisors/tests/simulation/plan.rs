@@ -227,9 +227,12 @@ impl Node {
         }
     }
 
-    /// No restart of it and of all below takes longer, one attempt at everything.
+    /// No restart of it takes longer, those below it aside.
     pub(crate) fn worst(&self) -> Duration {
-        let start = self.start_timeout.unwrap_or(Duration::from_secs(30));
+        let start = match self.body {
+            Body::Worker(_) => self.start_timeout.unwrap_or(Duration::from_secs(30)),
+            Body::Fixed(_) | Body::Dynamic(_) => Duration::ZERO,
+        };
         let stop = match self.shutdown {
             Some(Shutdown::Timeout(limit)) => limit,
             _ => Duration::from_secs(5),
@@ -237,11 +240,7 @@ impl Node {
         let wait = self
             .backoff
             .map_or(Duration::ZERO, |backoff| 2 * backoff.max);
-        let below = match &self.body {
-            Body::Fixed(fixed) => fixed.children.iter().map(Self::worst).sum(),
-            Body::Worker(_) | Body::Dynamic(_) => start,
-        };
-        below + stop + wait
+        start + stop + wait
     }
 
     pub(crate) fn is_supervisor(&self) -> bool {

@@ -6,17 +6,16 @@
 //! ports in a fixed order: a run can be repeated.
 
 use fastrand::Rng;
-use plantao_supervisors::{ExitReason, NodeKind, StartError, Tree};
+use plantao_supervisors::{DynamicSpec, ExitReason, Intensity, Restart, StartError, Tree};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::acts::spoil;
 use crate::answers::PATIENCE;
 use crate::journal::Journal;
-use crate::picture::{Sight, at_rest, fits, is_whole, sights};
+use crate::picture::{Sight, at_rest, is_whole, sights};
 use crate::plan::{self, Body, Mood, Node, even};
-use crate::requests::Desk;
 use crate::sightings::Sightings;
-use crate::worker::{Cue, Spoil};
 
 /// Events that are put into one run at most.
 const STEPS_EACH: u64 = 300;
@@ -24,6 +23,8 @@ const TICK: Duration = Duration::from_millis(1);
 /// Rounds of the run queue within which everything due at one instant has happened: a chain of
 /// starts through the whole depth of a tree takes some thirty.
 const ROUNDS: u32 = 60;
+/// How often to look whether everything is up.
+const SLICE: Duration = Duration::from_secs(2);
 /// Longest stop of a tree: its workers' times, one after the other.
 const STOP: Duration = Duration::from_secs(300);
 
@@ -36,13 +37,15 @@ pub(crate) struct Outcome {
     pub(crate) sightings: Sightings,
 }
 
-struct World {
-    rng: Rng,
-    mood: Mood,
-    journal: Journal,
-    tree: Tree,
-    steps: u64,
-    sights: Vec<Sight>,
+/// See the module.
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) mood: Mood,
+    pub(crate) journal: Journal,
+    pub(crate) tree: Tree,
+    pub(crate) steps: u64,
+    /// The nodes of the last picture.
+    pub(crate) sights: Vec<Sight>,
 }
 
 /// Runs one seed to its end.
@@ -61,7 +64,6 @@ pub(crate) async fn run(seed: u64) -> Result<Outcome, String> {
         body,
         ..blank()
     };
-    let worst = root.worst();
     journal.plan("root", &root);
     let spec = plan.spec("root", &journal);
     let mut steps = 1;
@@ -83,7 +85,7 @@ pub(crate) async fn run(seed: u64) -> Result<Outcome, String> {
                 sights: Vec::new(),
             };
             world.follow();
-            let lived = world.live(worst).await;
+            let lived = world.live().await;
             lived.and_then(|()| world.broken()).map_err(story)?;
             steps = world.steps;
             Ok(())
@@ -104,26 +106,13 @@ pub(crate) async fn run(seed: u64) -> Result<Outcome, String> {
 fn blank() -> Node {
     Node {
         id: String::new(),
-        restart: plantao_supervisors::Restart::Permanent,
+        restart: Restart::Permanent,
         shutdown: None,
         start_timeout: None,
         significant: false,
         backoff: None,
         liveness: None,
-        body: Body::Dynamic(plantao_supervisors::DynamicSpec::new(
-            plantao_supervisors::Intensity::new(0, TICK),
-            0,
-        )),
-    }
-}
-
-fn spoil(rng: &mut Rng) -> Spoil {
-    match rng.u8(..6) {
-        0 => Spoil::Panic,
-        1 => Spoil::Ignore,
-        2 => Spoil::Hang,
-        3 => Spoil::Slow(even(rng, 400)),
-        _ => Spoil::Refuse,
+        body: Body::Dynamic(DynamicSpec::new(Intensity::new(0, TICK), 0)),
     }
 }
 
@@ -183,7 +172,7 @@ impl World {
         });
     }
 
-    async fn live(&mut self, worst: Duration) -> Result<(), String> {
+    async fn live(&mut self) -> Result<(), String> {
         let settling = even(&mut self.rng, 10) - TICK;
         self.pass(settling, true).await?;
         tokio::time::sleep(TICK).await;
@@ -209,7 +198,7 @@ impl World {
             };
             tokio::time::sleep(time).await;
         }
-        self.end(worst).await
+        self.end().await
     }
 
     fn is_over(&self) -> bool {
@@ -245,132 +234,36 @@ impl World {
         at_rest(&mut record, &snapshot)
     }
 
-    /// Puts one event in.
-    fn act(&mut self) -> Result<(), String> {
-        self.steps += 1;
-        match self.rng.u8(..100) {
-            0..42 => self.cue(),
-            42..54 => self.kill(),
-            54..64 if self.mood.bad_starts => {
-                if let Some(worker) = self.pick(|sight| sight.kind == NodeKind::Worker) {
-                    self.journal.spoil(&worker.path, spoil(&mut self.rng));
-                }
+    /// Waits until everything is up that has to be, no longer than it may take.
+    async fn comes_back(&mut self) -> Result<(), String> {
+        let (mut waited, worst) = (Duration::ZERO, self.worst());
+        loop {
+            tokio::time::sleep(SLICE - TICK).await;
+            self.pass(TICK, false).await?;
+            if self.is_over() {
+                return Ok(());
             }
-            64..84 if self.mood.requests => self.request(),
-            84..92 => return self.read(),
-            _ => {
-                if let Some(worker) = self.pick(|sight| sight.kind == NodeKind::Worker) {
-                    self.desk().call(&worker.path);
-                }
+            waited += SLICE;
+            let snapshot = self.tree.snapshot();
+            let record = self.journal.record();
+            let whole = is_whole(&record.census, &record.plans, &snapshot);
+            if whole.is_ok() || waited > worst {
+                return whole;
             }
         }
-        Ok(())
     }
 
-    fn pick(&mut self, what: impl Fn(&Sight) -> bool) -> Option<Sight> {
-        let those: Vec<&Sight> = self.sights.iter().filter(|sight| what(sight)).collect();
-        self.rng.choice(those).cloned()
-    }
-
-    fn desk(&mut self) -> Desk<'_> {
-        Desk {
-            rng: &mut self.rng,
-            mood: &self.mood,
-            tree: &self.tree,
-            journal: &self.journal,
-        }
-    }
-
-    fn cue(&mut self) {
-        let Some(worker) = self.pick(|sight| sight.kind == NodeKind::Worker) else {
-            return;
-        };
-        // One that is given all the time it wants to stop must not hang.
-        let plan = self.journal.record().plans.get(&worker.path).cloned();
-        let patient =
-            plan.is_none_or(|plan| plan.shutdown == Some(plantao_supervisors::Shutdown::Infinity));
-        let (cue, what) = match self.rng.u8(..14) {
-            0 | 1 => (Cue::Finish(None), "normal"),
-            2 => (Cue::Finish(Some("shutdown")), "shutdown"),
-            3 => (Cue::Finish(Some("shutdown: done")), "shutdown: done"),
-            4 => (Cue::Finish(Some("full")), "full"),
-            5..8 => (Cue::Fail, "fail"),
-            8..10 => (Cue::Panic, "panic"),
-            10 | 11 if !patient => (Cue::Hang, "hang"),
-            _ => (Cue::Busy(even(&mut self.rng, 3_000)), "busy"),
-        };
-        let line = self.journal.line(&worker.path);
-        let sent = line.cast(cue);
-        self.journal
-            .note("cue", format!("{} {what} {sent:?}", worker.path));
-    }
-
-    fn kill(&mut self) {
-        let supervisor = self.rng.u8(..3) == 0;
-        let whom = self
-            .pick(|sight| sight.path != "root" && (sight.kind == NodeKind::Worker) != supervisor);
-        if let Some(whom) = whom {
-            let killed = self.tree.kill(&whom.path);
-            self.journal
-                .note("kill", format!("{} {killed:?}", whom.path));
-        }
-    }
-
-    fn request(&mut self) {
-        let Some(supervisor) = self.pick(|sight| sight.kind != NodeKind::Worker) else {
-            return;
-        };
-        let below = format!("{}/", supervisor.path);
-        let children: Vec<Sight> = self
-            .sights
-            .iter()
-            .filter(|sight| {
-                sight
-                    .path
-                    .strip_prefix(&below)
-                    .is_some_and(|id| !id.contains('/'))
-            })
-            .cloned()
-            .collect();
-        let children: Vec<&Sight> = children.iter().collect();
-        self.desk().request(&supervisor, &children);
-    }
-
-    /// Reads at any moment: nothing may be at rest.
-    fn read(&mut self) -> Result<(), String> {
-        let snapshot = self.tree.snapshot();
-        let mut seen = Vec::new();
-        sights(&snapshot, &mut seen);
-        self.journal.note("reads", format!("{seen:?}"));
-        let Some(supervisor) = self.pick(|sight| sight.kind != NodeKind::Worker) else {
-            return Ok(());
-        };
-        let (counts, list) = if let Some(handle) = self.tree.supervisor(&supervisor.path) {
-            (handle.count_children(), handle.which_children())
-        } else if let Some(handle) = self.tree.dynamic(&supervisor.path) {
-            (handle.count_children(), handle.which_children())
-        } else {
-            return Ok(());
-        };
-        match (counts, list) {
-            (Ok(counts), Ok(list)) => fits(counts, &list),
-            (Err(counts), Err(list)) if counts == list => Ok(()),
-            other => Err(format!("counts and list differ: {other:?}")),
-        }
+    /// How long it takes at most: once for the failure under way and once for its escalation.
+    fn worst(&self) -> Duration {
+        let record = self.journal.record();
+        2 * record.plans.values().map(Node::worst).sum::<Duration>()
     }
 
     /// The faults stop; what has to come back does, and the tree is taken down.
-    async fn end(&mut self, worst: Duration) -> Result<(), String> {
+    async fn end(&mut self) -> Result<(), String> {
         self.journal.calm_down();
         if !self.is_over() && self.rng.u8(..4) > 0 {
-            // Once for the failure under way, once for the escalation of it, once to be sure.
-            tokio::time::sleep(3 * worst).await;
-            self.pass(TICK, false).await?;
-            if !self.is_over() {
-                let snapshot = self.tree.snapshot();
-                let record = self.journal.record();
-                is_whole(&record.census, &record.plans, &snapshot)?;
-            }
+            self.comes_back().await?;
         }
         let by_itself = self.is_over();
         if by_itself {
