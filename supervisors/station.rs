@@ -15,13 +15,14 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::birth::Body;
-use crate::core::{Budget, Child, Flags, Key, Life, Payload, Phase, Restart, Rules, Strategy};
-use crate::exit::{ExitReason, Panicked};
+use crate::core::{Budget, Flags, Key, Life, Payload, Rules, Strategy};
+use crate::exit::Panicked;
 use crate::life::Report;
 use crate::lifecycle::{Bulletin, LifecycleEvent};
 use crate::place::Command;
 use crate::pulse::Pulse;
-use crate::snapshot::{NodeKind, NodeState, Snapshot};
+use crate::sight::Sight;
+use crate::snapshot::{NodeKind, Snapshot};
 use crate::supervisor::Message;
 use crate::sync::lock;
 
@@ -325,51 +326,6 @@ impl Station {
     }
 }
 
-/// What is taken of a child while the rules are held: no more than counters and references.
-struct Sight {
-    id: Arc<str>,
-    restart: Restart,
-    state: NodeState,
-    restarts: u32,
-    up_since: Option<Duration>,
-    last_exit: Option<ExitReason>,
-    body: Arc<dyn Body>,
-    station: Option<Arc<Station>>,
-    pulse: Option<Arc<Pulse>>,
-}
-
-impl Sight {
-    fn of(child: &Child<Slot>) -> Self {
-        let up = matches!(child.phase, Phase::Up);
-        Self {
-            id: Arc::clone(&child.id),
-            restart: child.policy.restart,
-            state: child.state(),
-            restarts: child.restarts(),
-            up_since: up.then(|| child.up_since()).flatten(),
-            last_exit: child.last_exit.as_deref().cloned(),
-            body: Arc::clone(&child.payload.body),
-            station: child.payload.station().cloned(),
-            pulse: child.payload.pulse().cloned(),
-        }
-    }
-
-    fn picture(self, above: &str, now: Duration) -> Snapshot {
-        let kind = self.body.command().map(|body| body.command.kind());
-        let path = format!("{above}/{}", self.id);
-        Snapshot {
-            restart: Some(self.restart),
-            restarts: u64::from(self.restarts),
-            last_exit: self.last_exit,
-            uptime_ms: self.up_since.map(|since| millis(now.saturating_sub(since))),
-            mailbox_depth: self.body.depth(),
-            oldest_message_ms: self.body.oldest_age().map(millis),
-            handle_time: self.pulse.and_then(|pulse| pulse.handle_time()),
-            ..Snapshot::new(path, kind.unwrap_or(NodeKind::Worker), self.state)
-        }
-    }
-}
-
 /// Drops what may hold something of a child's author, which may panic when it goes.
 pub(crate) fn drop_quietly<T>(gone: T) {
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(gone)));
@@ -406,6 +362,6 @@ pub(crate) fn flags_of(command: &Command) -> Flags {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -46,10 +46,10 @@ pub(crate) enum Message {
 impl ractor::Message for Message {}
 
 /// What ractor told of an actor that is over.
-struct ActorEnd {
+pub(crate) struct ActorEnd {
     /// Of an orderly stop, or of an aborted task.
-    reason: Option<ExitReason>,
-    at: Duration,
+    pub(crate) reason: Option<ExitReason>,
+    pub(crate) at: Duration,
 }
 
 pub(crate) struct State {
@@ -58,7 +58,7 @@ pub(crate) struct State {
     pub(crate) myself: ActorRef<Message>,
     policies: Policies,
     /// Actors that are over, whose tokens are not yet.
-    ends: HashMap<ActorId, ActorEnd>,
+    pub(crate) ends: HashMap<ActorId, ActorEnd>,
     pub(crate) replies: BTreeMap<Ticket, Reply>,
     next_ticket: Ticket,
     pub(crate) timer: Option<(Duration, AbortHandle)>,
@@ -239,7 +239,7 @@ impl State {
     }
 
     /// Takes in what a life's token tells.
-    fn hear(&mut self, key: Key, life: Life, news: News) {
+    pub(crate) fn hear(&mut self, key: Key, life: Life, news: News) {
         let event = match news {
             News::Spawned { cell, up } => {
                 return self.step(|rules, now| seat(rules, now, (key, life), cell, up));
@@ -292,39 +292,6 @@ impl State {
             None => told.unwrap_or(ExitReason::Killed),
         };
         Some(Event::Ended(key, life, reason))
-    }
-
-    /// Actors that were over a while ago, and whose state or whatever else of them is not: their
-    /// tasks do not end.
-    fn look_for_lingering(&mut self) {
-        let now = self.station.now();
-        let late = |end: &ActorEnd| now >= end.at.saturating_add(GRACE);
-        let late: HashMap<ActorId, ActorEnd> = self.ends.extract_if(|_, end| late(end)).collect();
-        if late.is_empty() {
-            return;
-        }
-        let lives: Vec<_> = self.station.read(|rules| {
-            let children = rules.children().into_iter();
-            let lives = children.filter_map(|(key, child)| match &child.payload.running {
-                Running::Live(cell) => {
-                    Some((key, child.life, late.get(&cell.get_id())?.reason.clone()))
-                }
-                _ => None,
-            });
-            lives.collect()
-        });
-        for (key, life, reason) in lives {
-            let reason =
-                reason.unwrap_or_else(|| ExitReason::Error("its state does not go".into()));
-            let orderly = false;
-            self.hear(key, life, News::Lingers { reason, orderly });
-        }
-    }
-
-    fn arm_for_ends(&mut self) {
-        if let Some(first) = self.ends.values().map(|end| end.at).min() {
-            self.arm(Some(first.saturating_add(GRACE)));
-        }
     }
 
     fn is_stopping(&self, key: Key) -> bool {
