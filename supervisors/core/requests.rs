@@ -254,6 +254,7 @@ impl<P: Payload> Rules<P> {
         let kept = before.into_iter().filter(|key| !named.contains(key));
         self.order.extend(kept);
         self.relocate_group();
+        self.call_off_downed();
         Ok(Answer::Done)
     }
 
@@ -262,7 +263,8 @@ impl<P: Payload> Rules<P> {
         let waiting: Vec<Key> = self.starts.keys().copied().collect();
         for key in waiting {
             let child = self.roster.get(key);
-            if child.is_none_or(|child| matches!(child.phase, Phase::Down { .. })) {
+            let down = child.is_none_or(|child| matches!(child.phase, Phase::Down { .. }));
+            if down && !self.reaches(key) {
                 self.call_off(key);
             }
         }

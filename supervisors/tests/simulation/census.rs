@@ -144,6 +144,13 @@ impl Census {
         above.any(|other| path == other || path.starts_with(&format!("{other}/")))
     }
 
+    /// Something of what is below the supervisor at `path` is not known.
+    pub(crate) fn is_unclear_below(&self, path: &str) -> bool {
+        let below = |other: &String| other.starts_with(path);
+        let loose = self.families.iter().filter(|(_, family)| family.loose);
+        self.changed.iter().any(below) || loose.map(|(other, _)| other).any(below)
+    }
+
     pub(crate) fn change(&mut self, path: &str) {
         self.changed.insert(path.to_owned());
     }

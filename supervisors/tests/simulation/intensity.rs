@@ -282,7 +282,7 @@ impl Restarts {
         let (Some(left), Some((_, limit))) = (node.budget_left, own) else {
             return Ok(());
         };
-        if census.families.values().any(|family| family.loose) {
+        if census.is_unclear_below(path) {
             return Ok(());
         }
         let window = self.budgets.entry(path.clone()).or_default();

@@ -29,6 +29,7 @@ mod picture;
 mod plan;
 mod requests;
 mod sightings;
+mod stories;
 mod window;
 mod worker;
 mod world;
@@ -39,7 +40,7 @@ use sightings::Sightings;
 use world::Outcome;
 
 /// Events put into all runs together.
-const STEPS: u64 = 100_000;
+const STEPS: u64 = 300_000;
 /// Share of the recounts of restarts in which nothing may be in doubt, in a hundred.
 const EXACT: u64 = 80;
 
@@ -64,7 +65,7 @@ fn replayed() -> Option<u64> {
 }
 
 #[test]
-fn a_hundred_thousand_steps_break_no_promise() {
+fn hundreds_of_thousands_of_steps_break_no_promise() {
     if let Some(seed) = replayed() {
         run(seed);
         return;

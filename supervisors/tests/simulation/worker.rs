@@ -38,7 +38,7 @@ pub(crate) enum Spoil {
 }
 
 /// How a worker behaves where no message can tell it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Manners {
     starts_in: Option<Duration>,
     /// It says by itself that it is ready, this long after its `pre_start`.
@@ -49,8 +49,9 @@ pub(crate) struct Manners {
     clings: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 enum StopEnds {
+    #[default]
     Well,
     InError,
     InPanic,

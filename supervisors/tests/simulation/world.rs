@@ -234,7 +234,8 @@ impl World {
         at_rest(&mut record, &snapshot)
     }
 
-    /// Waits until everything is up that has to be, no longer than it may take.
+    /// Waits until everything is up that has to be and every request is answered, no longer
+    /// than it may take.
     async fn comes_back(&mut self) -> Result<(), String> {
         let (mut waited, worst) = (Duration::ZERO, self.worst());
         loop {
@@ -247,8 +248,11 @@ impl World {
             let snapshot = self.tree.snapshot();
             let record = self.journal.record();
             let whole = is_whole(&record.census, &record.plans, &snapshot);
-            if whole.is_ok() || waited > worst {
-                return whole;
+            // Nothing is under way in the end that an answer could still wait for.
+            let open = record.answers.overdue(record.now(), Duration::ZERO);
+            let done = whole.and(open.map_or(Ok(()), Err));
+            if done.is_ok() || waited > worst {
+                return done;
             }
         }
     }
