@@ -249,7 +249,7 @@ fn running(place: &SupervisorPlace) -> Result<Vec<RunningChild>, SupervisorError
             spec: ChildSpec {
                 id: Arc::clone(&child.id),
                 policy: (*child.policy).clone(),
-                body: Arc::clone(&child.payload.body),
+                body: child.payload.origin(),
                 needs: Vec::new(),
             },
             up: presence(child) != Presence::Undefined,
@@ -275,7 +275,7 @@ fn described(place: &SupervisorPlace) -> Result<SupervisorSpec, SupervisorError>
             // Down, it is described by what it would be started from.
             let command = match described(&body.place) {
                 Ok(spec) => Command::Fixed(Arc::new(spec)),
-                Err(_) => body.current(),
+                Err(_) => body.command.clone(),
             };
             let place = Arc::clone(&body.place);
             child.body = Arc::new(CommandBody { place, command });

@@ -6,8 +6,8 @@ use crate::birth::Body;
 use crate::core::{AutoShutdown, Intensity, Restart, Rules};
 use crate::error::SpecError;
 use crate::place::Command;
+use crate::slot::Slot;
 use crate::spec::{ChildSpec, DynamicSpec, SupervisorSpec};
-use crate::station::Slot;
 
 /// The walk over a specification in start order.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use crate::core::{Action, Event, Key, Life, Rules};
 use crate::exit::{ExitReason, SHUTDOWN};
 use crate::life::{News, Outcome, Report, StartFailure, Token};
 use crate::lifecycle::LifecycleEvent;
+use crate::slot::{Running, Slot};
 use crate::snapshot::NodeKind;
-use crate::station::{Running, Slot};
 use crate::supervisor::{Message, State};
 
 impl State {
@@ -27,6 +27,11 @@ impl State {
             }
             Action::Ready => self.token.report().send(News::Up),
             Action::Answer(ticket, answer) => {
+                if let Some(command) = self.changes.remove(&ticket)
+                    && answer.is_ok()
+                {
+                    self.station.remember(command);
+                }
                 if let Some(reply) = self.replies.remove(&ticket) {
                     // The caller stopped waiting; what was done stays, as after a lost answer.
                     let _ = reply.send(answer);

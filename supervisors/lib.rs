@@ -125,6 +125,7 @@ mod partition;
 mod place;
 mod pulse;
 mod sight;
+mod slot;
 mod snapshot;
 mod spec;
 mod station;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::core::GRACE;
 use crate::exit::ExitReason;
 use crate::life::News;
-use crate::station::Running;
+use crate::slot::Running;
 use crate::supervisor::{ActorEnd, State};
 
 impl State {

@@ -8,9 +8,10 @@ use tokio::sync::oneshot;
 use crate::birth::{Birth, Body, Launch, start_supervisor};
 use crate::core::{Answer, Child, Intensity, Rules};
 use crate::error::SupervisorError;
+use crate::slot::Slot;
 use crate::snapshot::NodeKind;
 use crate::spec::{DynamicSpec, SupervisorSpec};
-use crate::station::{Slot, Station};
+use crate::station::Station;
 use crate::supervisor::Message;
 use crate::sync::lock;
 
@@ -18,8 +19,6 @@ use crate::sync::lock;
 #[derive(Default)]
 pub(crate) struct SupervisorPlace {
     station: Mutex<Option<Arc<Station>>>,
-    /// What a change while it ran made of it: holds for the restarts of whoever is above, too.
-    changed: Mutex<Option<Command>>,
     /// One specification is applied at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
@@ -39,12 +38,9 @@ impl SupervisorPlace {
 
     /// Replaces what is supervised, here and at every start from now on.
     pub(crate) async fn change(&self, command: Command) -> Result<(), SupervisorError> {
-        let (command, changed) = (Box::new(command.clone()), command);
-        let station = self.station()?;
-        self.ask(|reply| Message::Change(command, reply)).await?;
-        station.set_command(changed.clone());
-        *lock(&self.changed) = Some(changed);
-        Ok(())
+        let command = Box::new(command);
+        let asked = self.ask(|reply| Message::Change(command, reply));
+        asked.await.map(|_| ())
     }
 
     /// Reads the children, if the supervisor is up.
@@ -103,20 +99,31 @@ impl Command {
             Self::Dynamic(_) => NodeKind::Dynamic,
         }
     }
+
+    /// The same with `new` for what the supervisor further down at `ids` supervises; `None` when
+    /// there is none like it.
+    pub(crate) fn with(&self, ids: &[&str], new: &Self) -> Option<Self> {
+        let (Self::Fixed(spec), [id, deeper @ ..]) = (self, ids) else {
+            return None;
+        };
+        let at = spec.children.iter().position(|child| *child.id == **id)?;
+        let body = spec.children.get(at)?.body.command()?;
+        let command = match deeper {
+            [] if body.command.kind() == new.kind() => new.clone(),
+            [] => return None,
+            deeper => body.command.with(deeper, new)?,
+        };
+        let place = Arc::clone(&body.place);
+        let mut spec = (**spec).clone();
+        spec.children.get_mut(at)?.body = Arc::new(CommandBody { place, command });
+        Some(Self::Fixed(Arc::new(spec)))
+    }
 }
 
 /// A supervisor as a child.
 pub(crate) struct CommandBody {
     pub(crate) place: Arc<SupervisorPlace>,
     pub(crate) command: Command,
-}
-
-impl CommandBody {
-    /// What it supervises now.
-    pub(crate) fn current(&self) -> Command {
-        let changed = lock(&self.place.changed).clone();
-        changed.unwrap_or_else(|| self.command.clone())
-    }
 }
 
 impl Body for CommandBody {

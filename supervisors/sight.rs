@@ -7,8 +7,9 @@ use crate::birth::Body;
 use crate::core::{Child, Phase, Restart};
 use crate::exit::ExitReason;
 use crate::pulse::Pulse;
+use crate::slot::Slot;
 use crate::snapshot::{NodeKind, NodeState, Snapshot};
-use crate::station::{Slot, Station, millis};
+use crate::station::{Station, millis};
 
 /// What is taken of a child while the rules are held: no more than counters and references.
 pub(crate) struct Sight {

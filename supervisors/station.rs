@@ -6,22 +6,19 @@
 
 use fnv::FnvHasher;
 use ractor::{ActorCell, ActorRef};
-use std::fmt;
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::birth::Body;
-use crate::core::{Budget, Flags, Key, Life, Payload, Rules, Strategy};
+use crate::core::{Budget, Flags, Key, Life, Rules, Strategy};
 use crate::exit::Panicked;
 use crate::life::Report;
 use crate::lifecycle::{Bulletin, LifecycleEvent};
 use crate::place::Command;
-use crate::pulse::Pulse;
 use crate::sight::Sight;
+use crate::slot::{Running, Slot};
 use crate::snapshot::{NodeKind, Snapshot};
 use crate::supervisor::Message;
 use crate::sync::lock;
@@ -39,102 +36,16 @@ pub(crate) struct Ground {
 /// See the module.
 pub(crate) struct Station {
     path: Arc<str>,
+    /// That of the supervisor above; none at the root.
+    above: Weak<Station>,
     ground: Ground,
+    /// What the next incarnation supervises.
     command: Mutex<Command>,
     /// Those of the supervisors above.
     budgets: Vec<Arc<Budget>>,
     own_budget: Arc<Budget>,
     rules: Mutex<Rules<Slot>>,
     mailbox: Mutex<Option<ActorRef<Message>>>,
-}
-
-/// What the adapter keeps with each child.
-pub(crate) struct Slot {
-    pub(crate) body: Arc<dyn Body>,
-    pub(crate) running: Running,
-    extra: Option<Box<Extra>>,
-}
-
-/// What reaches the child's task.
-#[derive(Default)]
-pub(crate) enum Running {
-    #[default]
-    Nothing,
-    Launching(AbortHandle),
-    Live(ActorCell),
-}
-
-/// What only some children have.
-#[derive(Default)]
-struct Extra {
-    station: Option<Arc<Station>>,
-    pulse: Option<Arc<Pulse>>,
-}
-
-impl Payload for Slot {
-    fn renew(&mut self, other: Self) -> Self {
-        let Self { body, .. } = other;
-        let mut before = Self::new(Arc::clone(&self.body));
-        match (self.station(), body.command()) {
-            (Some(station), Some(command)) => {
-                station.set_command(command.command.clone());
-                command.place.take(Arc::clone(station));
-            }
-            // Another kind of child: what belonged to the old one goes with it.
-            (Some(_), None) => before.extra = self.extra.take(),
-            (None, _) => {}
-        }
-        self.body = body;
-        before
-    }
-}
-
-impl Slot {
-    pub(crate) fn new(body: Arc<dyn Body>) -> Self {
-        Self {
-            body,
-            running: Running::Nothing,
-            extra: None,
-        }
-    }
-
-    /// Nobody reaches this incarnation any more.
-    pub(crate) fn vacate(&self) {
-        let actor = match &self.running {
-            Running::Live(cell) => Some(cell.get_id()),
-            Running::Launching(_) | Running::Nothing => None,
-        };
-        self.body.vacate(actor);
-    }
-
-    pub(crate) fn station(&self) -> Option<&Arc<Station>> {
-        self.extra.as_ref()?.station.as_ref()
-    }
-
-    pub(crate) fn pulse(&self) -> Option<&Arc<Pulse>> {
-        self.extra.as_ref()?.pulse.as_ref()
-    }
-
-    /// Makes what only some children have, before their first start.
-    pub(crate) fn equip(&mut self, above: &Station, id: &str, measured: bool, metered: bool) {
-        if let Some(command) = self.body.command()
-            && self.station().is_none()
-        {
-            let station = Station::below(above, id, command.current());
-            self.extra.get_or_insert_default().station = Some(station);
-        }
-        let same = |pulse: &Arc<Pulse>| pulse.is_metered() == metered;
-        if measured && !self.pulse().is_some_and(same) {
-            let pulse = Arc::new(Pulse::new(above.ground.clock, metered));
-            self.extra.get_or_insert_default().pulse = Some(pulse);
-        }
-    }
-}
-
-impl fmt::Debug for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").finish_non_exhaustive()
-    }
 }
 
 impl Station {
@@ -144,17 +55,18 @@ impl Station {
             clock: Instant::now(),
             seed,
         };
-        Self::new(Arc::from(name), ground, command, Vec::new())
+        Self::new(Arc::from(name), Weak::new(), ground, command, Vec::new())
     }
 
-    fn below(above: &Self, id: &str, command: Command) -> Arc<Self> {
+    pub(crate) fn below(above: &Arc<Self>, id: &str, command: Command) -> Arc<Self> {
         let path = Arc::from(format!("{}/{id}", above.path));
-        let budgets = above.all_budgets();
-        Self::new(path, above.ground.clone(), command, budgets)
+        let (budgets, ground) = (above.all_budgets(), above.ground.clone());
+        Self::new(path, Arc::downgrade(above), ground, command, budgets)
     }
 
     fn new(
         path: Arc<str>,
+        above: Weak<Self>,
         ground: Ground,
         command: Command,
         budgets: Vec<Arc<Budget>>,
@@ -163,6 +75,7 @@ impl Station {
         let rules = Mutex::new(Rules::new(flags_of(&command), Vec::new(), 0));
         Arc::new(Self {
             path,
+            above,
             ground,
             command: Mutex::new(command),
             budgets,
@@ -196,6 +109,27 @@ impl Station {
     pub(crate) fn set_command(&self, command: Command) {
         self.own_budget.limit(command.budget());
         let before = std::mem::replace(&mut *lock(&self.command), command);
+        drop_quietly(before);
+    }
+
+    /// Takes in what a change while it ran made of it, which holds whoever above is restarted.
+    pub(crate) fn remember(&self, command: Command) {
+        let mut above = self.above.upgrade();
+        while let Some(station) = above {
+            let below = self.path.strip_prefix(&*station.path).unwrap_or_default();
+            let ids: Vec<&str> = below.split('/').skip(1).collect();
+            station.remember_below(&ids, &command);
+            above = station.above.upgrade();
+        }
+        self.set_command(command);
+    }
+
+    fn remember_below(&self, ids: &[&str], new: &Command) {
+        let before = {
+            let mut command = lock(&self.command);
+            let changed = command.with(ids, new);
+            changed.map(|changed| std::mem::replace(&mut *command, changed))
+        };
         drop_quietly(before);
     }
 

@@ -9,9 +9,9 @@ use crate::check;
 use crate::core::{Answer, AutoShutdown, Child, Phase, Restart, Rules, Shutdown};
 use crate::error::SupervisorError;
 use crate::place::{Command, SupervisorPlace};
+use crate::slot::Slot;
 use crate::snapshot::NodeState;
 use crate::spec::{ChildSpec, SupervisorSpec};
-use crate::station::Slot;
 use crate::supervisor::Message;
 
 /// Reaches one supervisor with fixed children, whichever incarnation of it lives.

@@ -19,8 +19,9 @@ use crate::core::{
 use crate::exit::ExitReason;
 use crate::life::{News, Outcome, StartFailure, Token};
 use crate::place::{Command, Reply};
+use crate::slot::{Running, Slot};
 use crate::spec::{ChildSpec, Policies};
-use crate::station::{Running, Slot, Station, drop_quietly, flags_of};
+use crate::station::{Station, drop_quietly, flags_of};
 
 pub(crate) struct Supervisor;
 
@@ -60,6 +61,8 @@ pub(crate) struct State {
     /// Actors that are over, whose tokens are not yet.
     pub(crate) ends: HashMap<ActorId, ActorEnd>,
     pub(crate) replies: BTreeMap<Ticket, Reply>,
+    /// What is asked for by those of them that change this supervisor.
+    pub(crate) changes: BTreeMap<Ticket, Command>,
     next_ticket: Ticket,
     pub(crate) timer: Option<(Duration, AbortHandle)>,
     /// The last start that failed, and who failed below it.
@@ -90,6 +93,7 @@ impl Actor for Supervisor {
             policies: Policies::default(),
             ends: HashMap::new(),
             replies: BTreeMap::new(),
+            changes: BTreeMap::new(),
             next_ticket: 0,
             timer: None,
             failure: None,
@@ -235,6 +239,8 @@ impl State {
                 .collect(),
             Command::Dynamic(_) => Vec::new(),
         };
+        // The ticket that the request draws.
+        self.changes.insert(self.next_ticket + 1, command);
         self.request(reply, |ticket| Request::Change(flags, children, ticket));
     }
 

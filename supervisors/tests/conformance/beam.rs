@@ -19,6 +19,40 @@ const SOURCES: [(&str, &str); 4] = [
 const MISSING: &str = "this test compares the crate with Erlang/OTP and needs `erl` and `erlc`; \
      install them with `apt-get install erlang-base`";
 
+/// How fast OTP plays. A script's times are far apart as seen from each other, so a busy machine is
+/// met by making all of them longer.
+#[derive(Clone, Copy)]
+pub(crate) struct Rhythm {
+    /// How long a tree shows no change between two looks before it is taken for at rest.
+    pub(crate) quiet_ms: u32,
+    /// By how much the script's times are multiplied.
+    pub(crate) pace: u32,
+}
+
+impl Rhythm {
+    /// For many trees at a time; who differs plays again.
+    pub(crate) const FAST: Self = Self {
+        quiet_ms: 1,
+        pace: 1,
+    };
+    /// For one tree, many times.
+    pub(crate) const STEADY: Self = Self {
+        quiet_ms: 4,
+        pace: 2,
+    };
+    /// For one tree that plays up to [`PLAYS_ALONE`] times: a difference that is still there at
+    /// the last and slowest is one.
+    pub(crate) fn alone(play: u32) -> Self {
+        Self {
+            quiet_ms: 20,
+            pace: 4 << play,
+        }
+    }
+}
+
+/// Plays of one script alone, on a machine that may still be busy with something else.
+pub(crate) const PLAYS_ALONE: u32 = 4;
+
 /// A BEAM that plays scripts; ends with this value.
 pub(crate) struct Beam {
     process: Child,
@@ -54,9 +88,8 @@ impl Beam {
         }
     }
 
-    /// Plays all scripts, many at a time. `quiet_ms` is how long OTP must show no change between
-    /// two looks to be taken for at rest.
-    pub(crate) fn play(&mut self, scripts: &[Script], quiet_ms: u32) -> Vec<Trace> {
+    /// Plays all scripts, many at a time.
+    pub(crate) fn play(&mut self, scripts: &[Script], rhythm: Rhythm) -> Vec<Trace> {
         let mut found: Vec<Option<Trace>> = vec![None; scripts.len()];
         let Self {
             process,
@@ -67,7 +100,7 @@ impl Beam {
         let input = input.as_mut().unwrap();
         std::thread::scope(|scope| {
             // Writing all before reading would fill both pipes and wait for ever.
-            scope.spawn(move || write_scripts(input, scripts, quiet_ms));
+            scope.spawn(move || write_scripts(input, scripts, rhythm));
             for _ in scripts {
                 let (number, trace) = read_trace(traces);
                 match trace {
@@ -94,10 +127,11 @@ impl Drop for Beam {
 }
 
 /// Stops early when the driver is gone: whoever reads its traces says so.
-fn write_scripts(input: &mut impl Write, scripts: &[Script], quiet_ms: u32) {
+fn write_scripts(input: &mut impl Write, scripts: &[Script], rhythm: Rhythm) {
     let mut write = || {
         for (number, script) in scripts.iter().enumerate() {
-            writeln!(input, "{{{number},{quiet_ms},{}}}.", Term(script))?;
+            let Rhythm { quiet_ms, pace } = rhythm;
+            writeln!(input, "{{{number},{quiet_ms},{pace},{}}}.", Term(script))?;
         }
         input.flush()
     };

@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::beam::Beam;
+use crate::beam::{Beam, PLAYS_ALONE, Rhythm};
 use crate::compare::compare;
 use crate::divergences::Divergence;
 use crate::model::Script;
@@ -15,15 +15,6 @@ use crate::trace::Trace;
 
 /// Scripts that are played at a time and then compared.
 const BATCH: usize = 2000;
-/// Pause between two looks at a tree while many trees share the machine.
-const QUIET_MS: u32 = 1;
-/// The same when one tree has it for itself: a difference that is still there is one.
-const QUIET_ALONE_MS: u32 = 20;
-/// Plays of OTP's side in which a script has to differ, on a machine that may still be busy with
-/// something else.
-const PLAYS_ALONE: u32 = 3;
-/// The same while a script is made smaller, which takes many plays.
-const QUIET_SHRINKING_MS: u32 = 4;
 /// Plays spent on making one script smaller.
 const SHRINK_PLAYS_MAX: u32 = 600;
 /// Differences after which the rest is not looked at.
@@ -52,7 +43,7 @@ pub(crate) fn run(strategy: &BoxedStrategy<Script>, scripts: usize, seed: u64) -
             .map(|_| strategy.new_tree(&mut runner).expect("a script"))
             .collect();
         let current: Vec<Script> = drawn.iter().map(ValueTree::current).collect();
-        let played = play(&mut beam, &current, QUIET_MS);
+        let played = play(&mut beam, &current, Rhythm::FAST);
         for (tree, (verdict, here)) in drawn.into_iter().zip(played) {
             findings.scripts += 1;
             findings.count_answers(&here);
@@ -71,9 +62,9 @@ pub(crate) fn run(strategy: &BoxedStrategy<Script>, scripts: usize, seed: u64) -
 type Verdict = Result<BTreeSet<Divergence>, String>;
 
 /// Both sides play all scripts, at the same time; this side's traces come along.
-fn play(beam: &mut Beam, scripts: &[Script], quiet_ms: u32) -> Vec<(Verdict, Trace)> {
+fn play(beam: &mut Beam, scripts: &[Script], rhythm: Rhythm) -> Vec<(Verdict, Trace)> {
     let (otp, here) = std::thread::scope(|scope| {
-        let otp = scope.spawn(|| beam.play(scripts, quiet_ms));
+        let otp = scope.spawn(|| beam.play(scripts, rhythm));
         let here: Vec<_> = scripts.iter().map(runner::play).collect();
         (otp.join(), here)
     });
@@ -91,8 +82,8 @@ fn play(beam: &mut Beam, scripts: &[Script], quiet_ms: u32) -> Vec<(Verdict, Tra
 fn play_alone(beam: &mut Beam, script: &Script) -> Verdict {
     let here = runner::play(script);
     let mut verdict = Err("it was not played".to_owned());
-    for _ in 0..PLAYS_ALONE {
-        let otp = beam.play(std::slice::from_ref(script), QUIET_ALONE_MS);
+    for play in 0..PLAYS_ALONE {
+        let otp = beam.play(std::slice::from_ref(script), Rhythm::alone(play));
         verdict = compare(script, &otp[0], &here);
         if verdict.is_ok() {
             break;
@@ -150,7 +141,7 @@ fn shrink(
         // Many steps of making a draft smaller leave its script as it is.
         let differs = script == smallest.0 || {
             let one = std::slice::from_ref(&script);
-            play(beam, one, QUIET_SHRINKING_MS).remove(0).0.is_err()
+            play(beam, one, Rhythm::STEADY).remove(0).0.is_err()
         };
         if differs {
             smallest.0 = script;

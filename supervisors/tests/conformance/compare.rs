@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::divergences::Divergence;
 use crate::model::{Script, Step, is_below, split};
 use crate::roster::Roster;
+use crate::torn;
 use crate::trace::{Event, Moment, Trace, side_by_side};
 
 /// The divergences that the traces show, or where they differ otherwise.
@@ -18,9 +19,9 @@ pub(crate) fn compare(
     here: &Trace,
 ) -> Result<BTreeSet<Divergence>, String> {
     let mut found = BTreeSet::new();
-    let judge = Judge {
+    let mut judge = Judge {
         dynamics: script.dynamics(),
-        groups: script.groups(),
+        groups: BTreeSet::new(),
     };
     for place in 0..otp.len().max(here.len()) {
         let step = place
@@ -29,10 +30,11 @@ pub(crate) fn compare(
         let (Some(otp), Some(here)) = (otp.get(place), here.get(place)) else {
             return Err(format!("one side ends before step {place}"));
         };
+        judge.groups = script.groups_after(place);
         let is_last = judge.moment(step, otp, here, &mut found).map_err(|why| {
             format!(
                 "step {place} differs in {why}; OTP on the left:\n{}",
-                side_by_side(&otp.lines(), &here.lines())
+                side_by_side(&judge.as_here(otp).lines(), &here.lines())
             )
         })?;
         if is_last {
@@ -44,6 +46,7 @@ pub(crate) fn compare(
 
 struct Judge {
     dynamics: BTreeSet<String>,
+    /// Supervisors that restart children as a group, as of the step that is looked at.
     groups: BTreeSet<String>,
 }
 
@@ -70,7 +73,7 @@ impl Judge {
         }
         // Before the tree is up nobody can listen to what it says of its supervisors, and what
         // OTP knows about them has to do for both.
-        let silent = step.is_none().then(|| killed(&otp.events));
+        let silent = step.is_none().then(|| torn::killed(&otp.events));
         let account = |moment: &Moment| self.account(step, &moment.events, silent.as_ref());
         let (theirs, ours) = (account(otp), account(here));
         if theirs != ours {
@@ -79,18 +82,33 @@ impl Judge {
         if !theirs.torn.is_empty() {
             found.insert(Divergence::KilledSupervisor);
         }
-        let mut theirs = Vec::new();
-        for roster in &otp.children {
-            let is_dynamic = self.dynamics.contains(&roster.path);
-            theirs.push(roster.as_here(is_dynamic, found));
+        if torn::outlives(&here.events) {
+            return Err("that something here ends after its supervisor was killed");
         }
-        if theirs != here.children {
+        if self.rosters(otp, found) != here.children {
             return Err("the children");
         }
         if otp.left != here.left {
             return Err("how the root ended");
         }
         Ok(otp.children.iter().any(Roster::has_ghosts))
+    }
+
+    /// OTP's children as this crate would list them.
+    fn rosters(&self, otp: &Moment, found: &mut BTreeSet<Divergence>) -> Vec<Roster> {
+        let rosters = otp.children.iter();
+        rosters
+            .map(|roster| roster.as_here(self.dynamics.contains(&roster.path), found))
+            .collect()
+    }
+
+    /// For reports, in which only what is a difference is to look like one.
+    fn as_here(&self, otp: &Moment) -> Moment {
+        let children = self.rosters(otp, &mut BTreeSet::new());
+        Moment {
+            children,
+            ..otp.clone()
+        }
     }
 
     /// Divergences: a dynamic child that is gone is `ok` to terminate there; what can never be
@@ -131,6 +149,8 @@ impl Judge {
         known.is_some() || otp.answer == here.answer
     }
 
+    /// Divergences: below a supervisor that was killed, OTP keeps neither order nor reasons; while
+    /// a start hangs, more than one thing happens at a time here.
     fn account(
         &self,
         step: Option<&Step>,
@@ -139,7 +159,7 @@ impl Judge {
     ) -> Account {
         let is_torn = |place: usize, path: &str| match silent {
             Some(killed) => killed.iter().any(|above| is_below(path, above)),
-            None => is_torn(events, place),
+            None => torn::killer(events, place).is_some(),
         };
         let (mut kept, mut torn) = (Vec::new(), Vec::new());
         for (place, event) in events.iter().enumerate() {
@@ -206,58 +226,4 @@ impl Judge {
         let rest = event.path().get(above.len() + 1..)?;
         rest.split('/').next()
     }
-}
-
-fn killed(events: &[Event]) -> BTreeSet<String> {
-    let killed = events.iter().filter_map(|event| match event {
-        Event::Down { path, reason, .. } if reason == "killed" => Some(path.clone()),
-        _ => None,
-    });
-    killed.collect()
-}
-
-/// Whether what ends at `place` was below a supervisor that was killed: the first end of that
-/// supervisor after it came up was a kill of its own, not one that it was torn along by.
-fn is_torn(events: &[Event], place: usize) -> bool {
-    let Some(event) = events.get(place) else {
-        return false;
-    };
-    let since = came_up(events, event).map_or(0, |up| up + 1);
-    let mut above = event.path();
-    while let Some((parent, _)) = above.rsplit_once('/') {
-        above = parent;
-        let own_end = (since..events.len()).find_map(|place| match events.get(place)? {
-            Event::Down { path, reason, .. } if path == above && !is_torn(events, place) => {
-                Some(reason)
-            }
-            _ => None,
-        });
-        if own_end.is_some_and(|reason| reason == "killed") {
-            return true;
-        }
-    }
-    false
-}
-
-/// Where in this step that came up which ends, unless it was up before.
-fn came_up(events: &[Event], end: &Event) -> Option<usize> {
-    events.iter().position(|event| match (event, end) {
-        (
-            Event::Start { path, number, .. },
-            Event::Stop {
-                path: ended,
-                number: last,
-                ..
-            },
-        )
-        | (
-            Event::Up { path, number },
-            Event::Down {
-                path: ended,
-                number: last,
-                ..
-            },
-        ) => path == ended && number == last,
-        _ => false,
-    })
 }

@@ -75,7 +75,10 @@ impl Desk {
             Move::KillSupervisor(whom) => Step::KillSupervisor(self.killable(whom)?),
             Move::Start(whom, id, child) => {
                 let path = self.fixed(whom, at)?;
-                Step::StartChild(path.clone(), self.newcomer(&path, id, child))
+                let own = beside.filter(|beside| split(beside).0 == path && id.is_multiple_of(2));
+                let known = own.map(|beside| split(beside).1.to_owned());
+                let child = self.newcomer(&path, id, known, child);
+                Step::StartChild(path, child)
             }
             Move::StartDynamic(whom, plan) => {
                 let path = pick(self.dynamics(), whom)?;
@@ -187,17 +190,16 @@ impl Desk {
         }
     }
 
-    /// A child for `start_child`, which may well be there already or not be allowed.
-    fn newcomer(&self, path: &str, id: u16, child: Child) -> Child {
+    /// A child for `start_child`, which may well be there already, as one of the `known` id is,
+    /// or not be allowed.
+    fn newcomer(&self, path: &str, id: u16, known: Option<String>, child: Child) -> Child {
         let invalid = id % ODD_ONE == ODD_ONE - 1;
         let auto = match self.bodies.get(path) {
             Some(Body::Supervisor(supervisor)) => supervisor.auto_shutdown,
             _ => AutoShutdown::Never,
         };
-        let id = IDS
-            .get(usize::from(id) % IDS.len())
-            .copied()
-            .unwrap_or(UNKNOWN_ID);
+        let drawn = IDS.get(usize::from(id) % IDS.len()).copied();
+        let id = known.as_deref().or(drawn).unwrap_or(UNKNOWN_ID);
         let child = self.repair.named_child(id, child, auto);
         let significant = child.significant || invalid;
         // What is at a path stays of its kind, so that the script knows what it is.

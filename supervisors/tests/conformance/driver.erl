@@ -1,7 +1,7 @@
 %% Reads scripts, one a line, on standard input; runs a bounded number of them at a time, each in
 %% its own tree; writes a trace for each on standard output as soon as it is there.
 %%
-%% A line is `{Number, QuietMs, Script}.`; its answer begins with `trace Number` and ends with
+%% A line is `{Number, QuietMs, Pace, Script}.`; its answer begins with `trace Number` and ends with
 %% `end Number`.
 -module(driver).
 -export([main/0]).
@@ -37,12 +37,12 @@ ended(Running) ->
 
 attempt(Line) ->
     {ok, Tokens, _} = erl_scan:string(binary_to_list(Line)),
-    {ok, {Number, QuietMs, Script}} = erl_parse:parse_term(Tokens),
-    {Pid, Monitor} = spawn_monitor(fun() -> exit({trace, script:run(Script, QuietMs)}) end),
+    {ok, {Number, QuietMs, Pace, Script}} = erl_parse:parse_term(Tokens),
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({trace, script:run(Script, QuietMs, Pace)}) end),
     Trace = receive
         {'DOWN', Monitor, _, _, {trace, Text}} -> Text;
         {'DOWN', Monitor, _, _, Reason} -> io_lib:format("broken ~0p~n", [Reason])
-    after ?SCRIPT_MS ->
+    after ?SCRIPT_MS * Pace ->
         exit(Pid, kill),
         "broken standstill\n"
     end,

@@ -1,32 +1,31 @@
 //! A script for every divergence, in which it is seen: a row that is no longer true is a stale
 //! one.
 
-use crate::beam::Beam;
+use crate::beam::{Beam, PLAYS_ALONE, Rhythm};
 use crate::compare::compare;
 use crate::divergences::{Divergence, TABLE};
 use crate::model::*;
 use crate::runner;
 use crate::trace::{Event, Trace};
 
-/// Pause between two looks at the one tree that plays.
-const QUIET_MS: u32 = 20;
-
-/// Plays in which a row has to be seen: a machine that is busy may miss the moment of one.
-const PLAYS_MAX: u32 = 5;
-
 /// The rows that their scripts do not show.
 pub(crate) fn unseen() -> Vec<Divergence> {
     let mut beam = Beam::start("examples");
-    let rows = TABLE.iter().map(|row| row.divergence);
-    let unseen = rows.filter(|divergence| {
-        example(*divergence)
-            .is_some_and(|script| !(0..PLAYS_MAX).any(|_| is_seen(&mut beam, *divergence, &script)))
-    });
-    unseen.collect()
+    let mut unseen = Vec::new();
+    for divergence in TABLE.iter().map(|row| row.divergence) {
+        let Some(script) = example(divergence) else {
+            continue;
+        };
+        let mut plays = (0..PLAYS_ALONE).map(Rhythm::alone);
+        if !plays.any(|rhythm| is_seen(&mut beam, divergence, &script, rhythm)) {
+            unseen.push(divergence);
+        }
+    }
+    unseen
 }
 
-fn is_seen(beam: &mut Beam, divergence: Divergence, script: &Script) -> bool {
-    let otp = beam.play(std::slice::from_ref(script), QUIET_MS).remove(0);
+fn is_seen(beam: &mut Beam, divergence: Divergence, script: &Script, rhythm: Rhythm) -> bool {
+    let otp = beam.play(std::slice::from_ref(script), rhythm).remove(0);
     let here = runner::play(script);
     let answers = |trace: &Trace, place: usize| trace[place].answer.clone();
     match divergence {
@@ -108,7 +107,7 @@ fn example(divergence: Divergence) -> Option<Script> {
     Some(Script { root, steps })
 }
 
-fn supervisor(strategy: Strategy, children: Vec<Child>) -> Supervisor {
+pub(crate) fn supervisor(strategy: Strategy, children: Vec<Child>) -> Supervisor {
     Supervisor {
         strategy,
         limit: limit(),
@@ -132,11 +131,11 @@ fn limit() -> Limit {
     }
 }
 
-fn worker(id: &str) -> Child {
+pub(crate) fn worker(id: &str) -> Child {
     named(id, Body::Worker(Manner::Obey, Vec::new()))
 }
 
-fn named(id: &str, body: Body) -> Child {
+pub(crate) fn named(id: &str, body: Body) -> Child {
     Child {
         id: id.to_owned(),
         restart: Restart::Permanent,

@@ -211,7 +211,7 @@ fn interleaved() -> BoxedStrategy<Move> {
     let exit = (any::<u16>(), leave());
     prop_oneof![
         4 => requested.prop_map(|(what, whom, id)| Move::Named(what, whom, id)),
-        1 => start_child(),
+        2 => start_child(),
         1 => (any::<u16>(), plan()).prop_map(|(whom, plan)| Move::StartDynamic(whom, plan)),
         2 => exit.prop_map(|(whom, leave)| Move::Exit(whom, leave, Vec::new())),
         1 => any::<u16>().prop_map(Move::KillSupervisor),

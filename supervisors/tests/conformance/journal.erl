@@ -3,13 +3,23 @@
 %% it ended: exits are taken from the runtime's own trace, which numbers them, at the moment they
 %% happen, with the same counter as every other event.
 -module(journal).
--export([open/0, close/1, note/2, watch/2, take/1, size/1]).
+-export([open/1, paced/2, unpaced/2, close/1, note/2, watch/2, take/1, size/1]).
 -export([plan/3, count/2, next/2, introduce/3, introduce_child/3, code/2, recode/3, recode_all/3]).
 -export([put/3, get/3, subjects/1]).
 
-open() ->
+%% `Pace` is by how much all times of the script are multiplied.
+open(Pace) ->
     Table = ets:new(journal, [public, set]),
+    ets:insert(Table, {pace, Pace}),
     {Table, spawn_link(fun() -> keep([]) end)}.
+
+%% A time of the script in the time of this run.
+paced({Table, _}, Time) when is_integer(Time) -> Time * ets:lookup_element(Table, pace, 2);
+paced(_, NoTime) -> NoTime.
+
+%% The reverse.
+unpaced({Table, _}, Time) when is_integer(Time) -> Time div ets:lookup_element(Table, pace, 2);
+unpaced(_, NoTime) -> NoTime.
 
 close({Table, Keeper}) ->
     unlink(Keeper),

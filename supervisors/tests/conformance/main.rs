@@ -22,9 +22,11 @@ mod draft;
 mod examples;
 mod generate;
 mod model;
+mod regressions;
 mod roster;
 mod runner;
 mod term;
+mod torn;
 mod trace;
 mod valid;
 
@@ -67,6 +69,12 @@ fn random_scripts_leave_the_same_traces_as_in_otp() {
         scripts < SCRIPTS || missing.is_empty(),
         "no script was answered {missing:?}"
     );
+}
+
+#[test]
+fn what_once_differed_from_otp_does_no_more() {
+    let differing = regressions::differing();
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
 #[test]

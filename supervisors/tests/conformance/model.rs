@@ -185,20 +185,29 @@ impl Script {
 
     /// Every specification that a fixed supervisor ever has, by path.
     pub(crate) fn supervisors(&self) -> Vec<(String, Supervisor)> {
+        self.supervisors_after(self.steps.len())
+    }
+
+    /// Those that it has had after the first `steps`.
+    fn supervisors_after(&self, steps: usize) -> Vec<(String, Supervisor)> {
         let (bodies, mut found) = (self.bodies(), Vec::new());
         collect_supervisors(ROOT, &Body::Supervisor(self.root.clone()), &mut found);
-        for step in &self.steps {
+        for step in self.steps.iter().take(steps) {
             step.collect_supervisors(&bodies, &mut found);
         }
         found
     }
 
-    /// Paths of supervisors that at some time may restart children as a group.
-    pub(crate) fn groups(&self) -> BTreeSet<String> {
-        let all = self.supervisors().into_iter();
-        all.filter(|(_, supervisor)| supervisor.strategy != Strategy::OneForOne)
-            .map(|(path, _)| path)
-            .collect()
+    /// Paths of supervisors that restart children as a group, whichever of the specifications
+    /// that they have had after the first `steps` they run under.
+    pub(crate) fn groups_after(&self, steps: usize) -> BTreeSet<String> {
+        let all = self.supervisors_after(steps);
+        let (alone, groups): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(_, supervisor)| supervisor.strategy == Strategy::OneForOne);
+        let alone: BTreeSet<String> = alone.into_iter().map(|(path, _)| path).collect();
+        let groups = groups.into_iter().map(|(path, _)| path);
+        groups.filter(|path| !alone.contains(path)).collect()
     }
 
     /// Paths of dynamic supervisors.

@@ -1,7 +1,7 @@
 %% Runs one script: starts its tree, takes its steps one by one, and after each waits until the
 %% tree is at rest and writes down what happened and what is there.
 -module(script).
--export([run/2]).
+-export([run/3]).
 
 %% Looks at the tree that must agree before it counts as at rest.
 -define(AGREEING, 3).
@@ -10,10 +10,10 @@
 
 -record(run, {journal, quiet_ms, root}).
 
-%% `QuietMs` is the pause between two looks at the tree.
-run({Root, Steps}, QuietMs) ->
+%% `QuietMs` is the pause between two looks at the tree; `Pace` multiplies all times.
+run({Root, Steps}, QuietMs, Pace) ->
     process_flag(trap_exit, true),
-    Journal = journal:open(),
+    Journal = journal:open(Pace),
     Key = journal:introduce(Journal, <<"root">>, Root),
     {Answer, Pid} = start(Journal, Key),
     Run = #run{journal = Journal, quiet_ms = QuietMs, root = Pid},
@@ -44,7 +44,8 @@ step({kill, Path}, Run) ->
 step({start, Path, Child}, #run{journal = Journal} = Run) ->
     Known = journal:introduce_child(Journal, Path, Child),
     Spec = subject:child_spec(Journal, Path, Known),
-    answer(below(Path, element(1, Child)), call(Path, Run, fun(Pid) -> supervisor:start_child(Pid, Spec) end));
+    Below = below(Path, element(1, Child)),
+    answer(Below, call(Path, Run, fun(Pid) -> supervisor:start_child(Pid, Spec) end));
 step({start_dynamic, Path, Id, Outcomes}, #run{journal = Journal} = Run) ->
     Below = below(Path, Id),
     journal:plan(Journal, Below, Outcomes),
@@ -61,8 +62,11 @@ step({restart, Path, Id}, Run) ->
     answer(below(Path, Id), call(Path, Run, fun(Pid) -> supervisor:restart_child(Pid, Id) end));
 step({delete, Path, Id}, Run) ->
     answer(Path, call(Path, Run, fun(Pid) -> supervisor:delete_child(Pid, Id) end));
-step({spec, Path, Id}, Run) ->
-    answer(Path, call(Path, Run, fun(Pid) -> supervisor:get_childspec(Pid, Id) end));
+step({spec, Path, Id}, #run{journal = Journal} = Run) ->
+    case call(Path, Run, fun(Pid) -> supervisor:get_childspec(Pid, Id) end) of
+        {ok, Spec} -> specification(Journal, Spec);
+        Other -> answer(Path, Other)
+    end;
 step({which, Path}, #run{journal = Journal} = Run) ->
     case call(Path, Run, fun supervisor:which_children/1) of
         unavailable -> <<"unavailable">>;
@@ -78,8 +82,8 @@ step({change, Path, Code}, #run{journal = Journal} = Run) ->
     answer(Path, call(Path, Run, fun(Pid) -> change(Pid, Path, Key, Run) end));
 step({during, Path, Reason, Step}, Run) ->
     during(Path, Reason, Step, Run);
-step({wait, Ms}, _) ->
-    timer:sleep(Ms),
+step({wait, Ms}, #run{journal = Journal}) ->
+    timer:sleep(journal:paced(Journal, Ms)),
     <<"ok">>;
 step(shutdown, #run{root = none}) ->
     <<"unavailable">>;
@@ -191,7 +195,6 @@ answer(_, ok) -> <<"ok">>;
 answer(_, unavailable) -> <<"unavailable">>;
 answer(_, {ok, undefined}) -> <<"ignored">>;
 answer(_, {ok, Pid}) when is_pid(Pid) -> <<"ok">>;
-answer(_, {ok, Spec}) when is_map(Spec) -> specification(Spec);
 answer(_, {error, {already_started, _}}) -> <<"already_started">>;
 answer(_, {error, {bad_spec, _}}) -> <<"bad_spec">>;
 answer(_, {error, {bad_combination, _}}) -> <<"bad_spec">>;
@@ -204,12 +207,10 @@ answer(Path, {error, Reason}) when Reason =:= refused; Reason =:= crashed; Reaso
 answer(_, {error, Reason}) ->
     atom_to_binary(Reason).
 
-specification(#{restart := Restart, shutdown := Shutdown, type := Type, significant := Is}) ->
-    Text = case Shutdown of
-        Ms when is_integer(Ms) -> integer_to_binary(Ms);
-        Atom -> atom_to_binary(Atom)
-    end,
-    io_lib:format("spec ~s ~s ~s ~s", [Restart, Text, Type, Is]).
+specification(Journal, Spec) ->
+    #{restart := Restart, shutdown := Shutdown, type := Type, significant := Is} = Spec,
+    Time = journal:unpaced(Journal, Shutdown),
+    io_lib:format("spec ~s ~0p ~s ~s", [Restart, Time, Type, Is]).
 
 %% Which start failed, however deep, and why.
 failure(Path, {shutdown, {failed_to_start_child, Id, Reason}}) ->

@@ -15,7 +15,7 @@ start_worker(Journal, Path, Manner) ->
     {Number, Outcome} = journal:next(Journal, Path),
     journal:note(Journal, {start, Path, Number, Outcome}),
     %% Only a start that hangs has a limit: a loaded machine must not fail the others.
-    Options = [{timeout, ?START_TIMEOUT_MS} || Outcome =:= hang],
+    Options = [{timeout, journal:paced(Journal, ?START_TIMEOUT_MS)} || Outcome =:= hang],
     Arguments = {worker, Journal, Path, Number, Manner, Outcome},
     case gen_server:start_link(?MODULE, Arguments, Options) of
         {ok, Pid} ->
@@ -52,7 +52,7 @@ child_spec(Journal, Path, {Id, Restart, Shutdown, Significant, Body}) ->
         {supervisor, Key} ->
             {supervisor, {?MODULE, start_supervisor, [Journal, Below, Key]}}
     end,
-    specification(Id, Start, Restart, Shutdown, Significant, Type).
+    specification(Id, Start, Restart, journal:paced(Journal, Shutdown), Significant, Type).
 
 specification(Id, Start, Restart, Shutdown, Significant, Type) ->
     #{id => Id, start => Start, restart => Restart, shutdown => Shutdown,
@@ -65,13 +65,15 @@ init({supervisor, Journal, Path, Key}) ->
     journal:put(Journal, {born, Path}, self()),
     {Flags, Children} = case journal:code(Journal, Key) of
         {sup, Strategy, Restarts, Period, Auto, Known} ->
-            {flags(Strategy, Restarts, Period, Auto),
+            {flags(Strategy, Restarts, journal:paced(Journal, Period), Auto),
              [child_spec(Journal, Path, Child) || Child <- Known]};
         {dyn, Restarts, Period, Auto, {Id, Restart, Shutdown, Significant, Body}} ->
             Start = {?MODULE, start_dynamic, [Journal, Path, Body]},
             Type = element(1, Body),
-            Template = specification(Id, Start, Restart, Shutdown, Significant, Type),
-            {flags(simple_one_for_one, Restarts, Period, Auto), [Template]}
+            Time = journal:paced(Journal, Shutdown),
+            Template = specification(Id, Start, Restart, Time, Significant, Type),
+            Window = journal:paced(Journal, Period),
+            {flags(simple_one_for_one, Restarts, Window, Auto), [Template]}
     end,
     {ok, {Flags, Children}};
 init({worker, Journal, Path, Number, Manner, Outcome}) ->
@@ -81,7 +83,7 @@ init({worker, Journal, Path, Number, Manner, Outcome}) ->
 begin_work(ok, {Journal, Path, Number, Manner}) ->
     process_flag(trap_exit, Manner =/= obey),
     journal:watch(Journal, {worker, Path, Number}),
-    {ok, {Manner, false}};
+    {ok, {Manner, false, journal:paced(Journal, ?SLOW_MS)}};
 begin_work(ignore, _) ->
     ignore;
 begin_work(error, _) ->
@@ -98,22 +100,22 @@ flags(Strategy, Restarts, Period, Auto) ->
 handle_call(_, _, State) ->
     {reply, ok, State}.
 
-handle_cast({leave, error}, {Manner, _}) ->
-    {stop, failed, {Manner, true}};
+handle_cast({leave, error}, State) ->
+    {stop, failed, setelement(2, State, true)};
 handle_cast({leave, crash}, _) ->
     error(crashed);
-handle_cast({leave, Reason}, {Manner, _}) ->
-    {stop, Reason, {Manner, true}}.
+handle_cast({leave, Reason}, State) ->
+    {stop, Reason, setelement(2, State, true)}.
 
 handle_info(_, State) ->
     {noreply, State}.
 
 %% Manners are for the stop that a supervisor orders.
-terminate(shutdown, {fail, false}) ->
+terminate(shutdown, {fail, false, _}) ->
     exit(unwilling);
-terminate(shutdown, {slow, false}) ->
-    timer:sleep(?SLOW_MS);
-terminate(shutdown, {hang, false}) ->
+terminate(shutdown, {slow, false, SlowMs}) ->
+    timer:sleep(SlowMs);
+terminate(shutdown, {hang, false, _}) ->
     %% Nobody is left to kill this process once its supervisor is dead.
     receive {'EXIT', _, killed} -> exit(killed) end;
 terminate(_, _) ->
