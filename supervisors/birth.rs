@@ -12,22 +12,23 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use crate::context::{Readiness, StartContext};
+use crate::core::{Key, Life, Rules};
 use crate::exit::{ExitReason, Panicked};
 use crate::guarded::Guarded;
 use crate::handle::Place;
-use crate::life::{News, Outcome, Token};
+use crate::life::{News, Outcome, Report, Tenure, Token};
 use crate::message::Envelope;
 use crate::place::CommandBody;
+use crate::post::Post;
 use crate::pulse::Pulse;
+use crate::slot::Slot;
 use crate::station::{Station, drop_quietly};
 use crate::supervisor::{Arguments, Message, Supervisor};
 
 /// What a start needs from the supervisor.
 pub(crate) struct Birth {
     pub(crate) token: Arc<Token>,
-    pub(crate) supervisor: ActorCell,
-    /// The supervisor's cell.
-    pub(crate) above: Arc<Station>,
+    pub(crate) post: Arc<Post>,
     pub(crate) id: Arc<str>,
     /// Lives of this child before this one, since its supervisor started.
     pub(crate) restarts: u32,
@@ -37,6 +38,38 @@ pub(crate) struct Birth {
     pub(crate) pulse: Option<Arc<Pulse>>,
     /// The child's own cell, if it is a supervisor.
     pub(crate) station: Option<Arc<Station>>,
+}
+
+impl Birth {
+    /// For a life that the rules have begun: what it is started from, and with.
+    pub(crate) fn prepare(
+        rules: &mut Rules<Slot>,
+        post: &Arc<Post>,
+        above: &Arc<Token>,
+        (key, life): (Key, Life),
+    ) -> Option<(Arc<dyn Body>, Self)> {
+        let child = rules.child_mut(key)?;
+        let (id, policy) = (Arc::clone(&child.id), &child.policy);
+        let measured = policy.metered || policy.liveness.is_some();
+        let slot = &mut child.payload;
+        slot.equip(&post.station, &id, measured, policy.metered);
+        let report = Report::Supervisor {
+            post: Arc::clone(post),
+            key,
+            life,
+        };
+        let birth = Self {
+            token: Token::new(report, Some(Arc::clone(above))),
+            post: Arc::clone(post),
+            id,
+            awaits_readiness: policy.awaits_readiness,
+            inline: policy.inline,
+            pulse: slot.pulse().cloned(),
+            station: slot.station().cloned(),
+            restarts: child.restarts(),
+        };
+        Some((Arc::clone(&child.payload.body), birth))
+    }
 }
 
 /// A start that was begun.
@@ -100,7 +133,7 @@ where
     F: Fn(&StartContext) -> (A, A::Arguments) + Send + Sync + 'static,
 {
     fn launch(self: Arc<Self>, birth: Birth) -> Launch {
-        let (token, above) = (Arc::clone(&birth.token), Arc::clone(&birth.above));
+        let (token, above) = (Arc::clone(&birth.token), Arc::clone(&birth.post.station));
         if birth.inline {
             let mut start = Box::pin(start_worker(self, birth));
             // What is not over at once goes on in a task, which asks it again.
@@ -201,8 +234,7 @@ where
 {
     let Birth {
         token,
-        supervisor,
-        above,
+        post,
         id,
         restarts,
         awaits_readiness,
@@ -211,7 +243,8 @@ where
     } = birth;
     let report = token.report().clone();
     let readiness = Readiness::new(report, Arc::clone(&token), awaits_readiness);
-    let context = StartContext::new(Arc::clone(above.path()), id, restarts, readiness);
+    let above = Arc::clone(post.station.path());
+    let context = StartContext::new(above, id, restarts, readiness);
     let made = catch_unwind(AssertUnwindSafe(|| (body.factory)(&context)));
     let (actor, arguments) = match made {
         Ok(made) => made,
@@ -224,8 +257,9 @@ where
     let guarded = Guarded {
         actor,
         pulse,
-        token: Arc::clone(&token),
+        tenure: Tenure::new(Arc::clone(&token)),
     };
+    let supervisor = post.mailbox.get_cell();
     match guarded.spawn(arguments, Some(supervisor)).await {
         Ok(actor) => {
             let cell = actor.get_cell();
@@ -258,7 +292,7 @@ pub(crate) async fn start_supervisor(
     let guarded = Guarded {
         actor: Supervisor,
         pulse: None,
-        token: Arc::clone(&token),
+        tenure: Tenure::new(Arc::clone(&token)),
     };
     let arguments = Arguments {
         station,
@@ -293,7 +327,7 @@ where
             Arc::clone(&birth.token),
             false,
         );
-        let above = Arc::clone(birth.above.path());
+        let above = Arc::clone(birth.post.station.path());
         let context = StartContext::new(above, birth.id, birth.restarts, readiness);
         let token = birth.token;
         let task = async move {

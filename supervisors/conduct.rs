@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::birth::{Birth, Launch};
 use crate::core::{Action, Event, Key, Life, Rules};
 use crate::exit::{ExitReason, SHUTDOWN};
-use crate::life::{News, Outcome, Report, StartFailure, Token};
+use crate::life::{News, Outcome, StartFailure};
 use crate::lifecycle::LifecycleEvent;
 use crate::slot::{Running, Slot};
 use crate::snapshot::NodeKind;
@@ -44,51 +44,19 @@ impl State {
 
     fn tell_myself(&self, event: Event) {
         // It fails only when this supervisor is leaving.
-        let _ = self.myself.send_message(Message::Event(event));
+        self.post.send(Message::Event(event));
     }
 
     fn start(&mut self, key: Key, life: Life) {
-        let report = Report::Supervisor {
-            mailbox: self.myself.clone(),
-            key,
-            life,
-        };
-        let token = Token::new(report, Some(Arc::clone(&self.token)));
-        let made = self.station.write(|rules| {
-            let child = rules.child_mut(key)?;
-            let (id, policy) = (Arc::clone(&child.id), &child.policy);
-            let measured = policy.metered || policy.liveness.is_some();
-            child
-                .payload
-                .equip(&self.station, &id, measured, policy.metered);
-            let birth = Birth {
-                token,
-                supervisor: self.myself.get_cell(),
-                above: Arc::clone(&self.station),
-                id,
-                restarts: child.restarts(),
-                awaits_readiness: policy.awaits_readiness,
-                inline: policy.inline,
-                pulse: child.payload.pulse().cloned(),
-                station: child.payload.station().cloned(),
-            };
-            Some((Arc::clone(&child.payload.body), birth))
-        });
+        let made = self
+            .station
+            .write(|rules| Birth::prepare(rules, &self.post, &self.token, (key, life)));
         // Started with nothing held: an actor may look at its supervisor.
         let Some((body, birth)) = made else {
             return;
         };
         match body.launch(birth) {
-            Launch::Task(launch) => {
-                self.station.write(|rules| {
-                    let child = rules.child_mut(key).filter(|child| child.life == life);
-                    if let Some(child) = child
-                        && matches!(child.payload.running, Running::Nothing)
-                    {
-                        child.payload.running = Running::Launching(launch);
-                    }
-                });
-            }
+            Launch::Task(launch) => self.station.seat_launch((key, life), launch),
             Launch::Over(Some(started), token) => {
                 self.pending.push_back((key, life, started, token))
             }
@@ -106,9 +74,8 @@ impl State {
 
     fn publish(&mut self, whom: Option<(Arc<str>, bool)>, event: LifecycleEvent) {
         let path = Arc::clone(self.station.path());
-        let bulletin = self.station.bulletin();
         let Some((id, supervisor)) = whom else {
-            let kind = self.station.command().kind();
+            let (kind, bulletin) = (self.station.command().kind(), self.station.bulletin());
             return bulletin.publish(|| path.to_string(), kind, event);
         };
         if event == LifecycleEvent::Quarantined {
@@ -138,7 +105,8 @@ impl State {
         } else {
             NodeKind::Worker
         };
-        self.station.bulletin().publish(child, kind, event);
+        let _press = self.station.press();
+        self.station.publish(&id, kind, event);
     }
 
     fn kind_of(&self, id: &str) -> NodeKind {
@@ -161,7 +129,7 @@ impl State {
             let orderly = true;
             self.token.report().send(News::Lingers { reason, orderly });
         }
-        self.myself.stop(Some(SHUTDOWN.to_owned()));
+        self.post.mailbox.stop(Some(SHUTDOWN.to_owned()));
     }
 
     /// Sees that a tick comes when the next deadline is due. One that comes early does no harm.
@@ -169,7 +137,7 @@ impl State {
         let Some(deadline) = deadline else {
             return;
         };
-        if let Some((at, timer)) = &self.timer {
+        if let Some((at, timer)) = self.timer() {
             if *at <= deadline {
                 return;
             }
@@ -179,13 +147,12 @@ impl State {
         let Some(at) = self.station.clock().checked_add(deadline) else {
             return;
         };
-        let myself = self.myself.clone();
+        let post = Arc::clone(&self.post);
         let timer = tokio::spawn(async move {
             tokio::time::sleep_until(at).await;
-            // It fails only when the supervisor is leaving.
-            let _ = myself.send_message(Message::Event(Event::Tick));
+            post.send(Message::Event(Event::Tick));
         });
-        self.timer = Some((deadline, timer.abort_handle()));
+        self.set_timer(Some((deadline, timer.abort_handle())));
     }
 }
 

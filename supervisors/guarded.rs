@@ -14,8 +14,9 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::core::{Key, Life};
 use crate::exit::{ExitReason, Ignore, Panicked};
-use crate::life::{Outcome, Token};
+use crate::life::{Outcome, Report, Tenure, Token};
 use crate::pulse::Pulse;
 
 type Answer<T> = Result<T, ActorProcessingErr>;
@@ -25,13 +26,21 @@ type Payload = Box<dyn std::any::Any + Send>;
 pub(crate) struct Guarded<A> {
     pub(crate) actor: A,
     pub(crate) pulse: Option<Arc<Pulse>>,
-    pub(crate) token: Arc<Token>,
+    pub(crate) tenure: Tenure,
 }
 
 /// The actor's state, which holds the life as long as it is there.
 pub(crate) struct Kept<S> {
     state: Option<S>,
-    token: Option<Arc<Token>>,
+    tenure: Option<Tenure>,
+}
+
+/// Tells a supervisor whose end it is that ractor tells of. Why, it heard already.
+#[derive(Debug, thiserror::Error)]
+#[error("the actor failed")]
+pub(crate) struct Failed {
+    pub(crate) key: Key,
+    pub(crate) life: Life,
 }
 
 impl<A: Actor> Guarded<A> {
@@ -70,11 +79,21 @@ impl<A: Actor> Guarded<A> {
 
     fn note<T>(&self, answer: Result<Answer<T>, Payload>) -> Answer<T> {
         let answer = answer.unwrap_or_else(|payload| Err(Box::new(Panicked::of(payload))));
-        if let Err(error) = &answer {
-            let reason = ExitReason::of_failure(error.as_ref());
-            self.token.conclude(Outcome::Reason(reason));
+        let error = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        self.conclude(Outcome::Reason(ExitReason::of_failure(error.as_ref())));
+        match self.tenure.token().map(Token::report) {
+            Some(&Report::Supervisor { key, life, .. }) => Err(Box::new(Failed { key, life })),
+            Some(Report::Root(_)) | None => Err(error),
         }
-        answer
+    }
+
+    fn conclude(&self, outcome: Outcome) {
+        if let Some(token) = self.tenure.token() {
+            token.conclude(outcome);
+        }
     }
 
     async fn start(
@@ -86,14 +105,14 @@ impl<A: Actor> Guarded<A> {
         let started = started.map(|start| {
             start.inspect(|answer| {
                 if answer.as_ref().is_err_and(|error| error.is::<Ignore>()) {
-                    self.token.conclude(Outcome::Ignored);
+                    self.conclude(Outcome::Ignored);
                 }
             })
         });
         let state = self.guard(started).await?;
         Ok(Kept {
             state: Some(state),
-            token: Some(Arc::clone(&self.token)),
+            tenure: Some(self.tenure.clone()),
         })
     }
 
@@ -109,9 +128,9 @@ impl<A: Actor> Guarded<A> {
             }))
             .await;
         if outcome.is_ok() {
-            self.token.conclude(Outcome::Graceful);
+            self.conclude(Outcome::Graceful);
         }
-        kept.token = None;
+        kept.tenure = None;
         outcome
     }
 }

@@ -4,11 +4,13 @@
 //! holder of the token lets go, which is when the actor, its state and its mailbox are dropped
 //! and whatever ran below it has ended. No task waits for that; the token itself tells.
 
-use ractor::{ActorCell, ActorRef};
+use ractor::ActorCell;
 use std::sync::{Arc, OnceLock};
 
 use crate::core::{Key, Life};
 use crate::exit::ExitReason;
+use crate::post::Post;
+use crate::revival;
 use crate::supervisor::Message;
 use crate::tree::RootWatch;
 
@@ -18,6 +20,8 @@ pub(crate) struct Token {
     report: Report,
     outcome: OnceLock<Box<Outcome>>,
     above: Option<Arc<Token>>,
+    /// Its end was acted upon already.
+    is_told: bool,
 }
 
 /// How a life ended, as far as those who lived it know. Killed, they know nothing.
@@ -54,7 +58,7 @@ impl StartFailure {
 #[derive(Debug, Clone)]
 pub(crate) enum Report {
     Supervisor {
-        mailbox: ActorRef<Message>,
+        post: Arc<Post>,
         key: Key,
         life: Life,
     },
@@ -78,10 +82,8 @@ pub(crate) enum News {
 impl Report {
     pub(crate) fn send(&self, news: News) {
         match self {
-            Self::Supervisor { mailbox, key, life } => {
-                // Too late: the supervisor it is for is gone, and aborted this life.
-                let _ = mailbox.send_message(Message::News(*key, *life, news));
-            }
+            // Too late: the supervisor it is for is gone, and aborted this life.
+            Self::Supervisor { post, key, life } => post.send(Message::News(*key, *life, news)),
             Self::Root(watch) => watch.hear(news),
         }
     }
@@ -93,6 +95,7 @@ impl Token {
             report,
             outcome: OnceLock::new(),
             above,
+            is_told: false,
         })
     }
 
@@ -112,8 +115,48 @@ impl Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
+        if self.is_told {
+            return;
+        }
         // The life above is let go first: whoever hears of this end may act on it at once.
         self.above = None;
         self.report.send(News::Ended(self.outcome.take()));
+    }
+}
+
+/// A share in a life, held by the actor's own task until that is over: nobody minds what that
+/// task does on its way out.
+#[derive(Debug)]
+pub(crate) struct Tenure(Option<Arc<Token>>);
+
+impl Tenure {
+    pub(crate) fn new(token: Arc<Token>) -> Self {
+        Self(Some(token))
+    }
+}
+
+impl Clone for Tenure {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Tenure {
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.0.as_deref()
+    }
+}
+
+/// The last share of a life that failed sees to the next, where that is simple.
+impl Drop for Tenure {
+    fn drop(&mut self) {
+        let Some(mut token) = self.0.take().and_then(Arc::into_inner) else {
+            return;
+        };
+        if let (Report::Supervisor { post, key, life }, Some(above)) = (&token.report, &token.above)
+            && let Some(Outcome::Reason(reason)) = token.outcome()
+        {
+            token.is_told = revival::revive(post, above, (*key, *life), reason);
+        }
     }
 }

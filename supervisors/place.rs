@@ -130,7 +130,7 @@ impl Body for CommandBody {
     fn launch(self: Arc<Self>, birth: Birth) -> Launch {
         let Birth {
             token,
-            supervisor,
+            post,
             station,
             ..
         } = birth;
@@ -138,7 +138,7 @@ impl Body for CommandBody {
             // Its supervisor makes the cell before the start.
             if let Some(station) = station {
                 self.place.take(Arc::clone(&station));
-                start_supervisor(station, token, Some(supervisor)).await;
+                start_supervisor(station, token, Some(post.mailbox.get_cell())).await;
             }
         };
         Launch::Task(tokio::spawn(start).abort_handle())

@@ -8,11 +8,12 @@ use fnv::FnvHasher;
 use ractor::{ActorCell, ActorRef};
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::core::{Budget, Flags, Key, Life, Rules, Strategy};
+use crate::core::{Budget, Flags, Key, Life, Phase, Rules, Strategy};
 use crate::exit::Panicked;
 use crate::life::Report;
 use crate::lifecycle::{Bulletin, LifecycleEvent};
@@ -46,6 +47,9 @@ pub(crate) struct Station {
     own_budget: Arc<Budget>,
     rules: Mutex<Rules<Slot>>,
     mailbox: Mutex<Option<ActorRef<Message>>>,
+    /// Held from a decision to its publication, so that events come in the order of what they
+    /// tell.
+    press: Mutex<()>,
 }
 
 impl Station {
@@ -82,6 +86,7 @@ impl Station {
             own_budget,
             rules,
             mailbox: Mutex::new(None),
+            press: Mutex::new(()),
         })
     }
 
@@ -146,8 +151,12 @@ impl Station {
         salt.write(self.path.as_bytes());
         let salt = salt.finish();
         self.own_budget.reset();
-        let fresh = Rules::new(flags, self.all_budgets(), salt);
-        let before = std::mem::replace(&mut *lock(&self.rules), fresh);
+        let mut fresh = Rules::new(flags, self.all_budgets(), salt);
+        let before = {
+            let mut rules = lock(&self.rules);
+            fresh.follow(&rules);
+            std::mem::replace(&mut *rules, fresh)
+        };
         drop_quietly(before);
         *lock(&self.mailbox) = Some(mailbox);
     }
@@ -175,6 +184,38 @@ impl Station {
         change(&mut lock(&self.rules))
     }
 
+    /// The same, unless somebody holds the cell at the moment, which may be this thread.
+    pub(crate) fn try_write<T>(&self, change: impl FnOnce(&mut Rules<Slot>) -> T) -> Option<T> {
+        let mut rules = self.rules.try_lock().ok()?;
+        Some(change(&mut rules))
+    }
+
+    /// Taken by whoever decides something and then tells of it, if anybody listens.
+    pub(crate) fn press(&self) -> Option<MutexGuard<'_, ()>> {
+        self.bulletin().is_watched().then(|| lock(&self.press))
+    }
+
+    /// Tells of something that happened to a child.
+    pub(crate) fn publish(&self, id: &str, kind: NodeKind, event: LifecycleEvent) {
+        let path = || format!("{}/{id}", self.path);
+        self.bulletin().publish(path, kind, event);
+    }
+
+    /// A start goes on in a task, unless it is over or given up by now.
+    pub(crate) fn seat_launch(&self, (key, life): (Key, Life), launch: AbortHandle) {
+        self.write(|rules| {
+            let child = rules.child_mut(key).filter(|child| child.life == life);
+            let Some(child) = child.filter(|child| !child.is_being_stopped()) else {
+                // Nothing was there yet that could be told to stop.
+                return launch.abort();
+            };
+            let starting = matches!(child.phase, Phase::Starting(_));
+            if starting && matches!(child.payload.running, Running::Nothing) {
+                child.payload.running = Running::Launching(launch);
+            }
+        });
+    }
+
     /// Takes note of a child that came up again when nothing else follows from that, so that the
     /// supervisor is not woken for it; gives the cell back when it has to be told.
     pub(crate) fn seat_quietly(
@@ -187,6 +228,7 @@ impl Station {
             return Some(cell);
         };
         let now = self.now();
+        let _press = self.press();
         let id = {
             let mut rules = lock(&self.rules);
             if !up || !rules.starts_quietly(*key, *life) {
@@ -199,9 +241,7 @@ impl Station {
             id
         };
         if self.bulletin().is_watched() {
-            let path = || format!("{}/{id}", self.path);
-            let event = LifecycleEvent::Started;
-            self.bulletin().publish(path, NodeKind::Worker, event);
+            self.publish(&id, NodeKind::Worker, LifecycleEvent::Started);
         } else {
             self.bulletin().skip(1);
         }

@@ -17,8 +17,10 @@ use crate::core::{
     Action, Child, Event, Flags, GRACE, Key, Life, Newcomer, Request, Restart, Rules, Ticket,
 };
 use crate::exit::ExitReason;
+use crate::guarded::Failed;
 use crate::life::{News, Outcome, StartFailure, Token};
 use crate::place::{Command, Reply};
+use crate::post::Post;
 use crate::slot::{Running, Slot};
 use crate::spec::{ChildSpec, Policies};
 use crate::station::{Station, drop_quietly, flags_of};
@@ -35,6 +37,8 @@ pub(crate) enum Message {
     /// Sent when whoever supervises this supervisor is ready to see it end.
     Boot,
     News(Key, Life, News),
+    /// Something has a deadline now that is sooner than the timer.
+    LookAtDeadlines,
     Event(Event),
     StartChild(Box<ChildSpec>, Reply),
     TerminateChild(Arc<str>, Reply),
@@ -56,7 +60,7 @@ pub(crate) struct ActorEnd {
 pub(crate) struct State {
     pub(crate) station: Arc<Station>,
     pub(crate) token: Arc<Token>,
-    pub(crate) myself: ActorRef<Message>,
+    pub(crate) post: Arc<Post>,
     policies: Policies,
     /// Actors that are over, whose tokens are not yet.
     pub(crate) ends: HashMap<ActorId, ActorEnd>,
@@ -64,7 +68,7 @@ pub(crate) struct State {
     /// What is asked for by those of them that change this supervisor.
     pub(crate) changes: BTreeMap<Ticket, Command>,
     next_ticket: Ticket,
-    pub(crate) timer: Option<(Duration, AbortHandle)>,
+    timer: Option<(Duration, AbortHandle)>,
     /// The last start that failed, and who failed below it.
     pub(crate) failure: Option<StartFailure>,
     pub(crate) below: Option<StartFailure>,
@@ -87,9 +91,9 @@ impl Actor for Supervisor {
     ) -> Result<State, ActorProcessingErr> {
         station.begin(myself.clone());
         let mut state = State {
+            post: Post::new(myself, Arc::clone(&station)),
             station,
             token,
-            myself,
             policies: Policies::default(),
             ends: HashMap::new(),
             replies: BTreeMap::new(),
@@ -123,12 +127,16 @@ impl Actor for Supervisor {
         message: Message,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
+        let posted = matches!(
+            message,
+            Message::News(..) | Message::Event(_) | Message::LookAtDeadlines
+        );
         match message {
             Message::Boot => state.step(|rules, now| rules.boot(now)),
             Message::Event(event) => {
                 if event == Event::Tick {
                     // A timer counts until its tick is taken, and no longer.
-                    state.timer = None;
+                    state.set_timer(None);
                     state.look_for_lingering();
                 }
                 state.step(|rules, now| rules.handle(now, event));
@@ -150,6 +158,10 @@ impl Actor for Supervisor {
                 state.request(reply, |ticket| Request::DeleteChild(id, ticket));
             }
             Message::Change(command, reply) => state.change(*command, reply),
+            Message::LookAtDeadlines => state.step(|_, _| ()),
+        }
+        if posted {
+            state.post.taken_in();
         }
         Ok(())
     }
@@ -164,7 +176,12 @@ impl Actor for Supervisor {
         // what the token cannot know is noted here.
         let (actor, text) = match event {
             SupervisionEvent::ActorTerminated(actor, _, text) => (actor, text),
-            SupervisionEvent::ActorFailed(actor, _) => (actor, None),
+            SupervisionEvent::ActorFailed(actor, error) => {
+                if error.downcast_ref().is_some_and(|life| state.is_over(life)) {
+                    return Ok(());
+                }
+                (actor, None)
+            }
             _ => return Ok(()),
         };
         let at = state.station.now();
@@ -242,6 +259,24 @@ impl State {
         // The ticket that the request draws.
         self.changes.insert(self.next_ticket + 1, command);
         self.request(reply, |ticket| Request::Change(flags, children, ticket));
+    }
+
+    /// Nothing of this life is left, and that was acted upon.
+    fn is_over(&self, failed: &Failed) -> bool {
+        self.station.read(|rules| {
+            let child = rules.child(failed.key);
+            child.is_none_or(|child| child.life != failed.life)
+        })
+    }
+
+    pub(crate) fn set_timer(&mut self, timer: Option<(Duration, AbortHandle)>) {
+        self.post.set_timer(timer.as_ref().map(|(at, _)| *at));
+        self.timer = timer;
+    }
+
+    /// When the timer fires, unless it is stopped by this.
+    pub(crate) fn timer(&self) -> Option<&(Duration, AbortHandle)> {
+        self.timer.as_ref()
     }
 
     /// Takes in what a life's token tells.
@@ -356,13 +391,14 @@ impl Drop for State {
         }
         let mut alive = false;
         self.station.leave();
-        self.station.read(|rules| {
+        // At once, so that none is started meanwhile.
+        self.station.write(|rules| {
             for (_, child) in rules.children() {
                 alive |= child.has_task();
                 Signal::Kill.send(&child.payload);
             }
+            rules.abandon();
         });
-        self.station.write(Rules::abandon);
         if alive && !self.left {
             let reason = match self.token.outcome() {
                 Some(Outcome::Reason(reason)) => reason.clone(),

@@ -63,6 +63,10 @@ impl Budget {
         Some(lock(&self.0).as_mut()?.left(now))
     }
 
+    pub(crate) fn is_unlimited(&self) -> bool {
+        lock(&self.0).is_none()
+    }
+
     /// Another limit for what was counted already.
     pub(crate) fn limit(&self, intensity: Option<Intensity>) {
         let mut window = lock(&self.0);

@@ -13,6 +13,7 @@ mod group;
 mod intensity;
 mod policy;
 mod requests;
+mod revival;
 mod roster;
 mod rules;
 mod starting;
@@ -27,6 +28,7 @@ pub(crate) use child::{Child, Key, Life, Phase, Ticket};
 pub(crate) use intensity::Budget;
 pub(crate) use policy::Policy;
 pub(crate) use requests::{Answer, Newcomer, Request};
+pub(crate) use revival::Revival;
 pub(crate) use rules::{Flags, Payload, Rules};
 
 use std::sync::Arc;

@@ -102,6 +102,11 @@ impl<P: Payload> Rules<P> {
         }
     }
 
+    /// Lives of another incarnation of this supervisor are not those of this one.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        self.next_life = before.next_life;
+    }
+
     /// Takes a child in that is not there yet; it is down.
     pub(crate) fn add(&mut self, newcomer: Newcomer<P>) -> Key {
         let Newcomer {
@@ -125,9 +130,9 @@ impl<P: Payload> Rules<P> {
         self.advance();
     }
 
-    /// Takes an event in; `now` never goes back.
+    /// Takes an event in. Time never goes back: who looked at the clock first may be heard last.
     pub(crate) fn handle(&mut self, now: Duration, event: Event) {
-        self.now = now;
+        self.now = self.now.max(now);
         match event {
             Event::Spawned(key, life) => self.spawned(key, life),
             Event::Started(key, life) => self.started(key, life),
@@ -150,7 +155,7 @@ impl<P: Payload> Rules<P> {
 
     /// Takes a request in; the answer comes as an action.
     pub(crate) fn request(&mut self, now: Duration, request: Request<P>) {
-        self.now = now;
+        self.now = self.now.max(now);
         self.answer_request(request);
         self.advance();
     }
@@ -232,7 +237,7 @@ impl<P: Payload> Rules<P> {
     }
 
     /// Goes as far as possible without another event.
-    fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         loop {
             let moved = if self.closing.is_some() {
                 self.leave()
