@@ -8,6 +8,7 @@ use crate::core::{Action, Event, Key, Life, Rules};
 use crate::exit::{ExitReason, SHUTDOWN};
 use crate::life::{News, Outcome, StartFailure};
 use crate::lifecycle::LifecycleEvent;
+use crate::lingering::LINGERS;
 use crate::slot::{Running, Slot};
 use crate::snapshot::NodeKind;
 use crate::supervisor::{Message, State};
@@ -19,12 +20,7 @@ impl State {
             Action::Ask(key) => self.signal(key, Signal::Ask),
             Action::Kill(key) => self.signal(key, Signal::Kill),
             Action::Retry(key, life) => self.tell_myself(Event::Retry(key, life)),
-            Action::Probe(key, life) => {
-                let since = self
-                    .station
-                    .read(|rules| rules.child(key)?.payload.pulse()?.busy_since());
-                self.tell_myself(Event::Probed(key, life, since));
-            }
+            Action::Probe(key, life) => self.probe(key, life),
             Action::Ready => self.token.report().send(News::Up),
             Action::Answer(ticket, answer) => {
                 if let Some(command) = self.changes.remove(&ticket)
@@ -39,6 +35,24 @@ impl State {
             }
             Action::Note(whom, event) => self.publish(whom, event),
             Action::Exit(reason) => self.exit(reason),
+        }
+    }
+
+    fn probe(&self, key: Key, life: Life) {
+        let (leaving, since) = self.station.read(|rules| match rules.child(key) {
+            Some(child) => (
+                child.leaving,
+                child.payload.pulse().and_then(|pulse| pulse.busy_since()),
+            ),
+            None => (false, None),
+        });
+        if leaving {
+            let reason = ExitReason::Error(LINGERS.to_owned());
+            let orderly = false;
+            self.post
+                .send(Message::News(key, life, News::Lingers { reason, orderly }));
+        } else {
+            self.tell_myself(Event::Probed(key, life, since));
         }
     }
 

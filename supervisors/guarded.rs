@@ -18,6 +18,7 @@ use crate::core::{Key, Life};
 use crate::exit::{ExitReason, Ignore, Panicked};
 use crate::life::{Outcome, Report, Tenure, Token};
 use crate::pulse::Pulse;
+use crate::revival;
 
 type Answer<T> = Result<T, ActorProcessingErr>;
 type Payload = Box<dyn std::any::Any + Send>;
@@ -42,6 +43,11 @@ pub(crate) struct Failed {
     pub(crate) key: Key,
     pub(crate) life: Life,
 }
+
+/// The error of an actor of whose end ractor tells nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("the actor failed")]
+struct Left;
 
 impl<A: Actor> Guarded<A> {
     /// Starts it, linked to `supervisor` if there is one. It has no name: names live in a
@@ -85,7 +91,16 @@ impl<A: Actor> Guarded<A> {
         };
         self.conclude(Outcome::Reason(ExitReason::of_failure(error.as_ref())));
         match self.tenure.token().map(Token::report) {
-            Some(&Report::Supervisor { key, life, .. }) => Err(Box::new(Failed { key, life })),
+            Some(&Report::Supervisor {
+                ref post,
+                key,
+                life,
+            }) => {
+                if revival::leave(post, key, life) {
+                    return Err(Box::new(Left));
+                }
+                Err(Box::new(Failed { key, life }))
+            }
             Some(Report::Root(_)) | None => Err(error),
         }
     }

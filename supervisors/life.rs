@@ -153,10 +153,19 @@ impl Drop for Tenure {
         let Some(mut token) = self.0.take().and_then(Arc::into_inner) else {
             return;
         };
-        if let (Report::Supervisor { post, key, life }, Some(above)) = (&token.report, &token.above)
-            && let Some(Outcome::Reason(reason)) = token.outcome()
-        {
-            token.is_told = revival::revive(post, above, (*key, *life), reason);
+        let (Report::Supervisor { post, key, life }, Some(above)) = (&token.report, &token.above)
+        else {
+            return;
+        };
+        match token.outcome.take().map(|outcome| *outcome) {
+            Some(Outcome::Reason(reason)) => {
+                match revival::revive(post, above, (*key, *life), reason) {
+                    Ok(()) => token.is_told = true,
+                    Err(reason) => token.conclude(Outcome::Reason(reason)),
+                }
+            }
+            Some(other) => token.conclude(other),
+            None => {}
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::life::News;
 use crate::slot::Running;
 use crate::supervisor::{ActorEnd, State};
 
+/// The reason of an actor that failed and is not gone.
+pub(crate) const LINGERS: &str = "its state does not go";
+
 impl State {
     /// Actors that were over a while ago, and whose state or whatever else of them is not: their
     /// tasks do not end.
@@ -30,8 +33,7 @@ impl State {
             lives.collect()
         });
         for (key, life, reason) in lives {
-            let reason =
-                reason.unwrap_or_else(|| ExitReason::Error("its state does not go".into()));
+            let reason = reason.unwrap_or_else(|| ExitReason::Error(LINGERS.to_owned()));
             let orderly = false;
             self.hear(key, life, News::Lingers { reason, orderly });
         }

@@ -9,31 +9,28 @@ use std::sync::Arc;
 use tokio::runtime;
 
 use crate::birth::{Birth, Body, Launch, Started};
-use crate::core::{Action, Key, Life, Revival};
+use crate::core::{Action, GRACE, Key, Life, Revival};
 use crate::exit::ExitReason;
 use crate::life::{News, Token};
 use crate::post::Post;
 use crate::slot::Running;
 use crate::snapshot::NodeKind;
-use crate::station::drop_quietly;
 use crate::supervisor::Message;
 
-/// False when the end of this life is still to be told.
+/// Gives the reason back when the end of this life is still to be told.
 pub(crate) fn revive(
     post: &Arc<Post>,
     above: &Arc<Token>,
     ended: (Key, Life),
-    reason: &ExitReason,
-) -> bool {
+    reason: ExitReason,
+) -> Result<(), ExitReason> {
     // What was told before is acted upon before.
     if !post.is_empty() || runtime::Handle::try_current().is_err() {
-        return false;
+        return Err(reason);
     }
     let station = &post.station;
     let press = station.press();
-    let Some((life, (body, birth), notes)) = begin(post, above, ended, reason) else {
-        return false;
-    };
+    let (life, (body, birth), notes) = begin(post, above, ended, reason, press.is_some())?;
     for note in notes {
         if let Action::Note(Some((id, _)), event) = note {
             station.publish(&id, NodeKind::Worker, event);
@@ -50,6 +47,28 @@ pub(crate) fn revive(
         Launch::Over(None, _) => {}
         Launch::Task(launch) => station.seat_launch((ended.0, life), launch),
     }
+    Ok(())
+}
+
+/// A life failed, and its task is about to be over. Its supervisor need not be woken for that:
+/// ractor is kept from telling it. False when it has to be told.
+pub(crate) fn leave(post: &Post, key: Key, life: Life) -> bool {
+    let station = &post.station;
+    let noted = station.try_write(|rules| {
+        let Running::Live(cell) = &rules.child(key)?.payload.running else {
+            return None;
+        };
+        let cell = cell.clone();
+        let now = station.now();
+        rules.leave_alone(now, key, life).then_some((cell, now))
+    });
+    let Some((cell, now)) = noted.flatten() else {
+        return false;
+    };
+    cell.unlink(post.mailbox.get_cell());
+    if !post.looks_by(now.saturating_add(GRACE)) {
+        post.send(Message::LookAtDeadlines);
+    }
     true
 }
 
@@ -59,32 +78,35 @@ type Begun = (Life, (Arc<dyn Body>, Birth), Vec<Action>);
 fn begin(
     post: &Arc<Post>,
     above: &Arc<Token>,
-    (key, life): (Key, Life),
-    reason: &ExitReason,
-) -> Option<Begun> {
+    ended: (Key, Life),
+    reason: ExitReason,
+    watched: bool,
+) -> Result<Begun, ExitReason> {
     let station = &post.station;
-    let watched = station.bulletin().is_watched();
+    let mut reason = Some(reason);
     // Whoever holds it now may be this very thread.
-    let (begun, unwatched, gone, deadline) = station.try_write(|rules| {
-        rules.set_watched(watched);
+    let begun = station.try_write(|rules| {
         let now = station.now();
-        let Revival { life, notes } = rules.revive_alone(now, (key, life), reason)?;
-        let child = rules.child_mut(key)?;
+        let reason = reason.take_if(|reason| rules.revives_alone(now, ended, reason))?;
+        rules.set_watched(watched);
+        let child = rules.child_mut(ended.0)?;
         child.payload.vacate();
         child.payload.running = Running::Nothing;
-        let (body, mut birth) = Birth::prepare(rules, post, above, (key, life))?;
+        let Revival { life, notes } = rules.revive_alone(now, ended, reason)?;
+        let (body, mut birth) = Birth::prepare(rules, post, above, (ended.0, life))?;
         birth.inline = true;
-        let deadline = rules.child(key)?.deadline();
+        let deadline = rules.child(ended.0)?.deadline();
         let unwatched = rules.set_watched(watched);
-        let begun = (life, (body, birth), notes);
-        Some((begun, unwatched, rules.take_gone(), deadline))
-    })??;
-    gone.into_iter().for_each(drop_quietly);
+        Some(((life, (body, birth), notes), unwatched, deadline))
+    });
+    let Some((begun, unwatched, deadline)) = begun.flatten() else {
+        return Err(reason.unwrap_or(ExitReason::Cancelled));
+    };
     if unwatched > 0 {
         station.bulletin().skip(unwatched);
     }
     if deadline.is_some_and(|deadline| !post.looks_by(deadline)) {
         post.send(Message::LookAtDeadlines);
     }
-    Some(begun)
+    Ok(begun)
 }

@@ -24,6 +24,9 @@ use crate::snapshot::{NodeKind, Snapshot};
 use crate::supervisor::Message;
 use crate::sync::lock;
 
+/// A decision takes shorter than so many looks at whether it is made.
+const LOOKS_AT_LOCK: usize = 200;
+
 /// What a tree's supervisors have in common.
 #[derive(Clone)]
 pub(crate) struct Ground {
@@ -186,7 +189,11 @@ impl Station {
 
     /// The same, unless somebody holds the cell at the moment, which may be this thread.
     pub(crate) fn try_write<T>(&self, change: impl FnOnce(&mut Rules<Slot>) -> T) -> Option<T> {
-        let mut rules = self.rules.try_lock().ok()?;
+        let mut looks = 0..LOOKS_AT_LOCK;
+        let mut rules = looks.find_map(|_| {
+            std::hint::spin_loop();
+            self.rules.try_lock().ok()
+        })?;
         Some(change(&mut rules))
     }
 
@@ -228,7 +235,7 @@ impl Station {
             return Some(cell);
         };
         let now = self.now();
-        let _press = self.press();
+        let press = self.press();
         let id = {
             let mut rules = lock(&self.rules);
             if !up || !rules.starts_quietly(*key, *life) {
@@ -240,7 +247,7 @@ impl Station {
             rules.start_quietly(*key, now);
             id
         };
-        if self.bulletin().is_watched() {
+        if press.is_some() {
             self.publish(&id, NodeKind::Worker, LifecycleEvent::Started);
         } else {
             self.bulletin().skip(1);

@@ -38,6 +38,8 @@ pub(crate) struct Child<P> {
     pub(crate) ready: bool,
     /// Terminated by request while its group restarts: that restart leaves it down.
     pub(crate) held: bool,
+    /// It failed, and its task is about to be over.
+    pub(crate) leaving: bool,
     pub(crate) payload: P,
 }
 
@@ -103,6 +105,7 @@ impl<P> Child<P> {
             spawned: false,
             ready: false,
             held: false,
+            leaving: false,
             payload,
         }
     }

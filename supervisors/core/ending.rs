@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::child::{After, Key, Life, Phase, Why};
+use super::child::{After, Child, Key, Life, Phase, Why};
 use super::rules::{OWN, Payload, Rules};
 use super::{Action, GRACE, Shutdown};
 use crate::error::SupervisorError;
@@ -181,6 +181,14 @@ impl<P: Payload> Rules<P> {
 
     /// Acts on every deadline that is due.
     pub(super) fn tick(&mut self) {
+        while let Some((key, life)) = self.late_to_leave() {
+            if let Some(Child {
+                phase: Phase::Up, ..
+            }) = self.living(key, life)
+            {
+                self.actions.push(Action::Probe(key, life));
+            }
+        }
         while let Some(key) = self.due() {
             if key == OWN {
                 self.resume_group();
@@ -194,6 +202,8 @@ impl<P: Payload> Rules<P> {
                 Phase::Asked(after) => self.kill(key, after),
                 Phase::Killed(_) => self.overdue(key),
                 Phase::Resting => self.begin(key, Why::Restart),
+                // What follows from its failure is looked after already.
+                Phase::Up if child.leaving => {}
                 Phase::Up => self.actions.push(Action::Probe(key, child.life)),
                 Phase::Down { .. } | Phase::Stuck(_) | Phase::Fallen | Phase::Retrying => {}
             }

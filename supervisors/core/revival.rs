@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::child::{Key, Life, Phase};
 use super::rules::{Payload, Rules};
-use super::{Action, Strategy};
+use super::{Action, GRACE, Strategy};
 use crate::exit::ExitReason;
 
 /// What follows from such an end.
@@ -17,21 +17,27 @@ pub(crate) struct Revival {
 }
 
 impl<P: Payload> Rules<P> {
-    /// Takes in the end of a life if all that follows is that the same child is started again, at
-    /// once; if more follows, nothing is done and the end is still to be told.
-    pub(crate) fn revive_alone(
+    /// Whether all that follows from the end of this life is that the same child is started
+    /// again, at once.
+    pub(crate) fn revives_alone(
         &mut self,
         now: Duration,
         (key, life): (Key, Life),
         reason: &ExitReason,
-    ) -> Option<Revival> {
+    ) -> bool {
         let now = now.max(self.now);
-        if !self.is_at_rest() || !self.falls_alone(key, life, reason) || self.window.left(now) == 0
-        {
-            return None;
-        }
-        self.now = now;
-        self.ended(key, life, reason.clone());
+        self.is_at_rest() && self.falls_alone(key, life, reason) && self.window.left(now) > 0
+    }
+
+    /// Takes in an end of which that is true.
+    pub(crate) fn revive_alone(
+        &mut self,
+        now: Duration,
+        (key, life): (Key, Life),
+        reason: ExitReason,
+    ) -> Option<Revival> {
+        self.now = now.max(self.now);
+        self.ended(key, life, reason);
         self.advance();
         let mut revival = None;
         let mut notes = Vec::new();
@@ -42,6 +48,35 @@ impl<P: Payload> Rules<P> {
             }
         }
         revival.map(|life| Revival { life, notes })
+    }
+
+    /// Takes note that a life failed and its task is about to be over; false when the supervisor
+    /// has to be told. Should something of it stay, a probe finds that.
+    pub(crate) fn leave_alone(&mut self, now: Duration, key: Key, life: Life) -> bool {
+        let at_rest = self.is_at_rest();
+        let Some(child) = self.living(key, life) else {
+            return false;
+        };
+        if !at_rest || child.phase != Phase::Up || child.policy.supervisor {
+            return false;
+        }
+        child.leaving = true;
+        // Those of whom nothing is left need no look.
+        while let Some(&(_, key, life)) = self.leaving.front()
+            && self.living(key, life).is_none()
+        {
+            self.leaving.pop_front();
+        }
+        self.leaving
+            .push_back((now.saturating_add(GRACE), key, life));
+        true
+    }
+
+    /// The next that failed a while ago, and whose task should be over.
+    pub(super) fn late_to_leave(&mut self) -> Option<(Key, Life)> {
+        let now = self.now;
+        let late = self.leaving.pop_front_if(|(at, ..)| *at <= now)?;
+        Some((late.1, late.2))
     }
 
     /// Nothing is being decided or waits to be.

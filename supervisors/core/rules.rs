@@ -49,6 +49,8 @@ pub(crate) struct Rules<P> {
     pub(super) salt: u64,
     deadlines: BTreeSet<(Duration, Key)>,
     pub(super) fallen: VecDeque<(Key, Life)>,
+    /// Lives that failed and whose tasks are about to be over, and when to look whether they are.
+    pub(super) leaving: VecDeque<(Duration, Key, Life)>,
     pub(super) group: Option<Group>,
     pub(super) booted: bool,
     pub(super) closing: Option<Closing>,
@@ -83,6 +85,7 @@ impl<P: Payload> Rules<P> {
             salt,
             deadlines: BTreeSet::new(),
             fallen: VecDeque::new(),
+            leaving: VecDeque::new(),
             group: None,
             booted: false,
             closing: None,
@@ -162,7 +165,9 @@ impl<P: Payload> Rules<P> {
 
     /// When to send the next [`Event::Tick`].
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let deadlines = self.deadlines.first().map(|(at, _)| *at);
+        let leaving = self.leaving.front().map(|(at, ..)| *at);
+        deadlines.into_iter().chain(leaving).min()
     }
 
     /// Hands over what is to be done, in order, and takes an empty list for it.

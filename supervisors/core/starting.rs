@@ -22,6 +22,7 @@ impl<P: Payload> Rules<P> {
         child.spawned = false;
         child.ready = false;
         child.held = false;
+        child.leaving = false;
         child.phase = Phase::Starting(why);
         child.starts = child.starts.saturating_add(1);
         let attempt = child.restarts();
