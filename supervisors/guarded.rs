@@ -12,7 +12,9 @@ use futures_util::future::{Either, ready};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::core::{Key, Life};
 use crate::exit::{ExitReason, Ignore, Panicked};
@@ -34,6 +36,8 @@ pub(crate) struct Guarded<A> {
 pub(crate) struct Kept<S> {
     state: Option<S>,
     tenure: Option<Tenure>,
+    /// It has handled nothing yet.
+    is_new: bool,
 }
 
 /// Tells a supervisor whose end it is that ractor tells of. Why, it heard already.
@@ -128,6 +132,7 @@ impl<A: Actor> Guarded<A> {
         Ok(Kept {
             state: Some(state),
             tenure: Some(self.tenure.clone()),
+            is_new: true,
         })
     }
 
@@ -147,6 +152,24 @@ impl<A: Actor> Guarded<A> {
         }
         kept.tenure = None;
         outcome
+    }
+}
+
+/// Lets whoever waits for this thread go first, if true.
+///
+/// An actor that comes up wakes its supervisor, which tokio then runs next, and only on the same
+/// thread: a first message that blocks the thread would hold the supervisor up with it.
+struct GiveWay(bool);
+
+impl Future for GiveWay {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::take(&mut self.0) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 }
 
@@ -191,12 +214,13 @@ impl<A: Actor> Actor for Guarded<A> {
         message: A::Msg,
         kept: &mut Kept<A::State>,
     ) -> impl Future<Output = Answer<()>> + Send {
-        let busy = self.pulse.as_deref().map(Pulse::beat);
+        let way = GiveWay(std::mem::take(&mut kept.is_new));
         match &mut kept.state {
-            Some(state) => Either::Left(
+            Some(state) => Either::Left(way.then(move |()| {
+                let busy = self.pulse.as_deref().map(Pulse::beat);
                 self.guard(call(move || self.actor.handle(myself, message, state)))
-                    .inspect(move |_| drop(busy)),
-            ),
+                    .inspect(move |_| drop(busy))
+            })),
             None => Either::Right(ready(Ok(()))),
         }
     }
@@ -252,6 +276,7 @@ impl<A: Actor> Actor for Guarded<A> {
         message: A::Msg,
         kept: &mut Kept<A::State>,
     ) -> Answer<()> {
+        GiveWay(std::mem::take(&mut kept.is_new)).await;
         let _busy = self.pulse.as_deref().map(Pulse::beat);
         match &mut kept.state {
             Some(state) => {

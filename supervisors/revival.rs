@@ -68,6 +68,9 @@ pub(crate) fn leave(post: &Post, key: Key, life: Life) -> bool {
     cell.unlink(post.mailbox.get_cell());
     if !post.looks_by(now.saturating_add(GRACE)) {
         post.send(Message::LookAtDeadlines);
+        // What a task wakes last is run next, and by the same thread, which the actor's state may
+        // be about to block.
+        drop(tokio::spawn(async {}));
     }
     true
 }

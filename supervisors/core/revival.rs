@@ -53,11 +53,10 @@ impl<P: Payload> Rules<P> {
     /// Takes note that a life failed and its task is about to be over; false when the supervisor
     /// has to be told. Should something of it stay, a probe finds that.
     pub(crate) fn leave_alone(&mut self, now: Duration, key: Key, life: Life) -> bool {
-        let at_rest = self.is_at_rest();
         let Some(child) = self.living(key, life) else {
             return false;
         };
-        if !at_rest || child.phase != Phase::Up || child.policy.supervisor {
+        if child.phase != Phase::Up || child.policy.supervisor {
             return false;
         }
         child.leaving = true;

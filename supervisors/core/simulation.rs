@@ -28,6 +28,8 @@ pub(super) struct Plan {
 enum Task {
     Starting,
     Up,
+    /// It failed, the rules know, and something of it is still there.
+    Leaving,
     Asked,
     Killed,
     /// It does not end though it was killed long ago.
@@ -57,6 +59,10 @@ pub(super) struct World {
     pub(super) steps: u64,
     pub(super) gave_up: u64,
     pub(super) quarantined: u64,
+    /// Restarts that no supervisor was woken for.
+    pub(super) revived: u64,
+    /// Tasks that failed and stayed.
+    pub(super) lingered: u64,
     pub(super) root_exit: Option<ExitReason>,
     trace: fnv::FnvHasher,
     next_ticket: Ticket,
@@ -73,6 +79,8 @@ impl World {
             steps: 0,
             gave_up: 0,
             quarantined: 0,
+            revived: 0,
+            lingered: 0,
             root_exit: None,
             trace: fnv::FnvHasher::default(),
             next_ticket: 0,
@@ -175,7 +183,12 @@ impl World {
                 let mut busy = later.filter(|(other, _)| {
                     matches!(site.tasks.get(other), Some((_, task)) if *task != Task::Stuck)
                 });
-                let own = rules.child(key).is_some_and(|child| down(&child.phase));
+                // One that somebody asked to terminate before is not waited for.
+                let asked = site
+                    .tasks
+                    .get(&key)
+                    .is_some_and(|(_, task)| matches!(task, Task::Asked | Task::Killed));
+                let own = rules.child(key).is_some_and(|child| down(&child.phase)) && !asked;
                 assert!(
                     !own || busy.next().is_none(),
                     "left before one that started later"
@@ -206,11 +219,8 @@ impl World {
             Action::Kill(key) => self.kill(place, key),
             Action::Retry(key, life) => self.site(place).mailbox.push_back(Event::Retry(key, life)),
             Action::Probe(key, life) => {
-                let busy = self.rng.u8(..4) == 0;
-                let since = busy.then(|| self.now.saturating_sub(Duration::from_secs(2)));
-                self.site(place)
-                    .mailbox
-                    .push_back(Event::Probed(key, life, since));
+                let answer = self.probe(place, key, life);
+                self.site(place).mailbox.push_back(answer);
             }
             Action::Ready => {
                 if let Some((above, key, life)) = self.site(place).parent {
@@ -268,7 +278,7 @@ impl World {
             return;
         };
         assert!(
-            matches!(task, Task::Up | Task::Starting),
+            matches!(task, Task::Up | Task::Starting | Task::Leaving),
             "asked while {task:?}"
         );
         *task = Task::Asked;
@@ -360,6 +370,9 @@ impl World {
             let known = match task {
                 Task::Starting | Task::Up => {
                     matches!(child.phase, Phase::Starting(_) | Phase::Up)
+                }
+                Task::Leaving => {
+                    matches!(child.phase, Phase::Up | Phase::Asked(_) | Phase::Killed(_))
                 }
                 Task::Asked => matches!(child.phase, Phase::Asked(_)),
                 Task::Killed => matches!(child.phase, Phase::Killed(_) | Phase::Starting(_)),

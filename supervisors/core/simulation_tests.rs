@@ -105,6 +105,7 @@ fn run(seed: u64) -> World {
 #[test]
 fn a_million_steps_break_no_rule() {
     let (mut steps, mut gave_up, mut quarantined, mut seed) = (0, 0, 0, 0);
+    let (mut revived, mut lingered) = (0, 0);
     while steps < STEPS {
         seed += 1;
         let world = run(seed);
@@ -117,11 +118,13 @@ fn a_million_steps_break_no_rule() {
         steps += world.steps;
         gave_up += world.gave_up;
         quarantined += world.quarantined;
+        revived += world.revived;
+        lingered += world.lingered;
     }
     // Rare states were reached, and often.
     assert!(
-        gave_up > 100 && quarantined > 100,
-        "{gave_up}, {quarantined}"
+        gave_up > 100 && quarantined > 100 && revived > 100 && lingered > 100,
+        "{gave_up}, {quarantined}, {revived}, {lingered}"
     );
 }
 

@@ -189,6 +189,8 @@ impl World {
                 let reason = self.reason();
                 self.end(place, key, reason);
             }
+            (Task::Up, 6) => self.leave(place, key),
+            (Task::Leaving, 0..5) => self.end(place, key, ExitReason::Error("left".into())),
             (Task::Asked, 0..7) => self.end(place, key, ExitReason::Shutdown),
             (Task::Killed, 0..7) => self.end(place, key, ExitReason::Killed),
             (Task::Stuck, 0..3) => self.end(place, key, ExitReason::Killed),
@@ -210,9 +212,48 @@ impl World {
         let Some((life, _)) = self.site(place).tasks.remove(&key) else {
             return;
         };
+        let mut revived = false;
         self.drive(place, |rules, now| {
-            rules.handle(now, Event::Ended(key, life, reason));
+            revived = rules.revives_alone(now, (key, life), &reason);
+            if !revived {
+                return rules.handle(now, Event::Ended(key, life, reason));
+            }
+            let revival = rules.revive_alone(now, (key, life), reason);
+            let Revival { life, notes } = revival.expect("it comes back");
+            let told = |note: &Action| matches!(note, Action::Note(Some(_), _));
+            assert!(notes.iter().all(told), "more follows: {notes:?}");
+            rules.actions.extend(notes);
+            rules.actions.push(Action::Start(key, life));
         });
+        self.revived += u64::from(revived);
+    }
+
+    /// A worker failed, and is about to be over.
+    fn leave(&mut self, place: Place, key: Key) {
+        let (life, _) = self.site(place).tasks[&key];
+        let mut alone = false;
+        self.drive(place, |rules, now| {
+            alone = rules.leave_alone(now, key, life)
+        });
+        if alone {
+            self.site(place).tasks.insert(key, (life, Task::Leaving));
+        }
+    }
+
+    /// Somebody looks how a worker is.
+    pub(super) fn probe(&mut self, place: Place, key: Key, life: Life) -> Event {
+        let busy = self.rng.u8(..4) == 0;
+        if let Some((_, Task::Leaving)) = self.site(place).tasks.get(&key) {
+            self.lingered += 1;
+            return Event::Lingers {
+                key,
+                life,
+                reason: ExitReason::Error("it stays".into()),
+                orderly: false,
+            };
+        }
+        let since = busy.then(|| self.now.saturating_sub(Duration::from_secs(2)));
+        Event::Probed(key, life, since)
     }
 
     fn pass_time(&mut self) {

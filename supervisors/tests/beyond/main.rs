@@ -17,6 +17,7 @@ mod live_undo;
 mod liveness;
 mod picture;
 mod readiness;
+mod revival;
 mod specs;
 mod starts;
 #[path = "../semantics/support.rs"]
