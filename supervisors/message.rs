@@ -3,6 +3,7 @@
 //! A permit belongs to the message, not to the sender: it is returned when the handler is done
 //! with the message, or when the message is dropped unread with a dying actor.
 
+use smallvec::SmallVec;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -57,7 +58,8 @@ pub(crate) struct Ledger {
 /// back moves another or allocates, once as many were in flight before.
 #[derive(Debug)]
 struct Entries {
-    places: Vec<Entry>,
+    /// Most actors have one message in flight.
+    places: SmallVec<[Entry; 1]>,
     free: usize,
     oldest: usize,
     newest: usize,
@@ -77,7 +79,7 @@ const NONE: usize = usize::MAX;
 impl Default for Entries {
     fn default() -> Self {
         Self {
-            places: Vec::new(),
+            places: SmallVec::new(),
             free: NONE,
             oldest: NONE,
             newest: NONE,

@@ -17,7 +17,10 @@ impl<P: Payload> Rules<P> {
         let Some(child) = self.roster.get_mut(key) else {
             return;
         };
-        child.last_exit = Some(reason);
+        // The same again is kept: what was noted long ago is far away.
+        if child.last_exit.as_ref() != Some(&reason) {
+            child.last_exit = Some(reason);
+        }
         child.phase = Phase::Fallen;
         self.fallen.push_back((key, child.life));
     }
