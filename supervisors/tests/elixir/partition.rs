@@ -183,6 +183,17 @@ async fn stop_1_is_synchronous() {
     assert!(tree.supervisor("root/shelves").is_none());
 }
 
+#[tokio::test(start_paused = true)]
+async fn stop_1_with_via_tuple() {
+    let (tree, shelves) = open(4).await;
+    let found = tree.supervisor("root/shelves").unwrap();
+    let served: Vec<_> = (0..4).map(|number| shelves.at(number)).collect();
+    assert_eq!(found.count_children().map(|counted| counted.active), Ok(4));
+    assert_eq!(tree.root().terminate_child("shelves").await, Ok(()));
+    assert_eq!(found.count_children(), Err(SupervisorError::Unavailable));
+    assert!(!served.iter().any(Handle::is_up));
+}
+
 /// The smallest number first, then the greatest, then both in turns.
 fn sizes() -> Vec<usize> {
     let (down, up) = ((0..=8).rev(), 0..=8);
@@ -275,4 +286,11 @@ async fn count_children_1_raises_noproc_for_unknown_partition_supervisor() {
     let nobody = Err(SupervisorError::Unavailable);
     assert_eq!(unknown.count_children(), nobody);
     assert_eq!(number_at(&unknown, 0).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn count_children_1_with_via_tuple() {
+    let (tree, _shelves) = open(4).await;
+    let found = tree.supervisor("root/shelves").unwrap();
+    assert_eq!(found.count_children(), counts(4, 4, ChildKind::Worker));
 }
