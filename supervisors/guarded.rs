@@ -93,7 +93,10 @@ impl<A: Actor> Guarded<A> {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        self.conclude(Outcome::Reason(ExitReason::of_failure(error.as_ref())));
+        // The text is the author's, and may panic itself.
+        let reason = call(|| ExitReason::of_failure(error.as_ref()));
+        let panic = |payload| ExitReason::Panic(Panicked::of(payload).0);
+        self.conclude(Outcome::Reason(reason.unwrap_or_else(panic)));
         match self.tenure.token().map(Token::report) {
             Some(&Report::Supervisor {
                 ref post,

@@ -114,8 +114,11 @@ impl<P: Payload> Rules<P> {
     /// Counts a restart against the limits shared with others; what is refused is not counted.
     fn is_within_budgets(&self) -> bool {
         let now = self.now;
-        let within = self.budgets.iter().all(|budget| budget.left(now) > 0);
-        within && self.budgets.iter().all(|budget| budget.allow(now))
+        let refused = self.budgets.iter().position(|budget| !budget.allow(now));
+        for budget in self.budgets.iter().take(refused.unwrap_or_default()) {
+            budget.take_back(now);
+        }
+        refused.is_none()
     }
 
     /// How long the child waits this time.

@@ -46,14 +46,22 @@ impl Budget {
         Arc::new(Self(Mutex::new(intensity.map(Window::new))))
     }
 
-    /// Counts a restart; false when it is one too many.
+    /// Counts a restart, unless it is one too many.
     pub(crate) fn allow(&self, now: Duration) -> bool {
         lock(&self.0)
             .as_mut()
-            .is_none_or(|window| window.allow(now))
+            .is_none_or(|window| window.left(now) > 0 && window.allow(now))
+    }
+
+    /// A restart that was counted at `now` did not take place.
+    pub(crate) fn take_back(&self, now: Duration) {
+        if let Some(window) = &mut *lock(&self.0) {
+            window.take_back(now);
+        }
     }
 
     /// Restarts left at `now`; without a limit there are always some.
+    #[cfg(test)]
     pub(crate) fn left(&self, now: Duration) -> u32 {
         self.shown(now).unwrap_or(u32::MAX)
     }
@@ -115,6 +123,12 @@ impl Window {
         self.count(now) <= self.intensity.restarts
     }
 
+    fn take_back(&mut self, now: Duration) {
+        if let Some(place) = self.restarts.iter().rposition(|at| *at == now) {
+            self.restarts.remove(place);
+        }
+    }
+
     /// Restarts that count at `now`; forgets older ones, so that each is looked at once.
     pub(crate) fn count(&mut self, now: Duration) -> u32 {
         let period = self.intensity.period;
@@ -148,6 +162,17 @@ mod tests {
         let mut window = Window::new(Intensity::new(1, 5 * SECOND));
         assert!(window.allow(SECOND));
         assert!(window.allow(6 * SECOND + Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn a_budget_counts_neither_what_it_refuses_nor_what_is_taken_back() {
+        let budget = Budget::new(Some(Intensity::new(2, 5 * SECOND)));
+        assert!(budget.allow(SECOND) && budget.allow(2 * SECOND));
+        assert!(!budget.allow(3 * SECOND));
+        budget.take_back(2 * SECOND);
+        assert_eq!(budget.left(3 * SECOND), 1);
+        assert!(budget.allow(3 * SECOND));
+        assert_eq!(budget.left(7 * SECOND), 1);
     }
 
     #[test]

@@ -215,3 +215,50 @@ async fn a_child_that_failed_and_does_not_go_is_quarantined_and_comes_back_when_
     assert_eq!(told.first(), Some(&LifecycleEvent::Quarantined));
     tree.shutdown().await;
 }
+
+/// Fails with an error that cannot be shown.
+struct Unspeakable;
+
+#[derive(Debug)]
+struct Unspoken;
+
+impl std::error::Error for Unspoken {}
+
+impl std::fmt::Display for Unspoken {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no words")
+    }
+}
+
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+impl Actor for Unspeakable {
+    type Msg = Envelope<()>;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        _: Self::Msg,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
+        Err(Unspoken.into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_panics_when_it_is_shown_is_a_panic() {
+    let handle = Handle::new(Limits::in_flight(1));
+    let child = ChildSpec::worker("a", &handle, || (Unspeakable, ()));
+    let tree = start(patient(Strategy::OneForOne).child(child)).await;
+    handle.cast(()).unwrap();
+    settle().await;
+    let exit = tree.snapshot().find("root/a").unwrap().last_exit.clone();
+    assert_eq!(exit, Some(ExitReason::Panic("no words".to_owned())));
+    assert!(handle.is_up());
+    tree.shutdown().await;
+}
