@@ -33,7 +33,7 @@ pub(crate) struct Birth {
     /// Lives of this child before this one, since its supervisor started.
     pub(crate) restarts: u32,
     pub(crate) awaits_readiness: bool,
-    /// Its start neither blocks nor waits, so the supervisor may run it itself.
+    /// Who begins it may be held up by it, and saves a task.
     pub(crate) inline: bool,
     pub(crate) pulse: Option<Arc<Pulse>>,
     /// The child's own cell, if it is a supervisor.
@@ -63,7 +63,7 @@ impl Birth {
             post: Arc::clone(post),
             id,
             awaits_readiness: policy.awaits_readiness,
-            inline: policy.inline,
+            inline: false,
             pulse: slot.pulse().cloned(),
             station: slot.station().cloned(),
             restarts: child.restarts(),
@@ -79,6 +79,22 @@ pub(crate) enum Launch {
     /// It is over. The token is that of the life, held until its end may be told; there is a
     /// cell unless nothing was started.
     Over(Option<Started>, Arc<Token>),
+}
+
+impl Launch {
+    /// Takes note of how far the start of that life is by now.
+    pub(crate) fn seat(self, station: &Station, life: (Key, Life)) {
+        match self {
+            Self::Task(launch) => station.seat_launch(life, launch),
+            Self::Over(Some(Started { cell, up }), token) => {
+                if let Some(cell) = station.seat_quietly(token.report(), cell, up) {
+                    token.report().send(News::Spawned { cell, up });
+                }
+            }
+            // The token tells.
+            Self::Over(None, _) => {}
+        }
+    }
 }
 
 /// An actor whose `pre_start` returned.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::birth::{Birth, Launch};
+use crate::birth::Birth;
 use crate::core::{Action, Event, Key, Life, Rules};
 use crate::exit::{ExitReason, SHUTDOWN};
 use crate::life::{News, Outcome, StartFailure};
@@ -61,7 +61,7 @@ impl State {
         self.post.send(Message::Event(event));
     }
 
-    fn start(&mut self, key: Key, life: Life) {
+    fn start(&self, key: Key, life: Life) {
         let made = self
             .station
             .write(|rules| Birth::prepare(rules, &self.post, &self.token, (key, life)));
@@ -69,13 +69,7 @@ impl State {
         let Some((body, birth)) = made else {
             return;
         };
-        match body.launch(birth) {
-            Launch::Task(launch) => self.station.seat_launch((key, life), launch),
-            Launch::Over(Some(started), token) => {
-                self.pending.push_back((key, life, started, token))
-            }
-            Launch::Over(None, _) => {}
-        }
+        body.launch(birth).seat(&self.station, (key, life));
     }
 
     fn signal(&self, key: Key, signal: Signal) {

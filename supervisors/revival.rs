@@ -8,10 +8,10 @@
 use std::sync::Arc;
 use tokio::runtime;
 
-use crate::birth::{Birth, Body, Launch, Started};
+use crate::birth::{Birth, Body};
 use crate::core::{Action, GRACE, Key, Life, Revival};
 use crate::exit::ExitReason;
-use crate::life::{News, Token};
+use crate::life::Token;
 use crate::post::Post;
 use crate::slot::Running;
 use crate::snapshot::NodeKind;
@@ -37,16 +37,7 @@ pub(crate) fn revive(
         }
     }
     drop(press);
-    match body.launch(birth) {
-        Launch::Over(Some(Started { cell, up }), token) => {
-            if let Some(cell) = station.seat_quietly(token.report(), cell, up) {
-                token.report().send(News::Spawned { cell, up });
-            }
-        }
-        // The token tells.
-        Launch::Over(None, _) => {}
-        Launch::Task(launch) => station.seat_launch((ended.0, life), launch),
-    }
+    body.launch(birth).seat(station, (ended.0, life));
     Ok(())
 }
 

@@ -197,16 +197,6 @@ impl ChildSpec {
         self
     }
 
-    /// Its `pre_start` neither blocks nor waits, so the supervisor runs it itself instead of in a
-    /// task of its own: for children that restart often and do nothing but set up their state,
-    /// a quarter less work per restart. What is not over at once goes on in a task after all. A
-    /// `pre_start` that blocks its thread would block the supervisor; without this it cannot.
-    #[must_use]
-    pub fn starts_inline(mut self) -> Self {
-        self.policy.inline = true;
-        self
-    }
-
     /// Measures how long its messages take, for the snapshot; some ten kilobytes per child.
     #[must_use]
     pub fn metered(mut self) -> Self {

@@ -6,12 +6,11 @@
 //! are killed, and its own restart waits for them. Permanent, unless its parent says otherwise.
 
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-use crate::birth::Started;
 use crate::conduct::Signal;
 use crate::core::{
     Action, Child, Event, Flags, GRACE, Key, Life, Newcomer, Request, Restart, Rules, Ticket,
@@ -73,8 +72,6 @@ pub(crate) struct State {
     pub(crate) failure: Option<StartFailure>,
     pub(crate) below: Option<StartFailure>,
     actions: Vec<Action>,
-    /// Lives that were started in the course of one step.
-    pub(crate) pending: VecDeque<(Key, Life, Started, Arc<Token>)>,
     pub(crate) left: bool,
 }
 
@@ -103,7 +100,6 @@ impl Actor for Supervisor {
             failure: None,
             below: None,
             actions: Vec::new(),
-            pending: VecDeque::new(),
             left: false,
         };
         if let Command::Fixed(spec) = state.station.command() {
@@ -206,7 +202,7 @@ impl State {
         let now = self.station.now();
         let mut actions = std::mem::take(&mut self.actions);
         let watched = self.station.bulletin().is_watched();
-        let (mut deadline, mut unwatched, gone) = self.station.write(|rules| {
+        let (deadline, unwatched, gone) = self.station.write(|rules| {
             rules.set_watched(watched);
             decide(rules, now);
             rules.swap_actions(&mut actions);
@@ -214,23 +210,8 @@ impl State {
             (rules.next_deadline(), unwatched, rules.take_gone())
         });
         bury(gone);
-        loop {
-            for action in actions.drain(..) {
-                self.carry_out(action);
-            }
-            // Starts that were over at once.
-            let Some((key, life, Started { cell, up }, token)) = self.pending.pop_front() else {
-                break;
-            };
-            let (next, gone) = self.station.write(|rules| {
-                seat(rules, now, (key, life), cell, up);
-                rules.swap_actions(&mut actions);
-                unwatched += rules.set_watched(watched);
-                (rules.next_deadline(), rules.take_gone())
-            });
-            deadline = next;
-            bury(gone);
-            drop(token);
+        for action in actions.drain(..) {
+            self.carry_out(action);
         }
         if unwatched > 0 {
             self.station.bulletin().skip(unwatched);

@@ -18,15 +18,13 @@ const INTENSITY: Intensity = Intensity::new(100_000_000, Duration::from_secs(3_6
 pub(crate) enum Kind {
     Fixed,
     Dynamic,
-    /// Fixed, with children whose start the supervisor runs itself, as bare ractor's does.
-    Inline,
 }
 
 impl Kind {
     /// What OTP calls it.
     pub(crate) fn in_otp(self) -> &'static str {
         match self {
-            Self::Fixed | Self::Inline => "one_for_one",
+            Self::Fixed => "one_for_one",
             Self::Dynamic => "simple_one_for_one",
         }
     }
@@ -69,16 +67,6 @@ impl Actor for Worker {
     }
 }
 
-impl Kind {
-    fn worker(self, ward: &Arc<Ward>, handle: &Handle<Crash>, child: usize) -> ChildSpec {
-        let spec = worker(ward, handle, child);
-        match self {
-            Self::Fixed | Self::Dynamic => spec,
-            Self::Inline => spec.starts_inline(),
-        }
-    }
-}
-
 fn worker(ward: &Arc<Ward>, handle: &Handle<Crash>, child: usize) -> ChildSpec {
     let ward = Arc::clone(ward);
     ChildSpec::worker(format!("w{child}"), handle, move || {
@@ -93,9 +81,9 @@ pub(crate) async fn raise(kind: Kind, plan: Plan) -> Raised {
     let spec = SupervisorSpec::new(Strategy::OneForOne, INTENSITY);
     let children = handles.iter().enumerate();
     let tree = match kind {
-        Kind::Fixed | Kind::Inline => {
+        Kind::Fixed => {
             let spec = children.fold(spec, |spec, (child, handle)| {
-                spec.child(kind.worker(&ward, handle, child))
+                spec.child(worker(&ward, handle, child))
             });
             Tree::start("fixed", spec).await.expect("starts")
         }

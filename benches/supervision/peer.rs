@@ -15,17 +15,12 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const OURS: [Self; 3] = [
-        Self::Ours(Kind::Fixed),
-        Self::Ours(Kind::Dynamic),
-        Self::Ours(Kind::Inline),
-    ];
+    pub(crate) const OURS: [Self; 2] = [Self::Ours(Kind::Fixed), Self::Ours(Kind::Dynamic)];
     /// What the cost of supervision is taken from.
     pub(crate) const BARE: Self = Self::Bare(Again::AtOnce);
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Ours(Kind::Fixed),
         Self::Ours(Kind::Dynamic),
-        Self::Ours(Kind::Inline),
         Self::BARE,
         Self::Bare(Again::WhenGone),
         Self::Kameo,
@@ -36,7 +31,6 @@ impl Peer {
         match self {
             Self::Ours(Kind::Fixed) => "plantao, one_for_one",
             Self::Ours(Kind::Dynamic) => "plantao, dynamic",
-            Self::Ours(Kind::Inline) => "plantao, starts inline",
             Self::Bare(Again::AtOnce) => "bare ractor, spawn_linked",
             Self::Bare(Again::WhenGone) => "bare ractor, old task awaited",
             Self::Kameo => "kameo, supervise_with",

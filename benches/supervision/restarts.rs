@@ -56,7 +56,7 @@ pub(crate) async fn measure(report: &mut Report, beam: &Beam) {
     report.title(&format!("{title}, on one thread, by its children"));
     all.on_one_thread.show(report, &names, &[FEW]);
     report.title("the same against its targets");
-    for kind in [Kind::Fixed, Kind::Dynamic, Kind::Inline] {
+    for kind in [Kind::Fixed, Kind::Dynamic] {
         verdicts(report, kind, &all);
     }
     let uneven = all.by_children.unevenness(Peer::BARE.name(), &CHILDREN);

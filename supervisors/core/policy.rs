@@ -65,8 +65,6 @@ pub(crate) struct Policy {
     pub(crate) supervisor: bool,
     /// It is up only when it says so, not when its `pre_start` returned.
     pub(crate) awaits_readiness: bool,
-    /// Its start neither blocks nor waits: the supervisor may run it itself.
-    pub(crate) inline: bool,
     /// Measures handle times for the snapshot.
     pub(crate) metered: bool,
     pub(crate) start_timeout: Option<Duration>,
@@ -85,7 +83,6 @@ impl Policy {
             significant: false,
             supervisor: false,
             awaits_readiness: false,
-            inline: false,
             metered: false,
             start_timeout: None,
             backoff: None,

@@ -40,6 +40,15 @@ impl Gate {
     }
 }
 
+/// Dropped, it passes the gate.
+struct Grip(Gate);
+
+impl Drop for Grip {
+    fn drop(&mut self) {
+        self.0.pass();
+    }
+}
+
 /// A worker whose every start but the first passes the gate.
 fn gated(id: &str, line: &Line, board: &Board, gate: &Gate) -> ChildSpec {
     let (make, gate) = (maker(id, board, Manners::default()), gate.clone());
@@ -56,13 +65,20 @@ fn gated(id: &str, line: &Line, board: &Board, gate: &Gate) -> ChildSpec {
 async fn a_child_comes_back_while_its_supervisor_is_held_up() {
     let (board, lines) = (Board::default(), lines::<2>());
     let (gate, key) = Gate::new();
-    let spec = patient(Strategy::OneForOne)
-        .child(gated("slow", &lines[0], &board, &gate).starts_inline())
-        .child(worker("a", &lines[1], &board));
-    let tree = start(spec).await;
-    tree.root().terminate_child("slow").await.unwrap();
+    let (make, grip) = (
+        maker("slow", &board, Manners::default()),
+        Grip(gate.clone()),
+    );
+    let slow = ChildSpec::worker("slow", &lines[0], move || {
+        let _held = &grip;
+        make()
+    });
+    let tree = start(patient(Strategy::OneForOne).child(worker("a", &lines[1], &board))).await;
     let root = tree.root();
-    let asked = tokio::spawn(async move { root.restart_child("slow").await });
+    root.start_child(slow).await.unwrap();
+    root.terminate_child("slow").await.unwrap();
+    // What a child was started from is dropped by its supervisor.
+    let asked = tokio::spawn(async move { root.delete_child("slow").await });
     gate.is_reached().await;
 
     for life in 2..5 {
@@ -166,14 +182,6 @@ async fn events_of_a_restart_come_in_the_order_of_what_happened() {
 
 /// Its state takes its time to go once it failed.
 struct Clinging(Gate);
-
-struct Grip(Gate);
-
-impl Drop for Grip {
-    fn drop(&mut self) {
-        self.0.pass();
-    }
-}
 
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Clinging {
