@@ -311,7 +311,7 @@ pub(crate) async fn start_supervisor(
         tenure: Tenure::new(Arc::clone(&token)),
     };
     let arguments = Arguments {
-        station,
+        station: Arc::clone(&station),
         token: Arc::clone(&token),
     };
     match guarded.spawn(arguments, supervisor).await {
@@ -319,7 +319,7 @@ pub(crate) async fn start_supervisor(
             let cell = actor.get_cell();
             token.report().send(News::Spawned { cell, up: false });
             // It fails only when the supervisor died already, which is reported by itself.
-            let _ = actor.send_message(Message::Boot);
+            let _ = station.send(Message::Boot);
         }
         Err(error) => conclude_unstarted(&token, error),
     }

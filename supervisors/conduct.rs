@@ -11,6 +11,7 @@ use crate::lifecycle::LifecycleEvent;
 use crate::lingering::LINGERS;
 use crate::slot::{Running, Slot};
 use crate::snapshot::NodeKind;
+use crate::station::Station;
 use crate::supervisor::{Message, State};
 
 impl State {
@@ -21,6 +22,7 @@ impl State {
             Action::Kill(key) => self.signal(key, Signal::Kill),
             Action::Retry(key, life) => self.tell_myself(Event::Retry(key, life)),
             Action::Probe(key, life) => self.probe(key, life),
+            Action::Late(key, life) => self.report_late(key, life),
             Action::Ready => self.token.report().send(News::Up),
             Action::Answer(ticket, answer) => {
                 if let Some(command) = self.changes.remove(&ticket)
@@ -39,21 +41,18 @@ impl State {
     }
 
     fn probe(&self, key: Key, life: Life) {
-        let (leaving, since) = self.station.read(|rules| match rules.child(key) {
-            Some(child) => (
-                child.leaving,
-                child.payload.pulse().and_then(|pulse| pulse.busy_since()),
-            ),
-            None => (false, None),
-        });
-        if leaving {
-            let reason = ExitReason::Error(LINGERS.to_owned());
-            let orderly = false;
-            self.post
-                .send(Message::News(key, life, News::Lingers { reason, orderly }));
-        } else {
-            self.tell_myself(Event::Probed(key, life, since));
-        }
+        let since = self
+            .station
+            .read(|rules| rules.child(key)?.payload.pulse()?.busy_since());
+        self.tell_myself(Event::Probed(key, life, since));
+    }
+
+    fn report_late(&self, key: Key, life: Life) {
+        let news = News::Lingers {
+            reason: ExitReason::Error(LINGERS.to_owned()),
+            orderly: false,
+        };
+        self.post.send(Message::News(key, life, news));
     }
 
     fn tell_myself(&self, event: Event) {
@@ -73,9 +72,9 @@ impl State {
     }
 
     fn signal(&self, key: Key, signal: Signal) {
-        self.station.read(|rules| {
-            if let Some(child) = rules.child(key) {
-                signal.send(&child.payload);
+        self.station.write(|rules| {
+            if let Some(child) = rules.child_mut(key) {
+                signal.send(&mut child.payload);
             }
         });
     }
@@ -113,7 +112,6 @@ impl State {
         } else {
             NodeKind::Worker
         };
-        let _press = self.station.press();
         self.station.publish(&id, kind, event);
     }
 
@@ -171,7 +169,7 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    pub(crate) fn send(self, slot: &Slot) {
+    pub(crate) fn send(self, slot: &mut Slot) {
         if let (Some(station), Running::Live(_)) = (slot.station(), &slot.running) {
             // A supervisor leaves by its own rules, after its children, giving this reason.
             station.send(Message::Event(Event::Stop(match self {
@@ -181,7 +179,8 @@ impl Signal {
             return;
         }
         match (&slot.running, self) {
-            (Running::Nothing, _) => {}
+            (Running::Nothing, Self::Kill) => slot.running = Running::Doomed,
+            (Running::Nothing | Running::Doomed, _) => {}
             (Running::Launching(launch), signal) => {
                 if matches!(signal, Self::Ask) {
                     slot.body.asked();
@@ -192,4 +191,38 @@ impl Signal {
             (Running::Live(actor), Self::Kill) => actor.kill(),
         }
     }
+}
+
+/// An abrupt end takes the children along; an orderly one leaves those that do not end.
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some((_, timer)) = self.timer() {
+            timer.abort();
+        }
+        let mut alive = false;
+        self.station.leave();
+        // At once, so that none is started meanwhile.
+        self.station.write(|rules| {
+            for key in rules.keys() {
+                if let Some(child) = rules.child_mut(key) {
+                    alive |= child.has_task();
+                    Signal::Kill.send(&mut child.payload);
+                }
+            }
+            rules.abandon();
+        });
+        if alive && !self.left {
+            let reason = match self.token.outcome() {
+                Some(Outcome::Reason(reason)) => reason.clone(),
+                _ => ExitReason::Killed,
+            };
+            let orderly = false;
+            self.token.report().send(News::Lingers { reason, orderly });
+        }
+    }
+}
+
+/// Used by the tree for its root, which nobody supervises.
+pub(crate) fn stop(station: &Station, reason: ExitReason) -> bool {
+    station.send(Message::Event(Event::Stop(reason)))
 }

@@ -83,7 +83,9 @@ impl Report {
     pub(crate) fn send(&self, news: News) {
         match self {
             // Too late: the supervisor it is for is gone, and aborted this life.
-            Self::Supervisor { post, key, life } => post.send(Message::News(*key, *life, news)),
+            Self::Supervisor { post, key, life } => {
+                post.send(Message::News(*key, *life, news));
+            }
             Self::Root(watch) => watch.hear(news),
         }
     }
@@ -153,6 +155,10 @@ impl Drop for Tenure {
         let Some(mut token) = self.0.take().and_then(Arc::into_inner) else {
             return;
         };
+        // No author expects to be called while a thread unwinds.
+        if std::thread::panicking() {
+            return;
+        }
         let (Report::Supervisor { post, key, life }, Some(above)) = (&token.report, &token.above)
         else {
             return;

@@ -13,7 +13,7 @@ use crate::supervisor::Message;
 pub(crate) struct Post {
     pub(crate) mailbox: ActorRef<Message>,
     pub(crate) station: Arc<Station>,
-    /// Messages that were sent and are not taken in yet.
+    /// Messages that were sent and of which nothing was decided yet.
     waiting: AtomicUsize,
     /// Nanoseconds on the tree's clock at which the supervisor's timer fires; the greatest number
     /// when none is set.
@@ -30,18 +30,23 @@ impl Post {
         })
     }
 
-    /// Without effect when the supervisor has gone.
-    pub(crate) fn send(&self, message: Message) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let _ = self.mailbox.send_message(message);
+    /// False when the supervisor has gone.
+    pub(crate) fn send(&self, message: Message) -> bool {
+        let waits = usize::from(message.waits());
+        self.waiting.fetch_add(waits, Ordering::SeqCst);
+        let sent = self.mailbox.send_message(message).is_ok();
+        if !sent {
+            self.waiting.fetch_sub(waits, Ordering::SeqCst);
+        }
+        sent
     }
 
-    /// What was sent here was acted upon.
+    /// What was sent here was decided about.
     pub(crate) fn taken_in(&self) {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// All that was sent has been acted upon.
+    /// All that was sent was decided about.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) == 0
     }

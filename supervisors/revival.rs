@@ -29,8 +29,13 @@ pub(crate) fn revive(
         return Err(reason);
     }
     let station = &post.station;
-    let press = station.press();
-    let (life, (body, birth), notes) = begin(post, above, ended, reason, press.is_some())?;
+    let Some(press) = station.try_press() else {
+        return Err(reason);
+    };
+    let Some((life, (body, birth), notes)) = begin(post, above, ended, reason, press.is_some())?
+    else {
+        return Ok(());
+    };
     for note in notes {
         if let Action::Note(Some((id, _)), event) = note {
             station.publish(&id, NodeKind::Worker, event);
@@ -69,38 +74,44 @@ pub(crate) fn leave(post: &Post, key: Key, life: Life) -> bool {
 /// What is to be started, and what is to be told.
 type Begun = (Life, (Arc<dyn Body>, Birth), Vec<Action>);
 
+/// `None` when the supervisor has to do something else after all.
 fn begin(
     post: &Arc<Post>,
     above: &Arc<Token>,
     ended: (Key, Life),
     reason: ExitReason,
     watched: bool,
-) -> Result<Begun, ExitReason> {
+) -> Result<Option<Begun>, ExitReason> {
     let station = &post.station;
     let mut reason = Some(reason);
-    // Whoever holds it now may be this very thread.
-    let begun = station.try_write(|rules| {
+    let decided = station.try_write(|rules| {
         let now = station.now();
         let reason = reason.take_if(|reason| rules.revives_alone(now, ended, reason))?;
         rules.set_watched(watched);
         let child = rules.child_mut(ended.0)?;
         child.payload.vacate();
-        child.payload.running = Running::Nothing;
-        let Revival { life, notes } = rules.revive_alone(now, ended, reason)?;
-        let (body, mut birth) = Birth::prepare(rules, post, above, (ended.0, life))?;
-        birth.inline = true;
-        let deadline = rules.child(ended.0)?.deadline();
-        let unwatched = rules.set_watched(watched);
-        Some(((life, (body, birth), notes), unwatched, deadline))
+        let before = std::mem::take(&mut child.payload.running);
+        let begun = rules
+            .revive_alone(now, ended, reason)
+            .and_then(|Revival { life, notes }| {
+                let prepared = Birth::prepare(rules, post, above, (ended.0, life))?;
+                Some((life, prepared, notes))
+            });
+        let deadline = rules.next_deadline();
+        Some((begun, before, rules.set_watched(watched), deadline))
     });
-    let Some((begun, unwatched, deadline)) = begun.flatten() else {
+    let Some((begun, before, unwatched, deadline)) = decided.flatten() else {
         return Err(reason.unwrap_or(ExitReason::Cancelled));
     };
+    drop(before);
     if unwatched > 0 {
         station.bulletin().skip(unwatched);
     }
-    if deadline.is_some_and(|deadline| !post.looks_by(deadline)) {
+    if begun.is_none() || deadline.is_some_and(|deadline| !post.looks_by(deadline)) {
         post.send(Message::LookAtDeadlines);
     }
-    Ok(begun)
+    Ok(begun.map(|(life, (body, mut birth), notes)| {
+        birth.inline = true;
+        (life, (body, birth), notes)
+    }))
 }

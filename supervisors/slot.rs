@@ -23,6 +23,8 @@ pub(crate) struct Slot {
 pub(crate) enum Running {
     #[default]
     Nothing,
+    /// Killed when nothing was there yet.
+    Doomed,
     Launching(AbortHandle),
     Live(ActorCell),
 }
@@ -65,9 +67,17 @@ impl Slot {
     pub(crate) fn vacate(&self) {
         let actor = match &self.running {
             Running::Live(cell) => Some(cell.get_id()),
-            Running::Launching(_) | Running::Nothing => None,
+            Running::Launching(_) | Running::Nothing | Running::Doomed => None,
         };
         self.body.vacate(actor);
+    }
+
+    /// There is an actor now.
+    pub(crate) fn settle(&mut self, cell: ActorCell) {
+        if let Running::Doomed = self.running {
+            cell.kill();
+        }
+        self.running = Running::Live(cell);
     }
 
     pub(crate) fn station(&self) -> Option<&Arc<Station>> {

@@ -5,7 +5,7 @@
 //! belongs to a place in the tree; a new incarnation of the supervisor puts fresh rules into it.
 
 use fnv::FnvHasher;
-use ractor::{ActorCell, ActorRef};
+use ractor::ActorCell;
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -18,6 +18,7 @@ use crate::exit::Panicked;
 use crate::life::Report;
 use crate::lifecycle::{Bulletin, LifecycleEvent};
 use crate::place::Command;
+use crate::post::Post;
 use crate::sight::Sight;
 use crate::slot::{Running, Slot};
 use crate::snapshot::{NodeKind, Snapshot};
@@ -49,7 +50,8 @@ pub(crate) struct Station {
     budgets: Vec<Arc<Budget>>,
     own_budget: Arc<Budget>,
     rules: Mutex<Rules<Slot>>,
-    mailbox: Mutex<Option<ActorRef<Message>>>,
+    /// That of the incarnation that lives.
+    post: Mutex<Option<Arc<Post>>>,
     /// Held from a decision to its publication, so that events come in the order of what they
     /// tell.
     press: Mutex<()>,
@@ -88,7 +90,7 @@ impl Station {
             budgets,
             own_budget,
             rules,
-            mailbox: Mutex::new(None),
+            post: Mutex::new(None),
             press: Mutex::new(()),
         })
     }
@@ -147,7 +149,7 @@ impl Station {
     }
 
     /// A new incarnation: no children, no past.
-    pub(crate) fn begin(&self, mailbox: ActorRef<Message>) {
+    pub(crate) fn begin(&self, post: Arc<Post>) {
         let flags = flags_of(&lock(&self.command));
         // Apart for every path, the same in every run.
         let mut salt = FnvHasher::with_key(self.ground.seed);
@@ -161,22 +163,23 @@ impl Station {
             std::mem::replace(&mut *rules, fresh)
         };
         drop_quietly(before);
-        *lock(&self.mailbox) = Some(mailbox);
+        *lock(&self.post) = Some(post);
     }
 
     /// The incarnation is gone.
     pub(crate) fn leave(&self) {
-        *lock(&self.mailbox) = None;
+        let before = lock(&self.post).take();
+        drop(before);
     }
 
     pub(crate) fn is_attended(&self) -> bool {
-        lock(&self.mailbox).is_some()
+        lock(&self.post).is_some()
     }
 
     /// Sends to the incarnation that lives; false when none does.
     pub(crate) fn send(&self, message: Message) -> bool {
-        let mailbox = lock(&self.mailbox).clone();
-        mailbox.is_some_and(|mailbox| mailbox.send_message(message).is_ok())
+        let post = lock(&self.post).clone();
+        post.is_some_and(|post| post.send(message))
     }
 
     pub(crate) fn read<T>(&self, view: impl FnOnce(&Rules<Slot>) -> T) -> T {
@@ -189,17 +192,22 @@ impl Station {
 
     /// The same, unless somebody holds the cell at the moment, which may be this thread.
     pub(crate) fn try_write<T>(&self, change: impl FnOnce(&mut Rules<Slot>) -> T) -> Option<T> {
-        let mut looks = 0..LOOKS_AT_LOCK;
-        let mut rules = looks.find_map(|_| {
-            std::hint::spin_loop();
-            self.rules.try_lock().ok()
-        })?;
+        let mut rules = look_at(&self.rules)?;
         Some(change(&mut rules))
     }
 
-    /// Taken by whoever decides something and then tells of it, if anybody listens.
+    /// Taken by the supervisor when it decides something and then tells of it, if anybody listens.
     pub(crate) fn press(&self) -> Option<MutexGuard<'_, ()>> {
         self.bulletin().is_watched().then(|| lock(&self.press))
+    }
+
+    /// The same for others, who leave it to the supervisor when that is in the midst of it; what
+    /// they hold says whether anybody listens.
+    pub(crate) fn try_press(&self) -> Option<Option<MutexGuard<'_, ()>>> {
+        if !self.bulletin().is_watched() {
+            return Some(None);
+        }
+        look_at(&self.press).map(Some)
     }
 
     /// Tells of something that happened to a child.
@@ -212,13 +220,17 @@ impl Station {
     pub(crate) fn seat_launch(&self, (key, life): (Key, Life), launch: AbortHandle) {
         self.write(|rules| {
             let child = rules.child_mut(key).filter(|child| child.life == life);
-            let Some(child) = child.filter(|child| !child.is_being_stopped()) else {
-                // Nothing was there yet that could be told to stop.
+            let Some(child) = child else {
                 return launch.abort();
             };
-            let starting = matches!(child.phase, Phase::Starting(_));
-            if starting && matches!(child.payload.running, Running::Nothing) {
-                child.payload.running = Running::Launching(launch);
+            match (&child.phase, &child.payload.running) {
+                (Phase::Up, _) => {}
+                (Phase::Starting(_), Running::Nothing) => {
+                    child.payload.running = Running::Launching(launch);
+                }
+                (Phase::Starting(_), Running::Live(_) | Running::Launching(_)) => {}
+                // Nothing was there yet that could be told to end.
+                _ => launch.abort(),
             }
         });
     }
@@ -235,14 +247,16 @@ impl Station {
             return Some(cell);
         };
         let now = self.now();
-        let press = self.press();
+        let Some(press) = self.try_press() else {
+            return Some(cell);
+        };
         let id = {
             let mut rules = lock(&self.rules);
             if !up || !rules.starts_quietly(*key, *life) {
                 return Some(cell);
             }
             let child = rules.child_mut(*key)?;
-            child.payload.running = Running::Live(cell);
+            child.payload.settle(cell);
             let id = Arc::clone(&child.id);
             rules.start_quietly(*key, now);
             id
@@ -305,6 +319,14 @@ impl Station {
             ..node
         }
     }
+}
+
+/// Takes a lock that is held for a decision at most, unless this thread has it.
+fn look_at<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    (0..LOOKS_AT_LOCK).find_map(|_| {
+        std::hint::spin_loop();
+        mutex.try_lock().ok()
+    })
 }
 
 /// Drops what may hold something of a child's author, which may panic when it goes.

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-use crate::conduct::Signal;
 use crate::core::{
     Action, Child, Event, Flags, GRACE, Key, Life, Newcomer, Request, Restart, Rules, Ticket,
 };
@@ -49,6 +48,13 @@ pub(crate) enum Message {
 #[cfg(feature = "cluster")]
 impl ractor::Message for Message {}
 
+impl Message {
+    /// Whether what happens later is to be decided about after this.
+    pub(crate) fn waits(&self) -> bool {
+        !matches!(self, Self::LookAtDeadlines | Self::Event(Event::Tick))
+    }
+}
+
 /// What ractor told of an actor that is over.
 pub(crate) struct ActorEnd {
     /// Of an orderly stop, or of an aborted task.
@@ -60,6 +66,8 @@ pub(crate) struct State {
     pub(crate) station: Arc<Station>,
     pub(crate) token: Arc<Token>,
     pub(crate) post: Arc<Post>,
+    /// Nothing was decided yet about the message in hand.
+    undecided: bool,
     policies: Policies,
     /// Actors that are over, whose tokens are not yet.
     pub(crate) ends: HashMap<ActorId, ActorEnd>,
@@ -86,9 +94,11 @@ impl Actor for Supervisor {
         myself: ActorRef<Message>,
         Arguments { station, token }: Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        station.begin(myself.clone());
+        let post = Post::new(myself, Arc::clone(&station));
+        station.begin(Arc::clone(&post));
         let mut state = State {
-            post: Post::new(myself, Arc::clone(&station)),
+            post,
+            undecided: false,
             station,
             token,
             policies: Policies::default(),
@@ -123,10 +133,7 @@ impl Actor for Supervisor {
         message: Message,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let posted = matches!(
-            message,
-            Message::News(..) | Message::Event(_) | Message::LookAtDeadlines
-        );
+        state.undecided = message.waits();
         match message {
             Message::Boot => state.step(|rules, now| rules.boot(now)),
             Message::Event(event) => {
@@ -156,9 +163,7 @@ impl Actor for Supervisor {
             Message::Change(command, reply) => state.change(*command, reply),
             Message::LookAtDeadlines => state.step(|_, _| ()),
         }
-        if posted {
-            state.post.taken_in();
-        }
+        state.decided();
         Ok(())
     }
 
@@ -199,25 +204,36 @@ impl State {
 
     /// Lets the rules decide, and does what they say.
     fn step(&mut self, decide: impl FnOnce(&mut Rules<Slot>, Duration)) {
-        let now = self.station.now();
+        let station = Arc::clone(&self.station);
+        let now = station.now();
         let mut actions = std::mem::take(&mut self.actions);
-        let watched = self.station.bulletin().is_watched();
-        let (deadline, unwatched, gone) = self.station.write(|rules| {
+        let press = station.press();
+        let watched = press.is_some();
+        let (deadline, unwatched, gone) = station.write(|rules| {
             rules.set_watched(watched);
             decide(rules, now);
             rules.swap_actions(&mut actions);
             let unwatched = rules.set_watched(watched);
             (rules.next_deadline(), unwatched, rules.take_gone())
         });
-        bury(gone);
+        self.decided();
         for action in actions.drain(..) {
             self.carry_out(action);
         }
+        drop(press);
         if unwatched > 0 {
-            self.station.bulletin().skip(unwatched);
+            station.bulletin().skip(unwatched);
         }
         self.actions = actions;
         self.arm(deadline);
+        bury(gone);
+    }
+
+    /// The message in hand holds nobody up any more.
+    fn decided(&mut self) {
+        if std::mem::take(&mut self.undecided) {
+            self.post.taken_in();
+        }
     }
 
     fn request(&mut self, reply: Reply, make: impl FnOnce(Ticket) -> Request<Slot>) {
@@ -299,7 +315,7 @@ impl State {
             Running::Live(cell) => self.ends.remove(&cell.get_id()).and_then(|end| end.reason),
             // A task that was told to stop: aborting is how.
             Running::Launching(_) if self.is_stopping(key) => Some(ExitReason::Shutdown),
-            Running::Launching(_) | Running::Nothing => None,
+            Running::Launching(_) | Running::Nothing | Running::Doomed => None,
         };
         let reason = match outcome.map(|outcome| *outcome) {
             Some(Outcome::Ignored) => return Some(Event::Ignored(key, life)),
@@ -341,7 +357,7 @@ fn seat(
 ) {
     let child = rules.child_mut(key).filter(|child| child.life == life);
     if let Some(child) = child {
-        child.payload.running = Running::Live(cell);
+        child.payload.settle(cell);
         let spent = forget_start(child);
         if let Some(spent) = spent {
             rules.bury(spent);
@@ -362,36 +378,4 @@ fn forget_start(child: &mut Child<Slot>) -> Option<Slot> {
 /// Drops what children came with that are gone.
 fn bury(gone: Vec<Slot>) {
     gone.into_iter().for_each(drop_quietly);
-}
-
-/// An abrupt end takes the children along; an orderly one leaves those that do not end.
-impl Drop for State {
-    fn drop(&mut self) {
-        if let Some((_, timer)) = &self.timer {
-            timer.abort();
-        }
-        let mut alive = false;
-        self.station.leave();
-        // At once, so that none is started meanwhile.
-        self.station.write(|rules| {
-            for (_, child) in rules.children() {
-                alive |= child.has_task();
-                Signal::Kill.send(&child.payload);
-            }
-            rules.abandon();
-        });
-        if alive && !self.left {
-            let reason = match self.token.outcome() {
-                Some(Outcome::Reason(reason)) => reason.clone(),
-                _ => ExitReason::Killed,
-            };
-            let orderly = false;
-            self.token.report().send(News::Lingers { reason, orderly });
-        }
-    }
-}
-
-/// Used by the tree for its root, which nobody supervises.
-pub(crate) fn stop(station: &Station, reason: ExitReason) -> bool {
-    station.send(Message::Event(Event::Stop(reason)))
 }

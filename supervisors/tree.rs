@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::birth::start_supervisor;
 use crate::check;
+use crate::conduct::stop;
 use crate::core::Event;
 use crate::dynamic::DynamicHandle;
 use crate::error::SpecError;
@@ -22,7 +23,7 @@ use crate::snapshot::{NodeKind, NodeState, Snapshot};
 use crate::spec::SupervisorSpec;
 use crate::station::{Found, Station};
 use crate::supervise::SupervisorHandle;
-use crate::supervisor::{Message, stop};
+use crate::supervisor::Message;
 
 /// A running tree. When the last clone is dropped the tree is told to stop.
 #[derive(Clone)]

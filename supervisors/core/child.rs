@@ -152,14 +152,6 @@ impl<P> Child<P> {
         )
     }
 
-    /// Its task is to end, or does not.
-    pub(crate) fn is_being_stopped(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Asked(_) | Phase::Killed(_) | Phase::Stuck(_)
-        )
-    }
-
     /// Its last exit calls for no concern.
     pub(crate) fn exited_cleanly(&self) -> bool {
         self.last_exit

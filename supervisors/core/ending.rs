@@ -168,7 +168,8 @@ impl<P: Payload> Rules<P> {
         let Some(child) = self.living(key, life) else {
             return;
         };
-        let (Phase::Up, Some(limit)) = (&child.phase, child.policy.liveness) else {
+        let (Phase::Up, Some(limit), false) = (&child.phase, child.policy.liveness, child.leaving)
+        else {
             return;
         };
         let due = since.unwrap_or(now).saturating_add(limit);
@@ -183,10 +184,11 @@ impl<P: Payload> Rules<P> {
     pub(super) fn tick(&mut self) {
         while let Some((key, life)) = self.late_to_leave() {
             if let Some(Child {
-                phase: Phase::Up, ..
+                phase: Phase::Up | Phase::Asked(_),
+                ..
             }) = self.living(key, life)
             {
-                self.actions.push(Action::Probe(key, life));
+                self.actions.push(Action::Late(key, life));
             }
         }
         while let Some(key) = self.due() {

@@ -87,6 +87,8 @@ pub(crate) enum Action {
     Retry(Key, Life),
     /// Look since when the child has been handling one message; answer `Probed`.
     Probe(Key, Life),
+    /// The child failed a while ago and its task is not over; answer `Lingers`.
+    Late(Key, Life),
     /// All children came up for the first time.
     Ready,
     /// Tell whoever waits.

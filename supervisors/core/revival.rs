@@ -29,7 +29,9 @@ impl<P: Payload> Rules<P> {
         self.is_at_rest() && self.falls_alone(key, life, reason) && self.window.left(now) > 0
     }
 
-    /// Takes in an end of which that is true.
+    /// Takes in an end of which that is true. Should a limit shared with others have been taken
+    /// away this moment, there is no start, and what is to be done instead stays for the
+    /// supervisor.
     pub(crate) fn revive_alone(
         &mut self,
         now: Duration,
@@ -39,15 +41,14 @@ impl<P: Payload> Rules<P> {
         self.now = now.max(self.now);
         self.ended(key, life, reason);
         self.advance();
-        let mut revival = None;
-        let mut notes = Vec::new();
-        for action in self.actions.drain(..) {
-            match action {
-                Action::Start(_, life) => revival = Some(life),
-                other => notes.push(other),
-            }
-        }
-        revival.map(|life| Revival { life, notes })
+        let start = |action: &Action| match action {
+            Action::Start(_, life) => Some(*life),
+            _ => None,
+        };
+        let life = self.actions.iter().find_map(start)?;
+        let actions = self.actions.drain(..);
+        let notes = actions.filter(|action| start(action).is_none()).collect();
+        Some(Revival { life, notes })
     }
 
     /// Takes note that a life failed and its task is about to be over; false when the supervisor

@@ -177,8 +177,7 @@ impl<P: Payload> Rules<P> {
 
     /// Whoever ran these rules is gone, and all children with it.
     pub(crate) fn abandon(&mut self) {
-        let keys: Vec<Key> = self.roster.iter().map(|(key, _)| key).collect();
-        for key in keys {
+        for key in self.keys() {
             if let Some(child) = self.roster.get_mut(key)
                 && !matches!(child.phase, Phase::Down { .. } | Phase::Stuck(_))
             {
@@ -221,6 +220,11 @@ impl<P: Payload> Rules<P> {
         let mut children: Vec<_> = self.roster.iter().collect();
         children.sort_unstable_by_key(|(_, child)| child.serial);
         children
+    }
+
+    /// Of all children, in no order that means anything.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.roster.iter().map(|(key, _)| key).collect()
     }
 
     pub(crate) fn len(&self) -> usize {

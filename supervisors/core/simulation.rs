@@ -219,7 +219,11 @@ impl World {
             Action::Kill(key) => self.kill(place, key),
             Action::Retry(key, life) => self.site(place).mailbox.push_back(Event::Retry(key, life)),
             Action::Probe(key, life) => {
-                let answer = self.probe(place, key, life);
+                let answer = self.probe(key, life);
+                self.site(place).mailbox.push_back(answer);
+            }
+            Action::Late(key, life) => {
+                let answer = self.linger(key, life);
                 self.site(place).mailbox.push_back(answer);
             }
             Action::Ready => {

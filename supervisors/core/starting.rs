@@ -40,8 +40,8 @@ impl<P: Payload> Rules<P> {
             return;
         };
         let late = !std::mem::replace(&mut child.spawned, true);
-        if late && matches!(child.phase, Phase::Killed(_)) {
-            // It came up while it was being given up.
+        if late && matches!(child.phase, Phase::Killed(_) | Phase::Stuck(_)) {
+            // It came up while it was being given up, or after.
             self.actions.push(Action::Kill(key));
         } else if child.ready {
             self.started(key, life);

@@ -150,6 +150,15 @@ impl World {
         {
             *task = Task::Up;
         }
+        if let Event::Lingers {
+            key,
+            orderly: false,
+            ..
+        } = event
+            && let Some((_, task @ (Task::Leaving | Task::Asked))) = site.tasks.get_mut(&key)
+        {
+            *task = Task::Killed;
+        }
         self.drive(place, |rules, now| rules.handle(now, event));
     }
 
@@ -240,20 +249,22 @@ impl World {
         }
     }
 
-    /// Somebody looks how a worker is.
-    pub(super) fn probe(&mut self, place: Place, key: Key, life: Life) -> Event {
+    /// Somebody looks how long a worker has been busy.
+    pub(super) fn probe(&mut self, key: Key, life: Life) -> Event {
         let busy = self.rng.u8(..4) == 0;
-        if let Some((_, Task::Leaving)) = self.site(place).tasks.get(&key) {
-            self.lingered += 1;
-            return Event::Lingers {
-                key,
-                life,
-                reason: ExitReason::Error("it stays".into()),
-                orderly: false,
-            };
-        }
         let since = busy.then(|| self.now.saturating_sub(Duration::from_secs(2)));
         Event::Probed(key, life, since)
+    }
+
+    /// A worker failed a while ago, and is still there.
+    pub(super) fn linger(&mut self, key: Key, life: Life) -> Event {
+        self.lingered += 1;
+        Event::Lingers {
+            key,
+            life,
+            reason: ExitReason::Error("it stays".into()),
+            orderly: false,
+        }
     }
 
     fn pass_time(&mut self) {
