@@ -7,7 +7,7 @@ use crate::core::GRACE;
 use crate::exit::ExitReason;
 use crate::life::News;
 use crate::slot::Running;
-use crate::supervisor::{ActorEnd, State};
+use crate::supervisor::{ActorEnd, Message, State};
 
 /// The reason of an actor that failed and is not gone.
 pub(crate) const LINGERS: &str = "its state does not go";
@@ -35,7 +35,9 @@ impl State {
         for (key, life, reason) in lives {
             let reason = reason.unwrap_or_else(|| ExitReason::Error(LINGERS.to_owned()));
             let orderly = false;
-            self.hear(key, life, News::Lingers { reason, orderly });
+            // Behind the end of that life, if that waits to be heard.
+            self.post
+                .send(Message::News(key, life, News::Lingers { reason, orderly }));
         }
     }
 

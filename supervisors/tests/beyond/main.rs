@@ -10,6 +10,7 @@
 mod backoff;
 mod budget;
 mod feed;
+mod gates;
 mod injection;
 mod live_change;
 mod live_refusals;
@@ -18,6 +19,7 @@ mod liveness;
 mod picture;
 mod readiness;
 mod revival;
+mod revival_races;
 mod specs;
 mod starts;
 #[path = "../semantics/support.rs"]

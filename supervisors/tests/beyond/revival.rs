@@ -4,95 +4,65 @@ use plantao_supervisors::{
     ChildSpec, Envelope, ExitReason, Handle, LifecycleEvent, Limits, NodeState, Strategy,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::gates::*;
 use crate::support::*;
 use crate::watch::*;
-
-/// Holds a thread up until it is let go.
-#[derive(Clone)]
-struct Gate {
-    arrived: Arc<AtomicU32>,
-    open: Arc<Mutex<Receiver<()>>>,
-}
-
-impl Gate {
-    fn new() -> (Self, Sender<()>) {
-        let (key, open) = channel();
-        let gate = Self {
-            arrived: Arc::default(),
-            open: Arc::new(Mutex::new(open)),
-        };
-        (gate, key)
-    }
-
-    /// Goes through when the key is dropped.
-    fn pass(&self) {
-        self.arrived.fetch_add(1, Ordering::SeqCst);
-        let _ = self.open.lock().unwrap().recv();
-    }
-
-    async fn is_reached(&self) {
-        until(|| self.arrived.load(Ordering::SeqCst) > 0).await;
-    }
-}
-
-/// Dropped, it passes the gate.
-struct Grip(Gate);
-
-impl Drop for Grip {
-    fn drop(&mut self) {
-        self.0.pass();
-    }
-}
-
-/// A worker whose every start but the first passes the gate.
-fn gated(id: &str, line: &Line, board: &Board, gate: &Gate) -> ChildSpec {
-    let (make, gate) = (maker(id, board, Manners::default()), gate.clone());
-    let starts = AtomicU32::new(0);
-    ChildSpec::worker(id, line, move || {
-        if starts.fetch_add(1, Ordering::SeqCst) > 0 {
-            gate.pass();
-        }
-        make()
-    })
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_child_comes_back_while_its_supervisor_is_held_up() {
     let (board, lines) = (Board::default(), lines::<2>());
     let (gate, key) = Gate::new();
-    let (make, grip) = (
-        maker("slow", &board, Manners::default()),
-        Grip(gate.clone()),
-    );
-    let slow = ChildSpec::worker("slow", &lines[0], move || {
-        let _held = &grip;
-        make()
-    });
-    let tree = start(patient(Strategy::OneForOne).child(worker("a", &lines[1], &board))).await;
-    let root = tree.root();
-    root.start_child(slow).await.unwrap();
-    root.terminate_child("slow").await.unwrap();
-    // What a child was started from is dropped by its supervisor.
-    let asked = tokio::spawn(async move { root.delete_child("slow").await });
-    gate.is_reached().await;
-
+    let spec = patient(Strategy::OneForOne)
+        .child(worker("a", &lines[0], &board))
+        .child(worker("b", &lines[1], &board));
+    let tree = start(spec).await;
+    // What was done before does not matter.
+    tree.kill("root/b").unwrap();
+    until(|| board.starts("b") == 2 && lines[1].is_up()).await;
+    hold_up(&tree, &gate).await;
     for life in 2..5 {
-        lines[1].cast(Order::Fail).unwrap();
-        until(|| board.starts("a") == life).await;
-        until(|| lines[1].is_up()).await;
-        assert_eq!(ping(&lines[1]).await, Some(life));
+        lines[0].cast(Order::Fail).unwrap();
+        until(|| board.starts("a") == life && lines[0].is_up()).await;
+        assert_eq!(ping(&lines[0]).await, Some(life));
     }
-    assert!(!asked.is_finished());
     drop(key);
-    asked.await.unwrap().unwrap();
-    assert_eq!(board.overlaps(), 0);
     tree.shutdown().await;
-    assert_eq!(board.alive(), 0);
+    assert_eq!((board.overlaps(), board.alive()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_supervisor_was_told_before_a_child_failed_comes_before() {
+    for shutdown in [false, true] {
+        let (board, line) = (Board::default(), line());
+        let (gate, key) = Gate::new();
+        let tree = start(patient(Strategy::OneForOne).child(worker("a", &line, &board))).await;
+        hold_up(&tree, &gate).await;
+        let (told, waits) = tokio::sync::oneshot::channel();
+        let (root, own) = (tree.root(), tree.clone());
+        let asked = tokio::spawn(async move {
+            let order = async {
+                match shutdown {
+                    true => own.shutdown().await,
+                    false => root.terminate_child("a").await.unwrap(),
+                }
+            };
+            tokio::select! {
+                biased;
+                () = order => panic!("the supervisor is not held up"),
+                () = std::future::ready(()) => told.send(()).unwrap(),
+            }
+            // The order is with the supervisor by now; who gave it need not wait.
+        });
+        waits.await.unwrap();
+        asked.await.unwrap();
+        line.cast(Order::Fail).unwrap();
+        until(|| board.alive() == 0).await;
+        drop(key);
+        tree.shutdown().await;
+        assert_eq!(board.starts("a"), 1, "shutdown: {shutdown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -180,29 +150,6 @@ async fn events_of_a_restart_come_in_the_order_of_what_happened() {
     tree.shutdown().await;
 }
 
-/// Its state takes its time to go once it failed.
-struct Clinging(Gate);
-
-#[cfg_attr(feature = "async-trait", ractor::async_trait)]
-impl Actor for Clinging {
-    type Msg = Envelope<()>;
-    type State = Grip;
-    type Arguments = ();
-
-    async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<Grip, ActorProcessingErr> {
-        Ok(Grip(self.0.clone()))
-    }
-
-    async fn handle(
-        &self,
-        _: ActorRef<Self::Msg>,
-        _: Self::Msg,
-        _: &mut Grip,
-    ) -> Result<(), ActorProcessingErr> {
-        Err("told to fail".into())
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_child_that_failed_and_does_not_go_is_quarantined_and_comes_back_when_it_has_gone() {
     let (gate, key) = Gate::new();
@@ -218,7 +165,7 @@ async fn a_child_that_failed_and_does_not_go_is_quarantined_and_comes_back_when_
     drop(key);
     until(|| handle.is_up()).await;
     assert_eq!(state(&tree, "root/a"), Some(NodeState::Running));
-    assert_eq!(gate.arrived.load(Ordering::SeqCst), 1);
+    assert_eq!(gate.passages(), 1);
     let told = feed.at("root/a");
     assert_eq!(told.first(), Some(&LifecycleEvent::Quarantined));
     tree.shutdown().await;
