@@ -1,6 +1,6 @@
 //! Threads that are held up at a gate: in a start, in a supervisor, in a state on its way out.
 
-use plantao_supervisors::{ChildSpec, Envelope, Tree};
+use plantao_supervisors::{ChildSpec, Envelope, Strategy, Tree};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -60,6 +60,20 @@ pub(crate) fn gated(id: &str, line: &Line, board: &Board, gate: &Gate) -> ChildS
         }
         make()
     })
+}
+
+/// `root/slow`, which failed and is at the gate in its restart; that goes on to hang, or not.
+pub(crate) async fn restarting(hangs: bool) -> (Tree, Line, Board, Sender<()>) {
+    let (board, line) = (Board::default(), line());
+    let (gate, key) = Gate::new();
+    let spec = patient(Strategy::OneForOne).child(gated("slow", &line, &board, &gate));
+    let tree = start(spec).await;
+    if hangs {
+        board.spoil("slow", [BadStart::Hang]);
+    }
+    line.cast(Order::Fail).unwrap();
+    gate.is_reached().await;
+    (tree, line, board, key)
 }
 
 /// Holds the root up, until the gate opens: it drops what a child was started from.

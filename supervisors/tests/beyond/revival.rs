@@ -91,15 +91,7 @@ async fn a_restart_that_blocks_its_thread_holds_up_nobody_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_child_that_is_terminated_in_the_midst_of_its_restart_is_gone() {
     for hangs in [false, true] {
-        let (board, line) = (Board::default(), line());
-        let (gate, key) = Gate::new();
-        let spec = patient(Strategy::OneForOne).child(gated("slow", &line, &board, &gate));
-        let tree = start(spec).await;
-        if hangs {
-            board.spoil("slow", [BadStart::Hang]);
-        }
-        line.cast(Order::Fail).unwrap();
-        gate.is_reached().await;
+        let (tree, _line, board, key) = restarting(hangs).await;
         let root = tree.root();
         let asked = tokio::spawn(async move { root.terminate_child("slow").await });
         until(|| state(&tree, "root/slow") == Some(NodeState::Stopping)).await;

@@ -16,15 +16,7 @@ use crate::watch::*;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_kill_in_the_midst_of_a_restart_is_not_lost() {
     for hangs in [false, true] {
-        let (board, line) = (Board::default(), line());
-        let (gate, key) = Gate::new();
-        let spec = patient(Strategy::OneForOne).child(gated("slow", &line, &board, &gate));
-        let tree = start(spec).await;
-        if hangs {
-            board.spoil("slow", [BadStart::Hang]);
-        }
-        line.cast(Order::Fail).unwrap();
-        gate.is_reached().await;
+        let (tree, line, board, key) = restarting(hangs).await;
         tree.kill("root/slow").unwrap();
         drop(key);
         let lives = if hangs { 2 } else { 3 };
