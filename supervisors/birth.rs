@@ -257,8 +257,7 @@ where
         pulse,
         ..
     } = birth;
-    let report = token.report().clone();
-    let readiness = Readiness::new(report, Arc::clone(&token), awaits_readiness);
+    let readiness = Readiness::new(&token, awaits_readiness);
     let above = Arc::clone(post.station.path());
     let context = StartContext::new(above, id, restarts, readiness);
     let made = catch_unwind(AssertUnwindSafe(|| (body.factory)(&context)));
@@ -338,11 +337,7 @@ where
     W: Future<Output = Result<(), ExitReason>> + Send + 'static,
 {
     fn launch(self: Arc<Self>, birth: Birth) -> Launch {
-        let readiness = Readiness::new(
-            birth.token.report().clone(),
-            Arc::clone(&birth.token),
-            false,
-        );
+        let readiness = Readiness::new(&birth.token, false);
         let above = Arc::clone(birth.post.station.path());
         let context = StartContext::new(above, birth.id, birth.restarts, readiness);
         let token = birth.token;

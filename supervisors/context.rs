@@ -54,26 +54,30 @@ impl StartContext {
 
 /// Says that a child is ready, so that the siblings after it start.
 #[derive(Clone)]
-pub struct Readiness {
+pub struct Readiness(Option<Awaited>);
+
+/// Who waits for a child to be ready.
+#[derive(Clone)]
+struct Awaited {
     report: Report,
     /// Of a life that is over there is nothing to say.
     life: Weak<Token>,
-    awaited: bool,
 }
 
 impl Readiness {
-    pub(crate) fn new(report: Report, token: Arc<Token>, awaited: bool) -> Self {
-        Self {
-            report,
-            life: Arc::downgrade(&token),
-            awaited,
-        }
+    pub(crate) fn new(token: &Arc<Token>, awaited: bool) -> Self {
+        Self(awaited.then(|| Awaited {
+            report: token.report().clone(),
+            life: Arc::downgrade(token),
+        }))
     }
 
     /// The child is ready. Without effect when nobody waits for it, and when said again.
     pub fn ready(&self) {
-        if self.awaited && self.life.strong_count() > 0 {
-            self.report.send(News::Up);
+        if let Some(Awaited { report, life }) = &self.0
+            && life.strong_count() > 0
+        {
+            report.send(News::Up);
         }
     }
 }
@@ -81,7 +85,7 @@ impl Readiness {
 impl fmt::Debug for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Readiness")
-            .field("awaited", &self.awaited)
+            .field("awaited", &self.0.is_some())
             .finish_non_exhaustive()
     }
 }
