@@ -1,4 +1,5 @@
-//! What a supervisor does for its rules: starts, signals, timers, answers and news.
+//! What a supervisor does for its rules: starts, signals, timers, answers and news; and what its
+//! own abrupt end does to its children.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -52,7 +52,7 @@ impl<P: Payload> Rules<P> {
     }
 
     /// Takes note that a life failed and its task is about to be over; false when the supervisor
-    /// has to be told. Should something of it stay, a probe finds that.
+    /// has to be told. Should something of it stay, a tick finds that.
     pub(crate) fn leave_alone(&mut self, now: Duration, key: Key, life: Life) -> bool {
         let Some(child) = self.living(key, life) else {
             return false;
