@@ -4,6 +4,8 @@
 //! name actors of a live tree; faults are injected by the runtime's own admin socket (`plantao
 //! kill PATH`). It does not yet schedule faults or check invariants by itself.
 
+mod invariant;
 mod selector;
 
+pub use invariant::{Invariant, UnknownInvariant};
 pub use selector::{Selector, SelectorError};
