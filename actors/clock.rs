@@ -7,6 +7,7 @@ use plantao_schema::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// A source of wall time. Clones share the same hands.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct WallClock(Source);
 enum Source {
     System,
     Manual(Arc<AtomicI64>),
+    /// Runs with tokio's clock from where it was set.
+    Running(Arc<AtomicI64>, Instant),
 }
 
 impl WallClock {
@@ -31,6 +34,15 @@ impl WallClock {
         Self(Source::Manual(Arc::new(AtomicI64::new(at.micros()))))
     }
 
+    /// A clock that says `at` now and runs with tokio's, paused or not. Setting it is a jump.
+    #[must_use]
+    pub fn running(at: Timestamp) -> Self {
+        Self(Source::Running(
+            Arc::new(AtomicI64::new(at.micros())),
+            Instant::now(),
+        ))
+    }
+
     /// The present. A system clock set before 1970 reads as 1970, which fails closed: every
     /// credential is then from the future.
     #[must_use]
@@ -43,13 +55,22 @@ impl WallClock {
                 Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
             Source::Manual(hands) => Timestamp::from_micros(hands.load(Ordering::SeqCst)),
+            Source::Running(began, since) => {
+                let run = i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX);
+                Timestamp::from_micros(began.load(Ordering::SeqCst).saturating_add(run))
+            }
         }
     }
 
-    /// Moves a manual clock; the system's cannot be moved and stays as it is.
+    /// Moves any clock but the system's, which stays as it is.
     pub fn set(&self, at: Timestamp) {
-        if let Source::Manual(hands) = &self.0 {
-            hands.store(at.micros(), Ordering::SeqCst);
+        match &self.0 {
+            Source::System => {}
+            Source::Manual(hands) => hands.store(at.micros(), Ordering::SeqCst),
+            Source::Running(began, _) => {
+                let jump = at.micros().saturating_sub(self.now().micros());
+                began.fetch_add(jump, Ordering::SeqCst);
+            }
         }
     }
 }
@@ -64,5 +85,15 @@ mod tests {
         let other = clock.clone();
         clock.set(Timestamp::from_micros(2));
         assert_eq!(other.now(), Timestamp::from_micros(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_running_clock_keeps_tokio_s_time_and_jumps_where_it_is_set() {
+        let clock = WallClock::running(Timestamp::from_micros(10));
+        tokio::time::advance(std::time::Duration::from_micros(5)).await;
+        assert_eq!(clock.now(), Timestamp::from_micros(15));
+        clock.set(Timestamp::from_micros(100));
+        tokio::time::advance(std::time::Duration::from_micros(1)).await;
+        assert_eq!(clock.now(), Timestamp::from_micros(101));
     }
 }

@@ -22,7 +22,7 @@ use crate::admin;
 use crate::config::{Config, Flags};
 use crate::front_door::{self, DoorParts};
 use crate::pages::PagesOf;
-use plantao_actors::audit::{self, AuditLog};
+use plantao_actors::audit::{self, AuditLog, TrailStore};
 use plantao_actors::consent::Consents;
 use plantao_actors::database::{self, Database, DatabaseConfig};
 use plantao_actors::live::{Live, Pulse};
@@ -35,6 +35,7 @@ use plantao_actors::ward::Wards;
 use plantao_schema::access::Rules;
 use plantao_supervisors::{ChildSpec, Intensity, Shutdown, Strategy, SupervisorSpec};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The root's name: the first segment of every path.
@@ -83,6 +84,8 @@ pub struct Parts {
     pub policy: Policy,
     /// The trail.
     pub audit: AuditLog,
+    /// What keeps it.
+    pub trail: Arc<dyn TrailStore>,
     /// Untrusted logic.
     pub plugins: Plugins,
     /// Its description.
@@ -112,7 +115,7 @@ pub struct Parts {
 /// # Errors
 /// [`PluginError::Spec`] when a plugin's description is not acceptable.
 pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
-    let writer = audit::audit_child(&parts.audit, parts.database_config.clone(), parts.node);
+    let writer = audit::audit_child(&parts.audit, parts.trail, parts.node);
     let drain = parts.door.limits.drain_timeout.saturating_add(DOOR_GRACE);
 
     let mut storage = SupervisorSpec::new(Strategy::RestForOne, STORAGE_INTENSITY);

@@ -257,6 +257,14 @@ where
         pulse,
         ..
     } = birth;
+    let disturbance = post.station.disturbance(&id);
+    if let Some(disturbance) = &disturbance
+        && !disturbance.lets_start().await
+    {
+        let reason = ExitReason::Error("the start was made to fail".to_owned());
+        token.conclude(Outcome::Reason(reason));
+        return None;
+    }
     let readiness = Readiness::new(&token, awaits_readiness);
     let above = Arc::clone(post.station.path());
     let context = StartContext::new(above, id, restarts, readiness);
@@ -269,16 +277,18 @@ where
             return None;
         }
     };
+    let hook = disturbance.as_ref().map(|one| Arc::clone(&one.hook));
     let guarded = Guarded {
         actor,
         pulse,
+        disturbance,
         tenure: Tenure::new(Arc::clone(&token)),
     };
     let supervisor = post.mailbox.get_cell();
     match guarded.spawn(arguments, Some(supervisor)).await {
         Ok(actor) => {
             let cell = actor.get_cell();
-            body.place.take(context.whereabouts(), actor);
+            body.place.take(context.whereabouts(), actor, hook);
             let up = !awaits_readiness;
             Some(Started { cell, up })
         }
@@ -307,6 +317,7 @@ pub(crate) async fn start_supervisor(
     let guarded = Guarded {
         actor: Supervisor,
         pulse: None,
+        disturbance: None,
         tenure: Tenure::new(Arc::clone(&token)),
     };
     let arguments = Arguments {

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 use crate::core::{Key, Life};
 use crate::exit::{ExitReason, Ignore, Panicked};
+use crate::fault::Disturbance;
 use crate::life::{Outcome, Report, Tenure, Token};
 use crate::pulse::Pulse;
 use crate::revival;
@@ -29,6 +30,7 @@ type Payload = Box<dyn std::any::Any + Send>;
 pub(crate) struct Guarded<A> {
     pub(crate) actor: A,
     pub(crate) pulse: Option<Arc<Pulse>>,
+    pub(crate) disturbance: Option<Arc<Disturbance>>,
     pub(crate) tenure: Tenure,
 }
 
@@ -112,6 +114,18 @@ impl<A: Actor> Guarded<A> {
         }
     }
 
+    /// What comes before a message is handled; false when the handler is made to panic.
+    fn before_handling(&self, is_new: bool) -> impl Future<Output = bool> + Send + use<A> {
+        let way = GiveWay(is_new);
+        match self.disturbance.clone() {
+            None => Either::Left(way.map(|()| true)),
+            Some(disturbance) => Either::Right(Box::pin(async move {
+                way.await;
+                disturbance.lets_handle().await
+            })),
+        }
+    }
+
     fn conclude(&self, outcome: Outcome) {
         if let Some(token) = self.tenure.token() {
             token.conclude(outcome);
@@ -176,6 +190,12 @@ impl Future for GiveWay {
     }
 }
 
+fn panic_unless(lets_handle: bool) {
+    if !lets_handle {
+        std::panic::panic_any("the handler was made to panic");
+    }
+}
+
 fn call<W>(callback: impl FnOnce() -> W) -> Result<W, Payload> {
     catch_unwind(AssertUnwindSafe(callback))
 }
@@ -217,12 +237,15 @@ impl<A: Actor> Actor for Guarded<A> {
         message: A::Msg,
         kept: &mut Kept<A::State>,
     ) -> impl Future<Output = Answer<()>> + Send {
-        let way = GiveWay(std::mem::take(&mut kept.is_new));
+        let way = self.before_handling(std::mem::take(&mut kept.is_new));
         match &mut kept.state {
-            Some(state) => Either::Left(way.then(move |()| {
+            Some(state) => Either::Left(way.then(move |lets_handle| {
                 let busy = self.pulse.as_deref().map(Pulse::beat);
-                self.guard(call(move || self.actor.handle(myself, message, state)))
-                    .inspect(move |_| drop(busy))
+                let called = call(move || {
+                    panic_unless(lets_handle);
+                    self.actor.handle(myself, message, state)
+                });
+                self.guard(called).inspect(move |_| drop(busy))
             })),
             None => Either::Right(ready(Ok(()))),
         }
@@ -279,12 +302,16 @@ impl<A: Actor> Actor for Guarded<A> {
         message: A::Msg,
         kept: &mut Kept<A::State>,
     ) -> Answer<()> {
-        GiveWay(std::mem::take(&mut kept.is_new)).await;
+        let way = self.before_handling(std::mem::take(&mut kept.is_new));
+        let lets_handle = way.await;
         let _busy = self.pulse.as_deref().map(Pulse::beat);
         match &mut kept.state {
             Some(state) => {
-                self.guard(call(|| self.actor.handle(myself, message, state)))
-                    .await
+                let called = call(|| {
+                    panic_unless(lets_handle);
+                    self.actor.handle(myself, message, state)
+                });
+                self.guard(called).await
             }
             None => Ok(()),
         }

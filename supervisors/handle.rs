@@ -191,7 +191,16 @@ impl<M: Send + 'static> Place<M> {
     }
 
     /// An incarnation is here: `above` is its supervisor's path, `id` its own.
-    pub(crate) fn take(&self, (above, id): (Arc<str>, Arc<str>), actor: ActorRef<Envelope<M>>) {
+    pub(crate) fn take(
+        &self,
+        (above, id): (Arc<str>, Arc<str>),
+        actor: ActorRef<Envelope<M>>,
+        hook: Option<Arc<dyn FaultHook>>,
+    ) {
+        if let Some(hook) = hook {
+            // The handle's own stands, and this tree's from before.
+            let _ = self.hook.set(hook);
+        }
         *lock(&self.holder) = Holder {
             above,
             id,

@@ -143,7 +143,7 @@ pub use context::{Needs, Readiness, StartContext};
 pub use dynamic::{ChildTemplate, DynamicHandle};
 pub use error::{SpecError, SupervisorError};
 pub use exit::{ExitReason, Ignore};
-pub use fault::{Delivery, FaultHook};
+pub use fault::{Delivery, FaultHook, Handling, Starting};
 pub use handle::{CallError, Handle, Limits};
 pub use lifecycle::{Lifecycle, LifecycleEvent};
 pub use message::{Envelope, InFlight, Reply};

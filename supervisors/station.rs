@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::core::{Budget, Flags, Key, Life, Phase, Rules, Strategy};
 use crate::exit::Panicked;
+use crate::fault::{Disturbance, FaultHook};
 use crate::life::Report;
 use crate::lifecycle::{Bulletin, LifecycleEvent};
 use crate::place::Command;
@@ -36,6 +37,8 @@ pub(crate) struct Ground {
     pub(crate) clock: Instant,
     /// What jitter is computed from.
     pub(crate) seed: u64,
+    /// What disturbs its workers.
+    pub(crate) hook: Option<Arc<dyn FaultHook>>,
 }
 
 /// See the module.
@@ -58,11 +61,16 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    pub(crate) fn root(name: &str, command: Command, seed: u64) -> Arc<Self> {
+    pub(crate) fn root(
+        name: &str,
+        command: Command,
+        (seed, hook): (u64, Option<Arc<dyn FaultHook>>),
+    ) -> Arc<Self> {
         let ground = Ground {
             bulletin: Bulletin::new(),
             clock: Instant::now(),
             seed,
+            hook,
         };
         Self::new(Arc::from(name), Weak::new(), ground, command, Vec::new())
     }
@@ -105,6 +113,13 @@ impl Station {
 
     pub(crate) fn clock(&self) -> Instant {
         self.ground.clock
+    }
+
+    /// What disturbs the worker `id`, if anything does.
+    pub(crate) fn disturbance(&self, id: &str) -> Option<Arc<Disturbance>> {
+        let hook = Arc::clone(self.ground.hook.as_ref()?);
+        let path = format!("{}/{id}", self.path);
+        Some(Arc::new(Disturbance { hook, path }))
     }
 
     /// The time on the tree's clock.

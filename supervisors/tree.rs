@@ -16,6 +16,7 @@ use crate::core::Event;
 use crate::dynamic::DynamicHandle;
 use crate::error::SpecError;
 use crate::exit::ExitReason;
+use crate::fault::FaultHook;
 use crate::life::{News, Outcome, Report, StartFailure, Token};
 use crate::lifecycle::{Bulletin, Lifecycle, LifecycleEvent};
 use crate::place::{Command, SupervisorPlace};
@@ -90,8 +91,29 @@ impl Tree {
         spec: SupervisorSpec,
         seed: u64,
     ) -> Result<Self, StartError> {
+        Self::grow(name, spec, (seed, None)).await
+    }
+
+    /// The same for a test harness: `hook` is asked at all workers of the tree.
+    ///
+    /// # Errors
+    /// As [`Tree::start`].
+    pub async fn start_disturbed(
+        name: &str,
+        spec: SupervisorSpec,
+        seed: u64,
+        hook: Arc<dyn FaultHook>,
+    ) -> Result<Self, StartError> {
+        Self::grow(name, spec, (seed, Some(hook))).await
+    }
+
+    async fn grow(
+        name: &str,
+        spec: SupervisorSpec,
+        ground: (u64, Option<Arc<dyn FaultHook>>),
+    ) -> Result<Self, StartError> {
         check::tree(name, &spec)?;
-        let station = Station::root(name, Command::Fixed(Arc::new(spec)), seed);
+        let station = Station::root(name, Command::Fixed(Arc::new(spec)), ground);
         let place = Arc::new(SupervisorPlace::default());
         place.take(Arc::clone(&station));
         let (watch, mut life) = RootWatch::new(&station);

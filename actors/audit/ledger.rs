@@ -1,7 +1,6 @@
 //! The writing connection, the heads of this node's chains, and the commit of a batch.
 //!
-//! A small batch goes out by INSERT, one round trip; a large one by COPY, which takes three and
-//! costs less for each row. After any error nothing is assumed: the connection is dropped, a new
+//! After any error nothing is assumed: the session is dropped, a new
 //! one takes the node's lock (so that whatever was sent before is settled), reads the heads back,
 //! looks up which of the batch's keys are on disk, and which opened entries are completed, and
 //! inserts the rest, whole or not at all. Refuses to try for ever: past [`RETRY_WINDOW`] the
@@ -10,58 +9,47 @@
 use super::AuditError;
 use super::batch::{Batch, Heads, chain_of, completes, missing, receipts};
 use super::log::AuditReceipt;
-use super::store;
+use super::trail::TrailSession;
 use super::writer::{Duties, Waiting};
-use crate::database::{DatabaseError, Login, STATEMENT_DEADLINE, Session};
+use crate::database::DatabaseError;
 use plantao_schema::audit::{Chained, Entry, Phase};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, btree_map};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_postgres::Statement;
+use tokio::time::{Instant, sleep};
 
 /// How long a batch is tried again. A killed server is back within a fifth of this; callers
 /// give up a little later than it.
 const RETRY_WINDOW: Duration = Duration::from_secs(3);
 
-/// The most rows that go out by INSERT. Beyond it, what COPY saves on each row outweighs its wait.
-const INSERT_MAX: usize = 64;
-
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// A session that holds the node's lock.
-struct Connection {
-    session: Session,
-    insert: Statement,
-    copy: Option<Statement>,
-}
-
 pub(super) struct Ledger {
     duties: Duties,
-    connection: Option<Connection>,
+    session: Option<Box<dyn TrailSession>>,
     heads: Heads,
     down_since: Option<Instant>,
-    /// The backend that holds the node's lock, told to the settler.
-    backend: watch::Sender<Option<i32>>,
+    /// Who holds the node's lock, told to the settler.
+    holder: watch::Sender<Option<i32>>,
 }
 
 type Receipts = Vec<Result<AuditReceipt, AuditError>>;
 
 impl Ledger {
-    pub(super) const fn new(duties: Duties, backend: watch::Sender<Option<i32>>) -> Self {
+    pub(super) const fn new(duties: Duties, holder: watch::Sender<Option<i32>>) -> Self {
         Self {
             duties,
-            connection: None,
+            session: None,
             heads: Heads::new(),
             down_since: None,
-            backend,
+            holder,
         }
     }
 
     /// Sees to it that there is a connection, for a time when nobody writes.
     pub(super) async fn reach(&mut self) {
-        if let Err(error) = self.connection().await {
+        if let Err(error) = self.session().await {
             self.lose(&error);
         }
     }
@@ -144,10 +132,10 @@ impl Ledger {
     async fn reconcile(&mut self, entries: &[Entry]) -> Result<Receipts, DatabaseError> {
         let keys: Vec<_> = entries.iter().map(|entry| entry.id).collect();
         let opened: Vec<_> = entries.iter().filter_map(completes).collect();
-        let client = &self.connection().await?.session.client;
-        let mut stored = within(store::find(client, &keys)).await?;
+        let session = self.session().await?;
+        let mut stored = session.find(&keys).await?;
         if !opened.is_empty() {
-            stored.extend(within(store::find_completions(client, &opened)).await?);
+            stored.extend(session.completions(&opened).await?);
         }
         let rows = self.add(missing(entries, &stored)).await?;
         stored.extend(rows);
@@ -161,53 +149,36 @@ impl Ledger {
         }
         let node = self.duties.node.clone();
         let chains: BTreeSet<String> = entries.iter().map(|entry| chain_of(&node, entry)).collect();
-        self.connection().await?;
-        let Some(connection) = &self.connection else {
+        self.session().await?;
+        let Some(session) = &self.session else {
             return Err(DatabaseError::Unavailable);
         };
-        let client = &connection.session.client;
-        within(store::load_heads(client, &mut self.heads, chains)).await?;
-        let batch = Batch::chain(&node, &self.heads, entries);
-        match &connection.copy {
-            Some(copy) if batch.rows.len() > INSERT_MAX => {
-                within(store::copy(client, copy, &batch.rows)).await?;
+        for chain in chains {
+            if let btree_map::Entry::Vacant(unknown) = self.heads.entry(chain) {
+                let head = session.head(unknown.key()).await?;
+                unknown.insert(head);
             }
-            _ => within(store::insert(client, &connection.insert, &batch.rows)).await?,
         }
+        let batch = Batch::chain(&node, &self.heads, entries);
+        session.add(&batch.rows).await?;
         self.heads = batch.heads;
         Ok(batch.rows)
     }
 
-    /// The connection, made if there is none.
-    async fn connection(&mut self) -> Result<&mut Connection, DatabaseError> {
-        if self
-            .connection
-            .as_ref()
-            .is_some_and(|held| held.session.client.is_closed())
-        {
-            self.drop_connection();
+    /// The session, opened if there is none.
+    async fn session(&mut self) -> Result<&dyn TrailSession, DatabaseError> {
+        if self.session.as_ref().is_some_and(|held| held.is_closed()) {
+            self.drop_session();
         }
-        if self.connection.is_none() {
+        if self.session.is_none() {
             self.heads.clear();
-            let config = self.duties.config.connection(Login::Audit);
-            let config = config.map_err(|_| DatabaseError::Unavailable)?;
-            let session = Session::open(&config)
-                .await
-                .map_err(|_| DatabaseError::Unavailable)?;
-            let client = &session.client;
-            let backend = within(store::lock_node(client, &self.duties.node)).await?;
-            let insert = within(store::prepare_insert(client)).await?;
-            let copy = within(store::prepare_copy(client)).await?;
-            let by_copy = copy.is_some();
-            tracing::info!(node = self.duties.node, by_copy, "audit writer connected");
-            self.connection = Some(Connection {
-                session,
-                insert,
-                copy,
-            });
-            self.backend.send_replace(Some(backend));
+            let session = self.duties.trail.write(&self.duties.node).await?;
+            let (node, in_bulk) = (&self.duties.node, session.in_bulk());
+            tracing::info!(node, in_bulk, "audit writer connected");
+            self.holder.send_replace(Some(session.holder()));
+            self.session = Some(session);
         }
-        self.connection.as_mut().ok_or(DatabaseError::Unavailable)
+        self.session.as_deref().ok_or(DatabaseError::Unavailable)
     }
 
     /// After an error the session's state is unknown, and so is what it did.
@@ -215,24 +186,13 @@ impl Ledger {
         if self.down_since.is_none() {
             tracing::warn!(%error, "audit writer lost its database");
         }
-        self.drop_connection();
+        self.drop_session();
         self.heads.clear();
         self.down_since.get_or_insert_with(Instant::now);
     }
 
-    fn drop_connection(&mut self) {
-        self.connection = None;
-        self.backend.send_replace(None);
-    }
-}
-
-async fn within<T>(
-    work: impl Future<Output = Result<T, DatabaseError>>,
-) -> Result<T, DatabaseError> {
-    match timeout(STATEMENT_DEADLINE, work).await {
-        Ok(result) => result,
-        Err(_) => Err(DatabaseError::Timeout {
-            after: STATEMENT_DEADLINE,
-        }),
+    fn drop_session(&mut self) {
+        self.session = None;
+        self.holder.send_replace(None);
     }
 }

@@ -4,6 +4,7 @@
 //! let go without (its request was cancelled, its task died) is told to the writer, which completes
 //! it from what the database knows.
 
+use super::trail::Completion;
 use super::unfinished::Held;
 use super::writer::Message;
 use super::{AuditError, QUEUE_LIMIT};
@@ -105,6 +106,18 @@ impl OpenEntry {
         self.entry.id
     }
 
+    /// What a store that is no PostgreSQL writes with the change, for the reason that
+    /// [`OpenEntry::complete_in`] gives.
+    #[must_use]
+    pub fn completion(&self, outcome: Outcome) -> Completion {
+        Completion {
+            tenant: self.entry.tenant.clone(),
+            entry: self.entry.id,
+            outcome,
+            at: self.clock.now(),
+        }
+    }
+
     /// Writes the outcome inside the transaction that makes the change, so that after a crash the
     /// trail can still tell what became of it.
     ///
@@ -117,10 +130,11 @@ impl OpenEntry {
         transaction: &Transaction,
         outcome: Outcome,
     ) -> Result<(), DatabaseError> {
-        let (tenant, at) = (self.entry.tenant.as_str(), self.clock.now().micros());
-        let outcome = outcome.as_str();
+        let completion = self.completion(outcome);
+        let (tenant, at) = (completion.tenant.as_str(), completion.at.micros());
+        let outcome = completion.outcome.as_str();
         transaction
-            .execute(COMPLETE_IN, &[&tenant, &self.entry.id, &outcome, &at])
+            .execute(COMPLETE_IN, &[&tenant, &completion.entry, &outcome, &at])
             .await?;
         Ok(())
     }

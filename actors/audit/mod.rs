@@ -37,15 +37,19 @@ mod batch;
 mod entries;
 mod ledger;
 mod log;
+mod postgres;
 mod reader;
 mod settler;
 mod store;
+mod trail;
 mod unfinished;
 mod writer;
 
 pub use entries::decided;
 pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};
+pub use postgres::PostgresTrail;
 pub use reader::{Cursor, Filter, PAGE_MAX};
+pub use trail::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailStore};
 pub use writer::{QUEUE_LIMIT, audit_child};
 
 use crate::database::DatabaseError;

@@ -1,12 +1,10 @@
 //! The statements of the trail. None of them changes or removes a row, and none could.
 
-use super::batch::Heads;
 use crate::database::{DatabaseError, STATEMENT_DEADLINE};
 use futures_util::future;
 use plantao_schema::audit::{ChainHead, Chained, Entry, Hash, Outcome, Phase, Severity};
 use plantao_schema::id::Tenant;
 use plantao_schema::time::Timestamp;
-use std::collections::btree_map;
 use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -90,21 +88,6 @@ pub(super) async fn head(client: &Client, chain: &str) -> Result<ChainHead, Data
             hash: digest(&row, 1)?,
         }),
     }
-}
-
-/// Fills in the heads that are not known yet.
-pub(super) async fn load_heads(
-    client: &Client,
-    heads: &mut Heads,
-    chains: impl IntoIterator<Item = String>,
-) -> Result<(), DatabaseError> {
-    for chain in chains {
-        if let btree_map::Entry::Vacant(unknown) = heads.entry(chain) {
-            let head = head(client, unknown.key()).await?;
-            unknown.insert(head);
-        }
-    }
-    Ok(())
 }
 
 /// The COPY, prepared once for each session; none where row-level security refuses it.

@@ -12,11 +12,12 @@
 
 use super::ledger::Ledger;
 use super::log::{AuditLog, AuditReceipt};
+use super::trail::TrailStore;
 use super::{AuditError, settler::settle};
-use crate::database::DatabaseConfig;
 use plantao_schema::audit::Entry;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, InFlight, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -34,13 +35,19 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(4);
 /// How long nobody may write before the writer sees to its connection.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The writer as a child. `node` names this machine's chains and must be its own and lasting.
+/// The writer as a child, to `trail`. `node` names this machine's chains and must be its own and
+/// lasting.
 #[must_use]
-pub fn audit_child(log: &AuditLog, config: DatabaseConfig, node: impl Into<String>) -> ChildSpec {
+pub fn audit_child(
+    log: &AuditLog,
+    trail: impl Into<Arc<dyn TrailStore>>,
+    node: impl Into<String>,
+) -> ChildSpec {
+    let trail = trail.into();
     let node = node.into();
     let handle: &Handle<Message> = &log.writer;
     let duties = Duties {
-        config,
+        trail,
         node,
         log: log.clone(),
     };
@@ -58,7 +65,7 @@ pub(super) enum Message {
 /// What an incarnation is made from.
 #[derive(Clone)]
 pub(super) struct Duties {
-    pub(super) config: DatabaseConfig,
+    pub(super) trail: Arc<dyn TrailStore>,
     pub(super) node: String,
     pub(super) log: AuditLog,
 }
@@ -98,7 +105,7 @@ impl Actor for AuditWriter {
     ) -> Result<Self::State, ActorProcessingErr> {
         // Unbounded here, bounded by the handle: an item holds its caller's permit.
         let (queue, items) = mpsc::unbounded_channel();
-        let (backend, writer) = watch::channel(None);
+        let (holder, writer) = watch::channel(None);
         let (end, other_end) = (EndsWith(myself.clone()), EndsWith(myself));
         // The incarnation before may have left entries open.
         duties.log.held.owe();
@@ -109,7 +116,7 @@ impl Actor for AuditWriter {
         });
         let task = tokio::spawn(async move {
             let _end = end;
-            write(items, Ledger::new(duties, backend)).await;
+            write(items, Ledger::new(duties, holder)).await;
         });
         Ok(Writing {
             queue: Some(queue),

@@ -6,23 +6,33 @@
 use super::transaction::{Lease, Params, Transaction, within};
 use super::{DatabaseError, STATEMENT_DEADLINE, Scope};
 use deadpool_postgres::Pool;
+use futures_util::future::BoxFuture;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tokio_postgres::Row;
 
-/// The pool, shared for as long as its owner lives.
+/// What stands in for the server where folders keep their rows in a twin of their stores: it says
+/// whether that is there. The simulator's alone.
+pub trait StandIn: Send + Sync + 'static {
+    /// Whether the twin answers now.
+    fn ping(&self) -> BoxFuture<'_, Result<(), DatabaseError>>;
+}
+
+/// The pool, shared for as long as its owner lives; none with a stand-in.
 pub(super) struct Live {
-    pool: Pool,
+    pool: Option<Pool>,
 }
 
 impl Live {
-    pub(super) const fn new(pool: Pool) -> Self {
+    pub(super) const fn new(pool: Option<Pool>) -> Self {
         Self { pool }
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.pool.close();
+        if let Some(pool) = &self.pool {
+            pool.close();
+        }
     }
 }
 
@@ -30,6 +40,7 @@ impl Drop for Live {
 #[derive(Clone, Default)]
 pub struct Database {
     slot: Arc<RwLock<Weak<Live>>>,
+    stand_in: Option<Arc<dyn StandIn>>,
 }
 
 impl Database {
@@ -37,6 +48,19 @@ impl Database {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A handle to no server: whoever asks it a statement reads that there is none.
+    #[must_use]
+    pub fn standing_in(stand_in: Arc<dyn StandIn>) -> Self {
+        Self {
+            stand_in: Some(stand_in),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn stand_in(&self) -> Option<&Arc<dyn StandIn>> {
+        self.stand_in.as_ref()
     }
 
     /// Runs one statement in a read-only transaction of `scope`, in one round trip.
@@ -72,6 +96,10 @@ impl Database {
     /// [`DatabaseError`] saying why not.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         within(STATEMENT_DEADLINE, async {
+            if let Some(stand_in) = &self.stand_in {
+                let _live = self.live().ok_or(DatabaseError::Unavailable)?;
+                return stand_in.ping().await;
+            }
             self.lease().await?.ping().await
         })
         .await
@@ -80,7 +108,8 @@ impl Database {
     /// How many connections are open and how many of them are idle; zeros without a pool.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
-        let status = self.live().map(|live| live.pool.status());
+        let live = self.live();
+        let status = live.and_then(|live| live.pool.as_ref().map(Pool::status));
         status.map_or((0, 0), |status| (status.size, status.available))
     }
 
@@ -100,7 +129,7 @@ impl Database {
         // The pool is cloned out so that a waiting caller does not keep a dead owner's pool alive.
         let pool = self
             .live()
-            .map(|live| live.pool.clone())
+            .and_then(|live| live.pool.clone())
             .ok_or(DatabaseError::Unavailable)?;
         match pool.get().await {
             Ok(client) => Ok(Lease::new(client)),

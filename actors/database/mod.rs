@@ -25,7 +25,7 @@ mod transaction;
 
 pub use config::{DEFAULT_POOL_SIZE, DatabaseConfig, DatabaseConfigError, EmbeddedConfig, Login};
 pub use error::DatabaseError;
-pub use handle::Database;
+pub use handle::{Database, StandIn};
 pub use migrations::MigrationError;
 pub(crate) use pool::Session;
 pub use pool::{PoolError, pool_child};

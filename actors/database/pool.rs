@@ -67,7 +67,7 @@ impl Actor for DatabasePool {
         myself: ActorRef<Self::Msg>,
         (config, database): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        match tokio::time::timeout(START_WAIT, connect(&config)).await {
+        match tokio::time::timeout(START_WAIT, connect(&config, &database)).await {
             Ok(live) => {
                 let live = live?;
                 database.publish(&live);
@@ -82,7 +82,7 @@ impl Actor for DatabasePool {
                     "database not reachable yet"
                 );
                 let task = tokio::spawn(async move {
-                    match connect(&config).await {
+                    match connect(&config, &database).await {
                         Ok(live) => {
                             database.publish(&live);
                             // Holds the pool until the owner's drop aborts this task.
@@ -124,10 +124,20 @@ pub enum PoolError {
 }
 
 /// Tries until the server answers; fails only where trying again cannot help.
-async fn connect(config: &DatabaseConfig) -> Result<Arc<Live>, PoolError> {
+async fn connect(config: &DatabaseConfig, database: &Database) -> Result<Arc<Live>, PoolError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match attempt(config).await {
+        let attempt = match database.stand_in() {
+            Some(stand_in) => match stand_in.ping().await {
+                Ok(()) => return Ok(Arc::new(Live::new(None))),
+                Err(reason) => Err(PoolError::Refused {
+                    user: "-".to_owned(),
+                    reason,
+                }),
+            },
+            None => attempt(config).await,
+        };
+        match attempt {
             Ok(live) => return Ok(live),
             Err(PoolError::Refused { reason, .. }) if reason.is_unavailable() => {}
             Err(PoolError::Migration(error)) if error.is_unavailable() => {}
@@ -197,7 +207,7 @@ pub(super) fn live_pool(config: &DatabaseConfig) -> Result<Arc<Live>, PoolError>
         .build();
     // The only error is a missing runtime, and one is given.
     let pool = pool.map_err(|_| MigrationError::Database(DatabaseError::Unavailable))?;
-    Ok(Arc::new(Live::new(pool)))
+    Ok(Arc::new(Live::new(Some(pool))))
 }
 
 fn failed_statement(error: &tokio_postgres::Error) -> DatabaseError {

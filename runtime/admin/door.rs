@@ -20,8 +20,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What the listener is made of.
 #[derive(Clone)]
 pub struct DoorParts {
-    /// Where it listens: loopback, as the configuration has checked.
-    pub listen: SocketAddr,
+    /// Where it listens: loopback, as the configuration has checked. Nowhere without one, where
+    /// there is no network.
+    pub listen: Option<SocketAddr>,
     /// What it looks at.
     pub services: AdminServices,
 }
@@ -35,11 +36,13 @@ pub fn child(parts: DoorParts) -> ChildSpec {
 
 struct AdminDoor;
 
-struct Accepting(JoinHandle<()>);
+struct Accepting(Option<JoinHandle<()>>);
 
 impl Drop for Accepting {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 
@@ -53,10 +56,14 @@ impl Actor for AdminDoor {
         _myself: ActorRef<Self::Msg>,
         parts: DoorParts,
     ) -> Result<Accepting, ActorProcessingErr> {
-        let listener = net::bind_again(parts.listen, "admin.listen")
+        let Some(listen) = parts.listen else {
+            return Ok(Accepting(None));
+        };
+        let listener = net::bind_again(listen, "admin.listen")
             .await
             .map_err(|error| ActorProcessingErr::from(error.to_string()))?;
-        Ok(Accepting(tokio::spawn(accept(listener, parts.services))))
+        let task = tokio::spawn(accept(listener, parts.services));
+        Ok(Accepting(Some(task)))
     }
 
     async fn handle(

@@ -24,8 +24,8 @@ const SOCKET_MODE: u32 = 0o600;
 /// What the socket is made of.
 #[derive(Clone)]
 pub struct SocketParts {
-    /// The socket's file, in a folder that only this user enters.
-    pub path: PathBuf,
+    /// The socket's file, in a folder that only this user enters; no socket without one.
+    pub path: Option<PathBuf>,
     /// What it changes.
     pub services: AdminServices,
 }
@@ -41,15 +41,14 @@ pub fn child(parts: SocketParts) -> ChildSpec {
 
 struct AdminSocket;
 
-struct Accepting {
-    task: JoinHandle<()>,
-    path: PathBuf,
-}
+struct Accepting(Option<(JoinHandle<()>, PathBuf)>);
 
 impl Drop for Accepting {
     fn drop(&mut self) {
-        self.task.abort();
-        let _already_gone = std::fs::remove_file(&self.path);
+        if let Some((task, path)) = &self.0 {
+            task.abort();
+            let _already_gone = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -63,12 +62,12 @@ impl Actor for AdminSocket {
         _myself: ActorRef<Self::Msg>,
         parts: SocketParts,
     ) -> Result<Accepting, ActorProcessingErr> {
-        let listener = bind(&parts.path)?;
+        let Some(path) = parts.path else {
+            return Ok(Accepting(None));
+        };
+        let listener = bind(&path)?;
         let task = tokio::spawn(accept(listener, parts.services));
-        Ok(Accepting {
-            task,
-            path: parts.path,
-        })
+        Ok(Accepting(Some((task, path))))
     }
 
     async fn handle(

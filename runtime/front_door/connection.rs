@@ -1,5 +1,6 @@
 //! One connection: handshake, then HTTP/2 or HTTP/1.1 by what TLS agreed on, until it is drained.
 
+use super::approach::Wire;
 use super::reply::Body;
 use super::serve::{Afterwards, Caller, serve};
 use super::services::Services;
@@ -17,11 +18,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 
 /// Streams one HTTP/2 connection may have open: a browser opens a dozen.
 const STREAMS_MAX: u32 = 128;
@@ -51,11 +51,20 @@ pub(super) struct Timeouts {
 /// Serves one connection to its end; returns early only by dropping.
 pub(super) async fn connection(
     services: Arc<Services>,
-    acceptor: TlsAcceptor,
     timeouts: Timeouts,
     drain: watch::Receiver<bool>,
-    (stream, peer): (TcpStream, SocketAddr),
+    (wire, peer): (Wire, SocketAddr),
 ) {
+    let speaking = |http2| Speaking {
+        timeouts,
+        drain: drain.clone(),
+        peer,
+        http2,
+    };
+    let (stream, acceptor) = match wire {
+        Wire::Tcp(stream, acceptor) => (stream, acceptor),
+        Wire::Lane(stream) => return speak(services, stream, speaking(false)).await,
+    };
     // Answers are written whole; waiting to fill a packet only delays them.
     let _best_effort = stream.set_nodelay(true);
     let mut stream = Box::pin(TimeoutStream::new(stream));
@@ -71,6 +80,29 @@ pub(super) async fn connection(
         return;
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    speak(services, stream, speaking(http2)).await;
+}
+
+/// How a connection is spoken on.
+struct Speaking {
+    timeouts: Timeouts,
+    drain: watch::Receiver<bool>,
+    peer: SocketAddr,
+    http2: bool,
+}
+
+/// HTTP, from the first request to the last.
+async fn speak(
+    services: Arc<Services>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    speaking: Speaking,
+) {
+    let Speaking {
+        timeouts,
+        drain,
+        peer,
+        http2,
+    } = speaking;
     let io = TokioIo::new(stream);
     let activity = Arc::new(Activity::default());
     let seen = Arc::clone(&activity);

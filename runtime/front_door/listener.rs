@@ -5,21 +5,19 @@
 //! closed. Connections live in a set that is dropped with the actor, so none is orphaned.
 
 use super::addresses::{AddressLimits, Addresses};
+use super::approach::{Approach, Listening, Wire};
 use super::connection::{Timeouts, connection};
 use super::rate::Rate;
 use super::refusals::Refusals;
 use super::services::Services;
-use crate::net::{self, AcceptTrouble, BindError};
+use crate::net::{AcceptTrouble, BindError};
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use rustls::ServerConfig;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
 
 /// Pause after a failed accept: it fails when descriptors run out, and those come back by waiting.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -45,9 +43,7 @@ pub struct DoorLimits {
 #[derive(Clone)]
 pub struct DoorParts {
     /// Where it listens.
-    pub listen: SocketAddr,
-    /// Its certificate and protocol choices.
-    pub tls: Arc<ServerConfig>,
+    pub listen: Approach,
     /// Its limits.
     pub limits: DoorLimits,
     /// What it routes to.
@@ -89,7 +85,7 @@ impl Actor for FrontDoor {
         _myself: ActorRef<Self::Msg>,
         parts: DoorParts,
     ) -> Result<Open, ActorProcessingErr> {
-        let listener = net::bind_again(parts.listen, "front_door.listen")
+        let listener = Listening::open(parts.listen.clone())
             .await
             .map_err(|error: BindError| ActorProcessingErr::from(error.to_string()))?;
         let (close, closing) = watch::channel(false);
@@ -128,8 +124,7 @@ impl Actor for FrontDoor {
     }
 }
 
-async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Receiver<bool>) {
-    let acceptor = TlsAcceptor::from(Arc::clone(&parts.tls));
+async fn accept(mut listener: Listening, parts: DoorParts, mut closing: watch::Receiver<bool>) {
     let timeouts = Timeouts {
         handshake: parts.limits.handshake_timeout,
         header: parts.limits.header_timeout,
@@ -158,7 +153,7 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
                 addresses.release(ended.ok());
                 continue;
             }
-            accepted = next(&listener, &slots) => accepted,
+            accepted = next(&mut listener, &slots) => accepted,
         };
         let (slot, (stream, peer)) = match accepted {
             Ok(accepted) => accepted,
@@ -174,10 +169,9 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
             metrics.connection_shed(shed.as_str());
             continue;
         }
-        let (services, acceptor) = (Arc::clone(&services), acceptor.clone());
-        let drain = closing.clone();
+        let (services, drain) = (Arc::clone(&services), closing.clone());
         connections.spawn(async move {
-            connection(services, acceptor, timeouts, drain, (stream, peer)).await;
+            connection(services, timeouts, drain, (stream, peer)).await;
             drop(slot);
             address
         });
@@ -189,9 +183,9 @@ async fn accept(listener: TcpListener, parts: DoorParts, mut closing: watch::Rec
 
 /// Waits for a free slot first, so that what cannot be served stays in the kernel's queue.
 async fn next(
-    listener: &TcpListener,
+    listener: &mut Listening,
     slots: &Arc<Semaphore>,
-) -> std::io::Result<(OwnedSemaphorePermit, (TcpStream, SocketAddr))> {
+) -> std::io::Result<(OwnedSemaphorePermit, (Wire, SocketAddr))> {
     let closed = |_| std::io::Error::other("the door is closed");
     let slot = Arc::clone(slots).acquire_owned().await.map_err(closed)?;
     Ok((slot, listener.accept().await?))

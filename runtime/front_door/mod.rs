@@ -10,6 +10,7 @@
 //! durable before the reply.
 
 mod addresses;
+mod approach;
 mod authenticate;
 mod connection;
 mod handlers;
@@ -26,6 +27,7 @@ mod route;
 mod serve;
 mod services;
 
+pub use approach::{Approach, Lane};
 pub use listener::{DoorLimits, DoorParts, FrontDoor, child};
 pub use places::Places;
 pub use rate::SharedBucket;

@@ -3,7 +3,9 @@
 use super::ServiceError;
 use crate::admin::{self, AdminServices, TreeCell};
 use crate::config::{Config, Flags};
-use crate::front_door::{DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket};
+use crate::front_door::{
+    Approach, DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket,
+};
 use crate::identity::{SigningKey, TokenIssuer, TokenVerifier, server_config};
 use crate::net;
 use crate::pages::{PageParts, PagesOf};
@@ -133,8 +135,7 @@ pub(super) fn build(
         rules: RulesSource(flags),
     };
     let door_parts = DoorParts {
-        listen: door.listen,
-        tls,
+        listen: Approach::Tcp(door.listen, tls),
         limits: DoorLimits {
             max_connections: door.max_connections.min(connections_possible()),
             max_connections_per_address: door.max_connections_per_address,
@@ -146,15 +147,16 @@ pub(super) fn build(
         services,
     };
     let admin = admin::DoorParts {
-        listen: config.admin.listen,
+        listen: Some(config.admin.listen),
         services: admin_services.clone(),
     };
     let admin_socket = admin::SocketParts {
-        path: state.admin_socket(),
+        path: Some(state.admin_socket()),
         services: admin_services,
     };
     let parts = Parts {
         node: state.node_id().to_owned(),
+        trail: database_config.clone().into(),
         database_config,
         database,
         vault,

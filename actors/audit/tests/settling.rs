@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::audit::log::completion;
-use crate::audit::settler::PENDING;
+use crate::audit::postgres::PENDING;
 use tokio::time::timeout;
 
 const GIVE_UP: Duration = Duration::from_secs(20);
