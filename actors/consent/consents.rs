@@ -1,7 +1,7 @@
 //! `Consents`: what others hold to read a patient's consent and to write it down.
 
 use super::keeper::{ConsentKeeper, Message, Parts};
-use super::store::{self, Statement};
+use super::store::{ConsentStore, PostgresConsents, Statement};
 use super::{Consent, ConsentError};
 use crate::audit::OpenEntry;
 use crate::clock::WallClock;
@@ -10,6 +10,7 @@ use crate::policy::{Permit, Shelf, Tables, Withdrawn};
 use plantao_schema::access::{Action, ConsentStatus, Purpose, ResourceKind};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{ChildSpec, Handle, Limits};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Changes on their way into the table. Each is one request of the front door, which has fewer.
@@ -22,7 +23,7 @@ const APPLY_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Consents {
     pub(super) keeper: Handle<Message>,
-    database: Database,
+    store: Arc<dyn ConsentStore>,
     shelf: Shelf<Withdrawn>,
     clock: WallClock,
 }
@@ -31,9 +32,15 @@ impl Consents {
     /// A handle that no keeper serves yet. `tables` are those of the policy that decides.
     #[must_use]
     pub fn new(database: Database, tables: &Tables, clock: WallClock) -> Self {
+        Self::with_store(Arc::new(PostgresConsents::new(database)), tables, clock)
+    }
+
+    /// The same over any store.
+    #[must_use]
+    pub fn with_store(store: Arc<dyn ConsentStore>, tables: &Tables, clock: WallClock) -> Self {
         Self {
             keeper: Handle::new(Limits::in_flight(IN_FLIGHT)),
-            database,
+            store,
             shelf: tables.consents.clone(),
             clock,
         }
@@ -43,7 +50,7 @@ impl Consents {
     #[must_use]
     pub fn child(&self) -> ChildSpec {
         let parts = Parts {
-            database: self.database.clone(),
+            store: Arc::clone(&self.store),
             shelf: self.shelf.clone(),
             handle: self.keeper.clone(),
         };
@@ -100,7 +107,7 @@ impl Consents {
             patient,
             owed: true,
         };
-        let result = store::set(&self.database, &scope, &statement, open).await;
+        let result = self.store.set(&scope, &statement, open).await;
         notice.owed = false;
         if matches!(result, Ok(()) | Err(ConsentError::InDoubt)) {
             self.apply(&scope.tenant, patient).await;
@@ -119,7 +126,8 @@ impl Consents {
         purpose: Purpose,
     ) -> Result<Consent, ConsentError> {
         self.covers(&permit, Action::Read, patient)?;
-        store::get(&self.database, &Scope::of(&permit), patient, purpose).await
+        let scope = Scope::of(&permit);
+        self.store.get(&scope, patient, purpose).await
     }
 
     fn covers(

@@ -4,12 +4,13 @@
 //! requests that name a patient are denied. Without a database it stays up and tries again twice a
 //! second. Assumes a permanent restart.
 
-use super::store;
-use crate::database::{Database, Scope};
+use super::store::ConsentStore;
+use crate::database::Scope;
 use crate::policy::{News, Owned, Shelf, Withdrawn};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -39,7 +40,7 @@ pub(super) enum Message {
 /// What the keeper works with.
 #[derive(Clone)]
 pub(super) struct Parts {
-    pub(super) database: Database,
+    pub(super) store: Arc<dyn ConsentStore>,
     pub(super) shelf: Shelf<Withdrawn>,
     pub(super) handle: Handle<Message>,
 }
@@ -117,7 +118,7 @@ impl State {
     async fn load(&self, tenant: Tenant) -> bool {
         let since = self.parts.shelf.doubts();
         let scope = Scope::system(tenant);
-        let read = store::withdrawn(&self.parts.database, &scope);
+        let read = self.parts.store.withdrawn(&scope);
         match timeout(LOAD_DEADLINE, read).await {
             Ok(Ok(withdrawn)) => self.table.load(scope.tenant, withdrawn, since),
             Ok(Err(error)) => {
@@ -130,7 +131,7 @@ impl State {
 
     async fn read_back(&self, tenant: Tenant, patient: PatientId) -> bool {
         let scope = Scope::system(tenant);
-        let read = store::withdrawn_by(&self.parts.database, &scope, &patient);
+        let read = self.parts.store.withdrawn_by(&scope, &patient);
         let Ok(Ok(purposes)) = timeout(READ_BACK_DEADLINE, read).await else {
             return false;
         };

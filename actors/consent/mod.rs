@@ -21,7 +21,7 @@ mod store;
 
 pub use consents::Consents;
 pub use error::ConsentError;
-pub use store::Consent;
+pub use store::{Asked, Consent, ConsentStore, PostgresConsents, Statement};
 
 #[cfg(test)]
 mod tests;

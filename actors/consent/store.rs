@@ -1,4 +1,4 @@
-//! Consents in PostgreSQL. A trigger keeps the history.
+//! What keeps consents: the seam, and PostgreSQL behind it. A trigger keeps the history.
 //!
 //! Changes of one patient and the reading back after them take one lock, so that a reading waits
 //! for a change whose commit is still under way and tells what really became of it.
@@ -9,11 +9,12 @@ use crate::database::{
     Database, DatabaseError, Row, Scope, ToSql, Transaction, from_database, to_database,
 };
 use crate::policy::Withdrawn;
+use futures_util::future::BoxFuture;
 use plantao_schema::access::{ConsentStatus, Purpose};
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::PatientId;
 use plantao_schema::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Most withdrawals of a tenant. Beyond it the tenant does not load, which denies.
 const WITHDRAWN_MAX: usize = 100_000;
@@ -46,15 +47,99 @@ pub struct Consent {
 }
 
 /// What is to be written down.
-pub(super) struct Statement<'a> {
-    pub(super) patient: &'a PatientId,
-    pub(super) purpose: Purpose,
-    pub(super) status: ConsentStatus,
-    pub(super) at: Timestamp,
+pub struct Statement<'a> {
+    /// By whom.
+    pub patient: &'a PatientId,
+    /// About what.
+    pub purpose: Purpose,
+    /// What was said.
+    pub status: ConsentStatus,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The answer of a store, which ends within the store's own deadlines.
+pub type Asked<'a, T> = BoxFuture<'a, Result<T, ConsentError>>;
+
+/// What keeps consents. One trait, so that the simulator can stand in a twin for PostgreSQL; a
+/// store checks no permit: it is handed a [`Scope`] by those who did.
+pub trait ConsentStore: Send + Sync + 'static {
+    /// Keeps a statement and the outcome of its audit entry, both or neither.
+    /// [`ConsentError::InDoubt`] where that is not known.
+    fn set<'a>(
+        &'a self,
+        scope: &'a Scope,
+        statement: &'a Statement<'a>,
+        open: &'a OpenEntry,
+    ) -> Asked<'a, ()>;
+
+    /// What stands now.
+    fn get<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        purpose: Purpose,
+    ) -> Asked<'a, Consent>;
+
+    /// Every withdrawal of the scope's tenant.
+    fn withdrawn<'a>(
+        &'a self,
+        scope: &'a Scope,
+    ) -> Asked<'a, HashMap<PatientId, BTreeSet<Purpose>>>;
+
+    /// What one patient has withdrawn, once no change of it is under way.
+    fn withdrawn_by<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+    ) -> Asked<'a, BTreeSet<Purpose>>;
+}
+
+/// Consents in PostgreSQL.
+pub struct PostgresConsents(Database);
+
+impl PostgresConsents {
+    /// A store over this handle.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self(database)
+    }
+}
+
+impl ConsentStore for PostgresConsents {
+    fn set<'a>(
+        &'a self,
+        scope: &'a Scope,
+        statement: &'a Statement<'a>,
+        open: &'a OpenEntry,
+    ) -> Asked<'a, ()> {
+        Box::pin(set(&self.0, scope, statement, open))
+    }
+
+    fn get<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        purpose: Purpose,
+    ) -> Asked<'a, Consent> {
+        Box::pin(get(&self.0, scope, patient, purpose))
+    }
+
+    fn withdrawn<'a>(&'a self, scope: &'a Scope) -> Asked<'a, Withdrawn> {
+        Box::pin(withdrawn(&self.0, scope))
+    }
+
+    fn withdrawn_by<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+    ) -> Asked<'a, BTreeSet<Purpose>> {
+        Box::pin(withdrawn_by(&self.0, scope, patient))
+    }
 }
 
 /// Writes a statement and the outcome of its audit entry, both or neither.
-pub(super) async fn set(
+async fn set(
     database: &Database,
     scope: &Scope,
     statement: &Statement<'_>,
@@ -96,7 +181,7 @@ async fn write(
 }
 
 /// What stands now.
-pub(super) async fn get(
+async fn get(
     database: &Database,
     scope: &Scope,
     patient: &PatientId,
@@ -120,10 +205,7 @@ pub(super) async fn get(
 }
 
 /// Every withdrawal of the scope's tenant.
-pub(super) async fn withdrawn(
-    database: &Database,
-    scope: &Scope,
-) -> Result<Withdrawn, ConsentError> {
+async fn withdrawn(database: &Database, scope: &Scope) -> Result<Withdrawn, ConsentError> {
     let limit = i64::try_from(WITHDRAWN_MAX + 1).unwrap_or(i64::MAX);
     let params: [&(dyn ToSql + Sync); 2] = [&scope.tenant.as_str(), &limit];
     let rows = database.read(scope, WITHDRAWN, &params).await?;
@@ -145,7 +227,7 @@ pub(super) async fn withdrawn(
 }
 
 /// What one patient has withdrawn, once no change of it is under way.
-pub(super) async fn withdrawn_by(
+async fn withdrawn_by(
     database: &Database,
     scope: &Scope,
     patient: &PatientId,

@@ -34,22 +34,31 @@ const ADD: &str = "INSERT INTO account \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, principal) DO NOTHING";
 
 /// An account whose owner may be trying to log in.
-pub(super) struct Account {
-    pub(super) role: Role,
-    pub(super) password_hash: String,
-    pub(super) sealed: Vec<u8>,
-    pub(super) key_version: i32,
+pub struct Account {
+    /// What its owner may do.
+    pub role: Role,
+    /// Argon2id, in PHC form.
+    pub password_hash: String,
+    /// The second factor's secret, sealed.
+    pub sealed: Vec<u8>,
+    /// The version of the key that seals it.
+    pub key_version: i32,
     /// The last try: wrong, it leaves the account locked.
-    pub(super) last_try: bool,
+    pub last_try: bool,
 }
 
 /// A new account.
-pub(super) struct NewAccount<'a> {
-    pub(super) principal: &'a PrincipalId,
-    pub(super) role: &'a Role,
-    pub(super) password_hash: String,
-    pub(super) sealed: Vec<u8>,
-    pub(super) key_version: i32,
+pub struct NewAccount<'a> {
+    /// Whose.
+    pub principal: &'a PrincipalId,
+    /// What its owner may do.
+    pub role: &'a Role,
+    /// Argon2id, in PHC form.
+    pub password_hash: String,
+    /// The second factor's secret, sealed.
+    pub sealed: Vec<u8>,
+    /// The version of the key that seals it.
+    pub key_version: i32,
 }
 
 /// Charges one try, durable before anything is compared.

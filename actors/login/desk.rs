@@ -8,9 +8,10 @@
 
 use super::codes::{CodeHash, Codes};
 use super::peers::Peers;
+use super::store::LogInStore;
 use super::{Identity, LogInError, sessions};
 use crate::clock::WallClock;
-use crate::database::{Database, Scope};
+use crate::database::Scope;
 use crate::policy::{Ended, News, Owned, Shelf};
 use plantao_schema::id::{SessionId, Tenant};
 use plantao_schema::time::Timestamp;
@@ -18,6 +19,7 @@ use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -67,7 +69,7 @@ pub(super) enum Message {
 /// What the desk works with.
 #[derive(Clone)]
 pub(super) struct Parts {
-    pub(super) database: Database,
+    pub(super) store: Arc<dyn LogInStore>,
     pub(super) clock: WallClock,
     pub(super) shelf: Shelf<Ended>,
     pub(super) handle: Handle<Message>,
@@ -167,7 +169,7 @@ impl State {
     async fn load(&self, tenant: Tenant) -> bool {
         let since = self.parts.shelf.doubts();
         let scope = Scope::system(tenant);
-        let read = sessions::ended(&self.parts.database, &scope, self.parts.clock.now());
+        let read = self.parts.store.ended(&scope, self.parts.clock.now());
         match timeout(LOAD_DEADLINE, read).await {
             Ok(Ok(ended)) => self.table.load(scope.tenant, ended, since),
             Ok(Err(error)) => {

@@ -6,17 +6,19 @@ use super::desk::{LogInDesk, Message, Parts};
 use super::locks::{AccountLocked, Locks};
 use super::passwords::{self, Passwords, Turn};
 use super::second_factor::{Provisioning, Secret};
-use super::{Attempt, Identity, LogInError, sessions};
+use super::store::{Ending, LogInStore, PostgresLogIns};
+use super::{Attempt, Identity, LogInError};
 use crate::audit::OpenEntry;
 use crate::clock::WallClock;
 use crate::database::{Database, Scope};
 use crate::policy::{Ended, Permit, Shelf, Tables};
-use crate::vault::{KeySubject, Vault};
+use crate::vault::{KeyStore, KeySubject, Vault};
 use plantao_schema::access::{Action, DevicePosture, ResourceKind, Role};
 use plantao_schema::id::{PrincipalId, SessionId, Tenant};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{ChildSpec, Handle, Limits};
 use secrecy::SecretString;
+use std::sync::Arc;
 use tokio::time::{Duration, Instant, sleep_until};
 
 /// Requests at the desk. Each takes microseconds, unless a table is being loaded.
@@ -33,7 +35,8 @@ const REFUSAL_AFTER: Duration = Duration::from_millis(400);
 #[derive(Clone)]
 pub struct LogIns {
     pub(super) desk: Handle<Message>,
-    database: Database,
+    store: Arc<dyn LogInStore>,
+    keys: Arc<dyn KeyStore>,
     vault: Vault,
     clock: WallClock,
     shelf: Shelf<Ended>,
@@ -45,9 +48,23 @@ impl LogIns {
     /// A handle that no desk serves yet. `tables` are those of the policy that decides.
     #[must_use]
     pub fn new(database: Database, vault: Vault, tables: &Tables, clock: WallClock) -> Self {
+        let store = Arc::new(PostgresLogIns::new(database.clone()));
+        Self::with_store(store, Arc::new(database), vault, tables, clock)
+    }
+
+    /// The same over any store, the second factors' keys in `keys`.
+    #[must_use]
+    pub fn with_store(
+        store: Arc<dyn LogInStore>,
+        keys: Arc<dyn KeyStore>,
+        vault: Vault,
+        tables: &Tables,
+        clock: WallClock,
+    ) -> Self {
         Self {
             desk: Handle::new(Limits::in_flight(IN_FLIGHT)),
-            database,
+            store,
+            keys,
             vault,
             clock,
             shelf: tables.sessions.clone(),
@@ -60,7 +77,7 @@ impl LogIns {
     #[must_use]
     pub fn child(&self) -> ChildSpec {
         let parts = Parts {
-            database: self.database.clone(),
+            store: Arc::clone(&self.store),
             clock: self.clock.clone(),
             shelf: self.shelf.clone(),
             handle: self.desk.clone(),
@@ -170,7 +187,7 @@ impl LogIns {
         let now = self.clock.now();
         let principal = PrincipalId::parse(&name).ok();
         let account = match &principal {
-            Some(principal) => account::charge(&self.database, &scope, principal, now).await?,
+            Some(principal) => self.store.charge(&scope, principal, now).await?,
             None => None,
         };
         let known = principal.zip(account);
@@ -197,7 +214,7 @@ impl LogIns {
             }
             return Err(LogInError::Refused);
         };
-        if !account::acquit(&self.database, &scope, &principal, step).await? {
+        if !self.store.acquit(&scope, &principal, step).await? {
             return Err(LogInError::Refused);
         }
         Ok(Identity {
@@ -221,7 +238,7 @@ impl LogIns {
         let (subject, version) = (KeySubject::Directory, account.key_version);
         let key = self
             .vault
-            .data_key_at(&self.database, scope, &subject, version);
+            .data_key_at(&*self.keys, scope, &subject, version);
         Secret::open(&key.await?, &scope.tenant, principal, &account.sealed)
     }
 
@@ -257,10 +274,7 @@ impl LogIns {
         let turn = self.passwords.turn().await?;
         let password_hash = passwords::hash(turn, password).await?;
         let directory = KeySubject::Directory;
-        let key = self
-            .vault
-            .data_key(&self.database, scope, &directory)
-            .await?;
+        let key = self.vault.data_key(&*self.keys, scope, &directory).await?;
         let secret = Secret::draw()?;
         let account = NewAccount {
             principal,
@@ -270,7 +284,7 @@ impl LogIns {
             key_version: key.version(),
         };
         let provisioning = secret.provisioning(&scope.tenant, principal)?;
-        account::add(&self.database, scope, &account, open).await?;
+        self.store.add(scope, &account, open).await?;
         Ok(provisioning)
     }
 
@@ -302,15 +316,12 @@ impl LogIns {
         session: &SessionId,
         until: Timestamp,
     ) -> Result<(), LogInError> {
-        let transaction = self.database.begin(scope).await?;
-        let now = self.clock.now();
-        let ended = sessions::end(&transaction, scope, session, until, now, open).await;
-        if let Err(error) = ended {
-            // A rollback that fails has lost the connection, which rolls back too.
-            drop(transaction.rollback().await);
-            return Err(error.into());
-        }
-        // From here on it may be durable, whatever becomes of the caller or of the answer.
+        let ending = Ending {
+            session,
+            until,
+            now: self.clock.now(),
+        };
+        // It may be durable from now on, whatever becomes of the caller or of the answer.
         let mut notice = Notice {
             of: self,
             tenant: &scope.tenant,
@@ -318,12 +329,10 @@ impl LogIns {
             until,
             owed: true,
         };
-        let committed = transaction.commit().await;
+        let ended = self.store.end(scope, &ending, open).await;
         notice.owed = false;
-        match &committed {
-            Ok(()) => {}
-            Err(error) if error.is_unavailable() => {}
-            Err(error) => return Err(error.clone().into()),
+        if !matches!(ended, Ok(()) | Err(LogInError::InDoubt)) {
+            return ended;
         }
         let make = |reply| notice.message(Some(reply));
         match self.desk.call(DESK_DEADLINE, make).await {
@@ -331,7 +340,7 @@ impl LogIns {
             // It may have died or lost the message, and its successor read too early.
             Err(_) => self.shelf.doubt(&scope.tenant),
         }
-        committed.map_err(LogInError::in_doubt)
+        ended
     }
 }
 

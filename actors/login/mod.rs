@@ -31,7 +31,9 @@ mod passwords;
 mod peers;
 mod second_factor;
 mod sessions;
+mod store;
 
+pub use account::{Account, NewAccount};
 pub use codes::{CODE_LIFETIME, OneTimeCode};
 pub use error::LogInError;
 pub use identity::{Attempt, Identity};
@@ -39,6 +41,7 @@ pub use locks::AccountLocked;
 pub use log_ins::LogIns;
 pub use passwords::{PASSWORD_MAX_BYTES, PASSWORD_MIN_CHARS};
 pub use second_factor::Provisioning;
+pub use store::{Asked, Ending, LogInStore, PostgresLogIns};
 
 #[cfg(test)]
 mod tests;

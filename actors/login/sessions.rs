@@ -1,6 +1,7 @@
 //! Sessions ended before their time, in PostgreSQL.
 
 use super::LogInError;
+use super::store::Ending;
 use crate::audit::OpenEntry;
 use crate::database::{
     Database, DatabaseError, Scope, ToSql, Transaction, from_database, to_database,
@@ -27,18 +28,33 @@ const ENDED: &str = "SELECT session, until FROM revoked_session \
 
 /// Ends a session, durable with the outcome of its audit entry.
 pub(super) async fn end(
+    database: &Database,
+    scope: &Scope,
+    ending: &Ending<'_>,
+    open: &OpenEntry,
+) -> Result<(), LogInError> {
+    let transaction = database.begin(scope).await?;
+    match write(&transaction, scope, ending, open).await {
+        Ok(()) => transaction.commit().await.map_err(LogInError::in_doubt),
+        Err(error) => {
+            // A rollback that fails has lost the connection, which rolls back too.
+            drop(transaction.rollback().await);
+            Err(error.into())
+        }
+    }
+}
+
+async fn write(
     transaction: &Transaction,
     scope: &Scope,
-    session: &SessionId,
-    until: Timestamp,
-    now: Timestamp,
+    ending: &Ending<'_>,
     open: &OpenEntry,
 ) -> Result<(), DatabaseError> {
     let tenant = scope.tenant.as_str();
-    let kept = to_database(now.plus_seconds(-KEPT_SECONDS));
+    let kept = to_database(ending.now.plus_seconds(-KEPT_SECONDS));
     transaction.execute(FORGET, &[&tenant, &kept]).await?;
-    let until = to_database(until);
-    let params: [&(dyn ToSql + Sync); 3] = [&tenant, &session.as_str(), &until];
+    let until = to_database(ending.until);
+    let params: [&(dyn ToSql + Sync); 3] = [&tenant, &ending.session.as_str(), &until];
     transaction.execute(END, &params).await?;
     open.complete_in(transaction, Outcome::Success).await
 }

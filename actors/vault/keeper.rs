@@ -5,13 +5,13 @@
 //! under any other: where the file was lost, a new one is no substitute. Assumes a
 //! permanent restart. Lost on restart: nothing; callers with a data key in hand keep it.
 
+use super::VaultError;
 use super::data_key::{DataKey, IndexKey, KeyBytes, KeySubject};
-use super::master_key::{MasterKey, NAME_BYTES, Place};
-use super::{VaultError, store};
-use crate::database::{Database, Scope};
+use super::master_key::{MasterKey, MasterKeySource, NAME_BYTES, Place};
+use super::store::KeyStore;
+use crate::database::Scope;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Wrapping takes microseconds: a longer queue means that the keeper is stuck.
@@ -36,12 +36,12 @@ impl Default for Vault {
     }
 }
 
-/// The keeper as a child; `key_file` holds the master key.
+/// The keeper as a child; `master` is a file or a key in hand.
 #[must_use]
-pub fn vault_child(vault: &Vault, key_file: impl Into<PathBuf>) -> ChildSpec {
-    let key_file = key_file.into();
+pub fn vault_child(vault: &Vault, master: impl Into<MasterKeySource>) -> ChildSpec {
+    let master = master.into();
     ChildSpec::worker("vault", &vault.keeper, move || {
-        (VaultKeeper, key_file.clone())
+        (VaultKeeper, master.clone())
     })
 }
 
@@ -61,11 +61,11 @@ impl Vault {
     /// database knows another master key than the file holds.
     pub async fn data_key(
         &self,
-        database: &Database,
+        store: &(impl KeyStore + ?Sized),
         scope: &Scope,
         subject: &KeySubject,
     ) -> Result<DataKey, VaultError> {
-        let (version, bytes) = self.key(database, scope, subject.label()).await?;
+        let (version, bytes) = self.key(store, scope, subject.label()).await?;
         DataKey::new(subject.clone(), version, &bytes)
     }
 
@@ -75,13 +75,13 @@ impl Vault {
     /// [`VaultError::Erased`] when there is none, and as [`Vault::data_key`].
     pub async fn data_key_at(
         &self,
-        database: &Database,
+        store: &(impl KeyStore + ?Sized),
         scope: &Scope,
         subject: &KeySubject,
         version: i32,
     ) -> Result<DataKey, VaultError> {
         let label = subject.label();
-        let found = store::find(database, scope, &label, Some(version)).await?;
+        let found = store.find(scope, &label, Some(version)).await?;
         let (version, wrapped) = found.ok_or(VaultError::Erased)?;
         let place = Place {
             tenant: scope.tenant.to_string(),
@@ -101,16 +101,16 @@ impl Vault {
     /// As [`Vault::data_key`].
     pub async fn index_key(
         &self,
-        database: &Database,
+        store: &(impl KeyStore + ?Sized),
         scope: &Scope,
     ) -> Result<IndexKey, VaultError> {
-        let (_, bytes) = self.key(database, scope, INDEX_SUBJECT.to_owned()).await?;
+        let (_, bytes) = self.key(store, scope, INDEX_SUBJECT.to_owned()).await?;
         Ok(IndexKey::new(&bytes))
     }
 
     async fn key(
         &self,
-        database: &Database,
+        store: &(impl KeyStore + ?Sized),
         scope: &Scope,
         subject: String,
     ) -> Result<(i32, KeyBytes), VaultError> {
@@ -119,13 +119,13 @@ impl Vault {
             subject,
             version: FIRST_VERSION,
         };
-        if let Some(found) = store::find(database, scope, &place.subject, None).await? {
+        if let Some(found) = store.find(scope, &place.subject, None).await? {
             return self.unwrap_found(place, found).await;
         }
         let made = place.clone();
         let make = |reply| Message::Make { place: made, reply };
         let (made, bytes) = self.keeper.call(DEADLINE, make).await??;
-        match store::add(database, scope, &place, &made).await {
+        match store.add(scope, &place, &made).await {
             Ok(true) => return Ok((place.version, bytes)),
             Ok(false) => {}
             Err(error) => {
@@ -137,7 +137,7 @@ impl Vault {
             }
         }
         // Someone else was first, and what is in the table is the key.
-        let found = store::find(database, scope, &place.subject, None).await?;
+        let found = store.find(scope, &place.subject, None).await?;
         self.unwrap_found(place, found.ok_or(VaultError::Erased)?)
             .await
     }
@@ -178,9 +178,11 @@ pub(super) enum Message {
 }
 
 /// A wrapped key, and the name of the master key that wrapped it.
-pub(super) struct Made {
-    pub(super) wrapped: Vec<u8>,
-    pub(super) master: [u8; NAME_BYTES],
+pub struct Made {
+    /// The wrapped key.
+    pub wrapped: Vec<u8>,
+    /// The name of the master key.
+    pub master: [u8; NAME_BYTES],
 }
 
 fn made_by(master: &MasterKey) -> impl FnOnce((Vec<u8>, KeyBytes)) -> (Made, KeyBytes) {
@@ -193,13 +195,17 @@ struct VaultKeeper;
 impl Actor for VaultKeeper {
     type Msg = Envelope<Message>;
     type State = MasterKey;
-    type Arguments = PathBuf;
+    type Arguments = MasterKeySource;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<Self::Msg>,
-        key_file: PathBuf,
+        master: MasterKeySource,
     ) -> Result<Self::State, ActorProcessingErr> {
+        let key_file = match master {
+            MasterKeySource::Held(bytes) => return Ok(MasterKey::new(&bytes)?),
+            MasterKeySource::File(key_file) => key_file,
+        };
         let loaded = tokio::task::spawn_blocking(move || MasterKey::load(&key_file)).await?;
         Ok(loaded?)
     }

@@ -16,7 +16,30 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// How many bytes of a wrapped key name the master key that wrapped it.
-pub(super) const NAME_BYTES: usize = 8;
+pub const NAME_BYTES: usize = 8;
+
+/// Where the master key comes from.
+#[derive(Clone)]
+pub enum MasterKeySource {
+    /// A file, read at each start of the keeper and made at the first.
+    File(PathBuf),
+    /// A key in hand: the simulator's, whose runs touch no file and wait for no thread.
+    Held(Box<Zeroizing<[u8; KEY_BYTES]>>),
+}
+
+impl MasterKeySource {
+    /// A key in hand.
+    #[must_use]
+    pub fn held(bytes: [u8; KEY_BYTES]) -> Self {
+        Self::Held(Box::new(Zeroizing::new(bytes)))
+    }
+}
+
+impl<P: Into<PathBuf>> From<P> for MasterKeySource {
+    fn from(path: P) -> Self {
+        Self::File(path.into())
+    }
+}
 
 /// Why the master key cannot be used. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -134,10 +157,13 @@ impl MasterKey {
 
 /// The row that a wrapped key belongs to.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) tenant: String,
-    pub(super) subject: String,
-    pub(super) version: i32,
+pub struct Place {
+    /// The institution.
+    pub tenant: String,
+    /// Whose data it seals.
+    pub subject: String,
+    /// Its version, from 1.
+    pub version: i32,
 }
 
 impl Place {

@@ -22,8 +22,9 @@ mod master_key;
 mod store;
 
 pub use data_key::{Aad, DataKey, IndexKey, KeySubject};
-pub use keeper::{Vault, vault_child};
-pub use master_key::MasterKeyError;
+pub use keeper::{Made, Vault, vault_child};
+pub use master_key::{MasterKeyError, MasterKeySource, NAME_BYTES, Place};
+pub use store::{Asked, KeyStore};
 
 use crate::database::DatabaseError;
 use plantao_supervisors::CallError;

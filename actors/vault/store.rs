@@ -1,9 +1,10 @@
-//! The vault's statements.
+//! What keeps wrapped keys: the seam, and PostgreSQL behind it.
 
 use super::VaultError;
 use super::keeper::Made;
 use super::master_key::Place;
 use crate::database::{Database, Scope};
+use futures_util::future::BoxFuture;
 
 const NEWEST: &str = "SELECT version, wrapped FROM vault_data_key \
      WHERE tenant = $1 AND subject = $2 ORDER BY version DESC LIMIT 1";
@@ -18,8 +19,42 @@ const NAME_MASTER: &str = "INSERT INTO vault_master_key (name) VALUES ($1) ON CO
 
 const MASTER: &str = "SELECT name FROM vault_master_key";
 
+/// The answer of a store, which ends within the store's own deadlines.
+pub type Asked<'a, T> = BoxFuture<'a, Result<T, VaultError>>;
+
+/// What keeps wrapped keys. One trait, so that the simulator can stand in a twin for PostgreSQL.
+pub trait KeyStore: Send + Sync + 'static {
+    /// A wrapped key and its version: the newest, or the one asked for.
+    fn find<'a>(
+        &'a self,
+        scope: &'a Scope,
+        subject: &'a str,
+        version: Option<i32>,
+    ) -> Asked<'a, Option<(i32, Vec<u8>)>>;
+
+    /// Keeps a wrapped key, unless someone else was first: false then. Its master key is the first
+    /// that is used here or the one that was; under any other nothing is kept
+    /// ([`VaultError::OtherMasterKey`]).
+    fn add<'a>(&'a self, scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool>;
+}
+
+impl KeyStore for Database {
+    fn find<'a>(
+        &'a self,
+        scope: &'a Scope,
+        subject: &'a str,
+        version: Option<i32>,
+    ) -> Asked<'a, Option<(i32, Vec<u8>)>> {
+        Box::pin(find(self, scope, subject, version))
+    }
+
+    fn add<'a>(&'a self, scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {
+        Box::pin(add(self, scope, place, made))
+    }
+}
+
 /// A wrapped key and its version: the newest, or the one asked for.
-pub(super) async fn find(
+async fn find(
     database: &Database,
     scope: &Scope,
     subject: &str,
@@ -39,7 +74,7 @@ pub(super) async fn find(
 
 /// Keeps a wrapped key, unless someone else was first. Its master key is the first that is used
 /// here or the one that was; under any other nothing is kept.
-pub(super) async fn add(
+async fn add(
     database: &Database,
     scope: &Scope,
     place: &Place,

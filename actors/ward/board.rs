@@ -11,8 +11,8 @@
 //! PHI: as in [`super`].
 
 use super::WardError;
-use super::store::{self, Bed};
-use crate::database::{Database, Scope};
+use super::store::{Bed, WardStore};
+use crate::database::Scope;
 use plantao_schema::id::{Tenant, WardId};
 use plantao_supervisors::{Envelope, Handle, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -48,7 +48,7 @@ pub(super) enum Message {
 
 /// The actor.
 pub(super) struct WardBoard {
-    database: Database,
+    store: Arc<dyn WardStore>,
     own: Handle<Message>,
 }
 
@@ -71,8 +71,8 @@ impl Drop for State {
 
 impl WardBoard {
     /// A board, reached through `own`.
-    pub(super) const fn new(database: Database, own: Handle<Message>) -> Self {
-        Self { database, own }
+    pub(super) fn new(store: Arc<dyn WardStore>, own: Handle<Message>) -> Self {
+        Self { store, own }
     }
 }
 
@@ -220,7 +220,7 @@ impl WardBoard {
         scope: &Scope,
         wards: &[&WardId],
     ) -> Result<BTreeMap<WardId, Vec<Bed>>, WardError> {
-        timeout(READ_DEADLINE, store::beds(&self.database, scope, wards))
+        timeout(READ_DEADLINE, self.store.beds(scope, wards))
             .await
             .unwrap_or(Err(WardError::Timeout {
                 after: READ_DEADLINE,

@@ -19,7 +19,10 @@ mod store;
 mod wards;
 
 pub use error::WardError;
-pub use store::{Bed, MAX_BEDS_OF_TENANT, MAX_BEDS_OF_WARD, MAX_WARDS_LISTED};
+pub use store::{
+    Asked, Bed, MAX_BEDS_OF_TENANT, MAX_BEDS_OF_WARD, MAX_WARDS_LISTED, Placement, PostgresWards,
+    WardStore,
+};
 pub use wards::{BEDS_DEADLINE, Wards};
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The table of beds: reading wards, and one placement as one transaction.
+//! What keeps the beds: the seam, and PostgreSQL behind it, one placement as one transaction.
 //!
 //! Placements of an institution follow one another (one advisory lock for each): a transfer touches
 //! two beds, and two transfers across each other would otherwise wait in a circle.
@@ -6,6 +6,7 @@
 use super::WardError;
 use crate::audit::OpenEntry;
 use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction, to_database};
+use futures_util::future::BoxFuture;
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::{BedId, PatientId, WardId};
 use plantao_schema::time::Timestamp;
@@ -52,7 +53,7 @@ pub struct Bed {
 }
 
 /// The beds of some wards, by name; a ward without beds has no entry.
-pub(super) async fn beds(
+async fn beds(
     database: &Database,
     scope: &Scope,
     wards: &[&WardId],
@@ -71,24 +72,86 @@ pub(super) async fn beds(
 }
 
 /// The wards there are, by name.
-pub(super) async fn wards(database: &Database, scope: &Scope) -> Result<Vec<WardId>, WardError> {
+async fn wards(database: &Database, scope: &Scope) -> Result<Vec<WardId>, WardError> {
     let params: [&(dyn ToSql + Sync); 2] = [&scope.tenant.as_str(), &MAX_WARDS_LISTED];
     let rows = database.read(scope, WARDS, &params).await?;
     rows.iter().map(ward).collect()
 }
 
 /// One change of who lies where.
-pub(super) struct Placement<'a> {
-    pub(super) scope: &'a Scope,
-    pub(super) ward: &'a WardId,
-    pub(super) bed: &'a BedId,
-    pub(super) patient: Option<&'a PatientId>,
-    pub(super) at: Timestamp,
+pub struct Placement<'a> {
+    /// On whose behalf.
+    pub scope: &'a Scope,
+    /// In which ward.
+    pub ward: &'a WardId,
+    /// In which bed.
+    pub bed: &'a BedId,
+    /// Who lies in it from now on; nobody, to free it.
+    pub patient: Option<&'a PatientId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The answer of a store, which ends within the store's own deadlines.
+pub type Asked<'a, T> = BoxFuture<'a, Result<T, WardError>>;
+
+/// What keeps the beds. One trait, so that the simulator can stand in a twin for PostgreSQL; a
+/// store checks no permit: it is handed a [`Scope`] by those who did.
+pub trait WardStore: Send + Sync + 'static {
+    /// The beds of some wards, by name; a ward without beds has no entry.
+    fn beds<'a>(
+        &'a self,
+        scope: &'a Scope,
+        wards: &'a [&'a WardId],
+    ) -> Asked<'a, BTreeMap<WardId, Vec<Bed>>>;
+
+    /// The wards there are, by name.
+    fn wards<'a>(&'a self, scope: &'a Scope) -> Asked<'a, Vec<WardId>>;
+
+    /// Makes a placement, with the outcome of `open`; gives back the wards that it touched.
+    fn place<'a>(
+        &'a self,
+        placement: &'a Placement<'a>,
+        open: &'a OpenEntry,
+    ) -> Asked<'a, BTreeSet<WardId>>;
+}
+
+/// Beds in PostgreSQL.
+pub struct PostgresWards(Database);
+
+impl PostgresWards {
+    /// A store over this handle.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self(database)
+    }
+}
+
+impl WardStore for PostgresWards {
+    fn beds<'a>(
+        &'a self,
+        scope: &'a Scope,
+        wards: &'a [&'a WardId],
+    ) -> Asked<'a, BTreeMap<WardId, Vec<Bed>>> {
+        Box::pin(beds(&self.0, scope, wards))
+    }
+
+    fn wards<'a>(&'a self, scope: &'a Scope) -> Asked<'a, Vec<WardId>> {
+        Box::pin(wards(&self.0, scope))
+    }
+
+    fn place<'a>(
+        &'a self,
+        placement: &'a Placement<'a>,
+        open: &'a OpenEntry,
+    ) -> Asked<'a, BTreeSet<WardId>> {
+        Box::pin(placement.make(&self.0, open))
+    }
 }
 
 impl Placement<'_> {
     /// Makes it, with the outcome of `open`; gives back the wards that it touched.
-    pub(super) async fn make(
+    async fn make(
         &self,
         database: &Database,
         open: &OpenEntry,

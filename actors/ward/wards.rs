@@ -2,7 +2,7 @@
 
 use super::WardError;
 use super::board::{Beds, Message, WardBoard};
-use super::store::{self, Placement};
+use super::store::{Placement, PostgresWards, WardStore};
 use crate::audit::OpenEntry;
 use crate::clock::WallClock;
 use crate::database::{Database, Scope};
@@ -12,6 +12,7 @@ use plantao_schema::id::{BedId, PatientId, Tenant, WardId};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{CallError, ChildSpec, Handle, Limits};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ const LOOKING: &str = "ward-board";
 #[derive(Clone)]
 pub struct Wards {
     board: Handle<Message>,
-    database: Database,
+    store: Arc<dyn WardStore>,
     clock: WallClock,
 }
 
@@ -42,9 +43,15 @@ impl Wards {
     /// Wards that no board serves yet.
     #[must_use]
     pub fn new(database: Database, clock: WallClock) -> Self {
+        Self::with_store(Arc::new(PostgresWards::new(database)), clock)
+    }
+
+    /// The same over any store.
+    #[must_use]
+    pub fn with_store(store: Arc<dyn WardStore>, clock: WallClock) -> Self {
         Self {
             board: Handle::new(Limits::in_flight(IN_FLIGHT)),
-            database,
+            store,
             clock,
         }
     }
@@ -52,9 +59,9 @@ impl Wards {
     /// The board as a child named `ward_board`.
     #[must_use]
     pub fn child(&self) -> ChildSpec {
-        let (database, own) = (self.database.clone(), self.board.clone());
+        let (store, own) = (Arc::clone(&self.store), self.board.clone());
         ChildSpec::worker("ward_board", &self.board, move || {
-            (WardBoard::new(database.clone(), own.clone()), ())
+            (WardBoard::new(Arc::clone(&store), own.clone()), ())
         })
     }
 
@@ -87,7 +94,7 @@ impl Wards {
     /// # Errors
     /// [`WardError`] while the table cannot be read.
     pub async fn list(&self, grant: &ViewGrant) -> Result<Vec<WardId>, WardError> {
-        store::wards(&self.database, &scope(grant)).await
+        self.store.wards(&scope(grant)).await
     }
 
     /// Gives a bed to a patient, or frees it. A bed is made when it is first given to somebody; a
@@ -117,7 +124,7 @@ impl Wards {
             patient: patient.as_ref(),
             at,
         };
-        match placement.make(&self.database, &open).await {
+        match self.store.place(&placement, &open).await {
             Ok(touched) => {
                 self.show(&scope.tenant, touched).await;
                 Ok(open)
