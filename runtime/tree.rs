@@ -30,11 +30,10 @@ use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{PluginError, PluginSpec, Plugins};
 use plantao_actors::policy::{self, Policy};
-use plantao_actors::vault::{self, Vault};
+use plantao_actors::vault::{self, MasterKeySource, Vault};
 use plantao_actors::ward::Wards;
 use plantao_schema::access::Rules;
 use plantao_supervisors::{ChildSpec, Intensity, Shutdown, Strategy, SupervisorSpec};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,8 +77,8 @@ pub struct Parts {
     pub database: Database,
     /// Keys.
     pub vault: Vault,
-    /// The master key's file.
-    pub master_key: PathBuf,
+    /// Where the master key comes from.
+    pub master_key: MasterKeySource,
     /// Decisions.
     pub policy: Policy,
     /// The trail.

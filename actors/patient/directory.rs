@@ -41,19 +41,19 @@ pub(super) enum Message {
 }
 
 /// The actor.
-pub(super) struct Directory<S> {
-    store: Arc<S>,
-    sessions: Arc<Sessions<S>>,
+pub(super) struct Directory {
+    store: Arc<dyn RecordStore>,
+    sessions: Arc<Sessions>,
 }
 
-impl<S> Directory<S> {
+impl Directory {
     /// A worker that tells the sessions of what it changed.
-    pub(super) const fn new(store: Arc<S>, sessions: Arc<Sessions<S>>) -> Self {
+    pub(super) const fn new(store: Arc<dyn RecordStore>, sessions: Arc<Sessions>) -> Self {
         Self { store, sessions }
     }
 }
 
-impl<S: RecordStore> Actor for Directory<S> {
+impl Actor for Directory {
     type Msg = Envelope<Message>;
     type State = ();
     type Arguments = ();
@@ -92,7 +92,7 @@ impl<S: RecordStore> Actor for Directory<S> {
     }
 }
 
-impl<S: RecordStore> Directory<S> {
+impl Directory {
     /// Stores, answers, and tells the live sessions of the patients concerned.
     async fn write(&self, write: Write) {
         let (tenant, bundle) = (write.scope.tenant.clone(), Arc::clone(&write.bundle));

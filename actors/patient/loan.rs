@@ -85,12 +85,12 @@ impl<T> Desk<T> {
 
 impl<T> Borrowed<T> {
     /// The value; `None` never happens before the drop.
-    pub(super) const fn value(&self) -> Option<&T> {
+    pub const fn value(&self) -> Option<&T> {
         self.value.as_ref()
     }
 
     /// Notes that from here on the change may happen whatever becomes of the borrower.
-    pub(super) fn committing(&self) {
+    pub fn committing(&self) {
         self.desk.committing.store(true, Ordering::Release);
     }
 }

@@ -44,7 +44,7 @@ pub use loan::Borrowed;
 pub use postgres::PostgresRecords;
 pub use records::{DIRECTORY_WORKERS, READ_DEADLINE, Records, TransactionOutcome};
 pub use session::IDLE_STOP;
-pub use store::{Edition, Found, Loaded, Recent, RecordStore, Stored};
+pub use store::{Asked, Edition, Found, Loaded, Recent, RecordStore, Stored};
 pub use watch::WATCH_DEADLINE;
 
 #[cfg(test)]

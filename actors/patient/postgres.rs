@@ -7,7 +7,7 @@
 
 use super::keyring::{Keyring, refused};
 use super::loan::Borrowed;
-use super::store::{Edition, Loaded, Recent, Stored};
+use super::store::{Asked, Edition, Loaded, Recent, Stored};
 use super::{RecordError, RecordStore};
 use crate::audit::OpenEntry;
 use crate::database::{Database, Row, Scope, from_database};
@@ -85,92 +85,100 @@ pub(super) fn opened(
 }
 
 impl RecordStore for PostgresRecords {
-    async fn load(
-        &self,
-        scope: &Scope,
+    fn load<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        id: &ResourceId,
+        id: &'a ResourceId,
         known: Option<u64>,
-    ) -> Result<Option<Loaded>, RecordError> {
-        let known = known.and_then(|known| i64::try_from(known).ok());
-        let (tenant, kind_name, id) = (scope.tenant.as_str(), kind.as_str(), id.as_str());
-        let rows = self
-            .database
-            .read(scope, LOAD, &[&tenant, &kind_name, &id, &known])
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let newest: i64 = row.try_get(1).map_err(unreadable)?;
-        if Some(newest) == known {
-            return Ok(Some(Loaded::Unchanged));
-        }
-        self.open(scope, kind, row)
-            .await
-            .map(Loaded::Newest)
-            .map(Some)
+    ) -> Asked<'a, Option<Loaded>> {
+        Box::pin(async move {
+            let known = known.and_then(|known| i64::try_from(known).ok());
+            let (tenant, kind_name, id) = (scope.tenant.as_str(), kind.as_str(), id.as_str());
+            let rows = self
+                .database
+                .read(scope, LOAD, &[&tenant, &kind_name, &id, &known])
+                .await?;
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            let newest: i64 = row.try_get(1).map_err(unreadable)?;
+            if Some(newest) == known {
+                return Ok(Some(Loaded::Unchanged));
+            }
+            self.open(scope, kind, row)
+                .await
+                .map(Loaded::Newest)
+                .map(Some)
+        })
     }
 
-    async fn owner(
-        &self,
-        scope: &Scope,
+    fn owner<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        id: &ResourceId,
-    ) -> Result<Option<Option<PatientId>>, RecordError> {
-        let params: [&(dyn crate::database::ToSql + Sync); 3] =
-            [&scope.tenant.as_str(), &kind.as_str(), &id.as_str()];
-        let rows = self.database.read(scope, OWNER, &params).await?;
-        rows.first().map(|row| patient(row, 0)).transpose()
+        id: &'a ResourceId,
+    ) -> Asked<'a, Option<Option<PatientId>>> {
+        Box::pin(async move {
+            let params: [&(dyn crate::database::ToSql + Sync); 3] =
+                [&scope.tenant.as_str(), &kind.as_str(), &id.as_str()];
+            let rows = self.database.read(scope, OWNER, &params).await?;
+            rows.first().map(|row| patient(row, 0)).transpose()
+        })
     }
 
-    async fn find(
-        &self,
-        scope: &Scope,
+    fn find<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        system: &str,
-        value: &str,
-    ) -> Result<Vec<Stored>, RecordError> {
-        let index = self.keys.index(scope).await?;
-        let blind = index.index(system, &fhir::canonical_value(system, value));
-        let (tenant, kind_name, blind) = (scope.tenant.as_str(), kind.as_str(), &blind[..]);
-        let params: [&(dyn crate::database::ToSql + Sync); 4] =
-            [&tenant, &kind_name, &blind, &MAX_FOUND];
-        let rows = self.database.read(scope, FIND, &params).await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            found.push(self.open(scope, kind, row).await?);
-        }
-        Ok(found)
+        system: &'a str,
+        value: &'a str,
+    ) -> Asked<'a, Vec<Stored>> {
+        Box::pin(async move {
+            let index = self.keys.index(scope).await?;
+            let blind = index.index(system, &fhir::canonical_value(system, value));
+            let (tenant, kind_name, blind) = (scope.tenant.as_str(), kind.as_str(), &blind[..]);
+            let params: [&(dyn crate::database::ToSql + Sync); 4] =
+                [&tenant, &kind_name, &blind, &MAX_FOUND];
+            let rows = self.database.read(scope, FIND, &params).await?;
+            let mut found = Vec::with_capacity(rows.len());
+            for row in &rows {
+                found.push(self.open(scope, kind, row).await?);
+            }
+            Ok(found)
+        })
     }
 
-    async fn recent(
-        &self,
-        scope: &Scope,
-        patient: &PatientId,
-        kinds: &[FhirType],
+    fn recent<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
         limit: usize,
-    ) -> Result<Recent, RecordError> {
-        super::recent::recent(self, scope, patient, kinds, limit).await
+    ) -> Asked<'a, Recent> {
+        Box::pin(async move { super::recent::recent(self, scope, patient, kinds, limit).await })
     }
 
-    async fn stored_since(
-        &self,
-        scope: &Scope,
-        patient: &PatientId,
-        kinds: &[FhirType],
+    fn stored_since<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
         since: Timestamp,
-    ) -> Result<Vec<Edition>, RecordError> {
-        super::recent::stored_since(self, scope, patient, kinds, since).await
+    ) -> Asked<'a, Vec<Edition>> {
+        Box::pin(
+            async move { super::recent::stored_since(self, scope, patient, kinds, since).await },
+        )
     }
 
-    async fn store(
-        &self,
-        scope: &Scope,
-        bundle: &fhir::Transaction,
+    fn store<'a>(
+        &'a self,
+        scope: &'a Scope,
+        bundle: &'a fhir::Transaction,
         at: Timestamp,
-        open: &Borrowed<OpenEntry>,
-    ) -> Result<Vec<EntryOutcome>, RecordError> {
-        super::transaction::store(self, scope, bundle, at, open).await
+        open: &'a Borrowed<OpenEntry>,
+    ) -> Asked<'a, Vec<EntryOutcome>> {
+        Box::pin(async move { super::transaction::store(self, scope, bundle, at, open).await })
     }
 }
 

@@ -48,19 +48,19 @@ pub struct TransactionOutcome {
 }
 
 /// The handle to the clinical records. Made before the tree; clones share everything.
-pub struct Records<S: RecordStore = PostgresRecords> {
-    pub(super) shared: Arc<Shared<S>>,
+pub struct Records {
+    pub(super) shared: Arc<Shared>,
     pub(super) consent: Option<Policy>,
 }
 
-pub(super) struct Shared<S> {
-    pub(super) store: Arc<S>,
-    pub(super) sessions: Arc<Sessions<S>>,
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn RecordStore>,
+    pub(super) sessions: Arc<Sessions>,
     directory: Vec<Handle<directory::Message>>,
     clock: WallClock,
 }
 
-impl<S: RecordStore> Clone for Records<S> {
+impl Clone for Records {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -73,15 +73,14 @@ impl Records {
     /// Records kept in PostgreSQL.
     #[must_use]
     pub fn new(database: Database, vault: Vault, clock: WallClock) -> Self {
-        Self::with_store(PostgresRecords::new(database, vault), clock)
+        Self::with_store(Arc::new(PostgresRecords::new(database, vault)), clock)
     }
 }
 
-impl<S: RecordStore> Records<S> {
+impl Records {
     /// Records kept in any store.
     #[must_use]
-    pub fn with_store(store: S, clock: WallClock) -> Self {
-        let store = Arc::new(store);
+    pub fn with_store(store: Arc<dyn RecordStore>, clock: WallClock) -> Self {
         let sessions = Arc::new(Sessions::new(Arc::clone(&store), clock.clone()));
         let worker = |_| Handle::new(Limits::in_flight(WORKER_IN_FLIGHT));
         let directory = (0..DIRECTORY_WORKERS).map(worker).collect();

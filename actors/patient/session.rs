@@ -63,8 +63,8 @@ pub(super) enum Message {
 }
 
 /// The actor.
-pub(super) struct PatientSession<S> {
-    pub(super) store: Arc<S>,
+pub(super) struct PatientSession {
+    pub(super) store: Arc<dyn RecordStore>,
     budget: Arc<Budget>,
     pub(super) clock: WallClock,
     pub(super) patient: PatientId,
@@ -86,11 +86,11 @@ impl Drop for State {
     }
 }
 
-impl<S> PatientSession<S> {
+impl PatientSession {
     /// A session for one patient, reached through `own`, whose memory counts against `budget` and
     /// whose rebuilds wait for their `turns`.
     pub(super) const fn new(
-        store: Arc<S>,
+        store: Arc<dyn RecordStore>,
         budget: Arc<Budget>,
         clock: WallClock,
         patient: PatientId,
@@ -108,7 +108,7 @@ impl<S> PatientSession<S> {
     }
 }
 
-impl<S: RecordStore> Actor for PatientSession<S> {
+impl Actor for PatientSession {
     type Msg = Envelope<Message>;
     type State = State;
     type Arguments = ();
@@ -178,7 +178,7 @@ impl State {
     }
 }
 
-impl<S: RecordStore> PatientSession<S> {
+impl PatientSession {
     /// Stores, answers, and shows what was stored to whoever watches.
     async fn write(&self, state: &mut State, write: Write) {
         let (bundle, at) = (Arc::clone(&write.bundle), write.at);

@@ -35,18 +35,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The sessions and how to start one.
-pub(super) struct Sessions<S> {
+pub(super) struct Sessions {
     supervisor: DynamicHandle,
     seats: Seats,
     budget: Arc<Budget>,
     salt: Uuid,
-    store: Arc<S>,
+    store: Arc<dyn RecordStore>,
     clock: WallClock,
     turns: Arc<Turns>,
 }
 
-impl<S: RecordStore> Sessions<S> {
-    pub(super) fn new(store: Arc<S>, clock: WallClock) -> Self {
+impl Sessions {
+    pub(super) fn new(store: Arc<dyn RecordStore>, clock: WallClock) -> Self {
         Self {
             supervisor: DynamicHandle::new(),
             seats: Seats::default(),

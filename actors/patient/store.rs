@@ -7,6 +7,7 @@ use super::RecordError;
 use super::loan::Borrowed;
 use crate::audit::OpenEntry;
 use crate::database::Scope;
+use futures_util::future::BoxFuture;
 use plantao_schema::fhir::{self, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
 use plantao_schema::time::Timestamp;
@@ -101,60 +102,63 @@ impl Stored {
     }
 }
 
+/// The answer of a store, which ends within the store's own deadlines.
+pub type Asked<'a, T> = BoxFuture<'a, Result<T, RecordError>>;
+
 /// What keeps the records. Every call ends within the store's own deadlines.
 pub trait RecordStore: Send + Sync + 'static {
     /// The newest version of a record, unless it is the one `known`.
-    fn load(
-        &self,
-        scope: &Scope,
+    fn load<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        id: &ResourceId,
+        id: &'a ResourceId,
         known: Option<u64>,
-    ) -> impl Future<Output = Result<Option<Loaded>, RecordError>> + Send;
+    ) -> Asked<'a, Option<Loaded>>;
 
     /// Whose file a record is in; the outer `None` when there is no such record.
-    fn owner(
-        &self,
-        scope: &Scope,
+    fn owner<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        id: &ResourceId,
-    ) -> impl Future<Output = Result<Option<Option<PatientId>>, RecordError>> + Send;
+        id: &'a ResourceId,
+    ) -> Asked<'a, Option<Option<PatientId>>>;
 
     /// The records of a type that carry an identifier.
-    fn find(
-        &self,
-        scope: &Scope,
+    fn find<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        system: &str,
-        value: &str,
-    ) -> impl Future<Output = Result<Vec<Stored>, RecordError>> + Send;
+        system: &'a str,
+        value: &'a str,
+    ) -> Asked<'a, Vec<Stored>>;
 
     /// The newest records of a patient, of each of `kinds` at most `limit`, newest first by the
     /// time of storing; beyond the limit, those Observations whose slow signs may still count.
     /// Opened off the reactor: there may be thousands.
-    fn recent(
-        &self,
-        scope: &Scope,
-        patient: &PatientId,
-        kinds: &[FhirType],
+    fn recent<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
         limit: usize,
-    ) -> impl Future<Output = Result<Recent, RecordError>> + Send;
+    ) -> Asked<'a, Recent>;
 
     /// Which records of a patient, of `kinds`, were stored after `since`: names and versions only.
-    fn stored_since(
-        &self,
-        scope: &Scope,
-        patient: &PatientId,
-        kinds: &[FhirType],
+    fn stored_since<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
         since: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Edition>, RecordError>> + Send;
+    ) -> Asked<'a, Vec<Edition>>;
 
     /// Stores everything or nothing, and completes the audit entry with it.
-    fn store(
-        &self,
-        scope: &Scope,
-        bundle: &fhir::Transaction,
+    fn store<'a>(
+        &'a self,
+        scope: &'a Scope,
+        bundle: &'a fhir::Transaction,
         at: Timestamp,
-        open: &Borrowed<OpenEntry>,
-    ) -> impl Future<Output = Result<Vec<EntryOutcome>, RecordError>> + Send;
+        open: &'a Borrowed<OpenEntry>,
+    ) -> Asked<'a, Vec<EntryOutcome>>;
 }

@@ -2,7 +2,7 @@
 
 use super::bedside::Bedside;
 use super::session::Message;
-use super::{RecordError, RecordStore, Records, guard};
+use super::{RecordError, Records, guard};
 use crate::database::Scope;
 use crate::policy::ViewGrant;
 use plantao_schema::fhir::FhirType;
@@ -22,7 +22,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(5);
 /// an entry of its own in the audit trail.
 const WATCHING: &str = "patient-session";
 
-impl<S: RecordStore> Records<S> {
+impl Records {
     /// The bedside of a patient, from now on: the session is started if need be, reads the recent
     /// window and the card, and publishes every change. While anybody watches it does not stop for
     /// idleness. When the receiver closes, the session died or was stopped: watch again, and the

@@ -19,12 +19,12 @@
 //!
 //! PHI: as in [`super::bedside`].
 
+use super::RecordError;
 use super::bedside::{self, Bedside};
 use super::seen::Seen;
 use super::session::{Message, PatientSession, State};
 use super::store::Recent;
 use super::write::Effect;
-use super::{RecordError, RecordStore};
 use crate::database::Scope;
 use plantao_schema::fhir::{Entry, EntryOutcome, FhirType, Transaction};
 use plantao_schema::time::Timestamp;
@@ -258,7 +258,7 @@ impl Watched {
     }
 }
 
-impl<S: RecordStore> PatientSession<S> {
+impl PatientSession {
     /// Joins those who watch, or begins to when it is the caller's turn for that; nothing when the
     /// caller has to wait for its turn first.
     pub(super) async fn watch(

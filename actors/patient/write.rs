@@ -38,7 +38,7 @@ pub(super) struct Write {
 
 impl Write {
     /// Does it, unless its sender stopped waiting before it began, and answers the sender.
-    pub(super) async fn perform<S: RecordStore>(self, store: &S) -> Effect {
+    pub(super) async fn perform(self, store: &dyn RecordStore) -> Effect {
         // Locals drop in reverse: when this future is dropped by a kill, the entry is back with its
         // lender before the sender learns of the death.
         let Self {

@@ -5,6 +5,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use rcgen::{KeyPair, PKCS_ED25519};
@@ -46,9 +47,10 @@ pub enum KeyError {
     NotKept(#[from] StateDirError),
 }
 
-/// The issuer's key pair. Debug shows its name alone.
+/// The issuer's key pair. Debug shows its name alone; clones share it.
+#[derive(Clone)]
 pub struct SigningKey {
-    pair: KeyPair,
+    pair: Arc<KeyPair>,
     id: String,
 }
 
@@ -57,12 +59,18 @@ impl SigningKey {
     pub fn open(state: &StateDir) -> Result<Self, KeyError> {
         match Self::load(state.paths()) {
             Err(KeyError::Absent { path }) => {
-                let pair = KeyPair::generate_for(&PKCS_ED25519).map_err(|_| KeyError::NotMade)?;
-                write_private(&path, Zeroizing::new(pair.serialize_pem()).as_bytes())?;
-                Ok(Self::new(pair))
+                let made = Self::made()?;
+                write_private(&path, Zeroizing::new(made.pair.serialize_pem()).as_bytes())?;
+                Ok(made)
             }
             other => other,
         }
+    }
+
+    /// A new key, kept nowhere.
+    pub fn made() -> Result<Self, KeyError> {
+        let pair = KeyPair::generate_for(&PKCS_ED25519).map_err(|_| KeyError::NotMade)?;
+        Ok(Self::new(pair))
     }
 
     /// The key of a state directory that a runtime has used.
@@ -82,6 +90,7 @@ impl SigningKey {
             .take(KEY_ID_BYTES)
             .map(|b| format!("{b:02x}"))
             .collect();
+        let pair = Arc::new(pair);
         Self { pair, id }
     }
 

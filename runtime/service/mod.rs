@@ -6,9 +6,12 @@
 //! goes, PostgreSQL last.
 
 mod demo;
+mod edges;
 mod locked;
 mod parts;
 
+pub use edges::Edges;
+pub use parts::build;
 pub(crate) use parts::database_config;
 
 pub use demo::{DEMO_PRINCIPALS, DemoPrincipal};
@@ -141,7 +144,9 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     drop(net::bind(config.admin.listen, "admin.listen").await?);
     let clock = WallClock::system();
     let state = StateDir::open(&config.state_dir)?;
-    let (parts, cell, metrics) = parts::build(&config, flags, &state, &clock)?;
+    let edges = Edges::of(&config, &state, &clock)?;
+    let plugins = parts::plugins(&config, &clock)?;
+    let (parts, cell, metrics) = parts::build(&config, flags, edges, plugins)?;
     if config.demo {
         demo::issue_tokens(&config, &state, &clock)?;
     } else {

@@ -1,27 +1,24 @@
 //! From a configuration to handles: everything the tree is made of, before anything runs.
 
 use super::ServiceError;
+use super::edges::Edges;
 use crate::admin::{self, AdminServices, TreeCell};
 use crate::config::{Config, Flags};
-use crate::front_door::{
-    Approach, DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket,
-};
-use crate::identity::{SigningKey, TokenIssuer, TokenVerifier, server_config};
+use crate::front_door::{DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket};
+use crate::identity::{TokenIssuer, TokenVerifier};
 use crate::net;
 use crate::pages::{PageParts, PagesOf};
-use crate::state_dir::StateDir;
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
 use plantao_actors::audit::AuditLog;
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
-use plantao_actors::database::{Database, DatabaseConfig, Login};
+use plantao_actors::database::DatabaseConfig;
 use plantao_actors::live::{Live, LiveLimits, Pulse};
 use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
 use plantao_actors::policy::Policy;
-use plantao_actors::vault::Vault;
 use plantao_actors::ward::Wards;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,34 +34,43 @@ const STRANGERS: usize = 64;
 const FILES_RESERVED: usize = 256;
 
 /// Builds every handle, the cell that the running tree is put into, and the counts.
-pub(super) fn build(
+///
+/// # Errors
+/// [`ServiceError`] when the configuration's policy, pages or plugins are not acceptable.
+pub fn build(
     config: &Config,
     flags: Flags,
-    state: &StateDir,
-    clock: &WallClock,
+    edges: Edges,
+    plugins: Plugins,
 ) -> Result<(Parts, TreeCell, Metrics), ServiceError> {
-    let key = SigningKey::open(state)?;
-    let verifier = TokenVerifier::new(&key, &config.identity, config.demo, clock.clone());
-    let tls = Arc::new(server_config(&config.front_door, state.paths(), clock)?);
-    let database_config = database_config(config, state.paths().root());
-    if database_config.embedded.is_none() {
-        database_config.connection(Login::Application)?;
-        database_config.connection(Login::Owner)?;
-    }
-    let database = Database::new();
-    let master_key = state.paths().keys().join("master.key");
-    if !master_key.exists() && state.paths().postgres_record().exists() {
-        return Err(ServiceError::MasterKeyGone { path: master_key });
-    }
-    let vault = Vault::new();
+    let Edges {
+        node,
+        clock,
+        database_config,
+        database,
+        trail,
+        vault,
+        master_key,
+        keys,
+        records,
+        consents,
+        wards,
+        log_ins,
+        signing,
+        door: approach,
+        admin,
+        admin_socket,
+    } = edges;
+    let clock = &clock;
+    let verifier = TokenVerifier::new(&signing, &config.identity, config.demo, clock.clone());
     let policy = Policy::new(config.policy.clone())?;
     let audit = AuditLog::with_queue(clock.clone(), config.audit.queue);
-    let records = Records::new(database.clone(), vault.clone(), clock.clone());
+    let records = Records::with_store(records, clock.clone());
     let records = records.with_consent(policy.clone());
-    let wards = Wards::new(database.clone(), clock.clone());
+    let wards = Wards::with_store(wards, clock.clone());
     let tables = policy.tables();
-    let consents = Consents::new(database.clone(), &tables, clock.clone());
-    let log_ins = LogIns::new(database.clone(), vault.clone(), &tables, clock.clone());
+    let consents = Consents::with_store(consents, &tables, clock.clone());
+    let log_ins = LogIns::with_store(log_ins, keys, vault.clone(), &tables, clock.clone());
     let pulse = Pulse::new(database.clone());
     let cell = TreeCell::default();
     let pages = PagesOf::new(PageParts {
@@ -85,7 +91,6 @@ pub(super) fn build(
             topics: u32::try_from(config.live.max_topics).unwrap_or(u32::MAX),
         },
     );
-    let plugins = plugins(config, clock)?;
     let plugin_specs = config
         .plugins
         .iter()
@@ -108,7 +113,7 @@ pub(super) fn build(
         pages,
         viewers: Places::new(config.live.max_viewers_per_principal),
         opens: Arc::new(SharedBucket::new(config.live.opens_per_second)),
-        issuer: Arc::new(TokenIssuer::new(SigningKey::open(state)?, &config.identity)),
+        issuer: Arc::new(TokenIssuer::new(signing, &config.identity)),
         session_s: config.identity.session_s,
         demo: config.demo,
         tenant: tenant.clone(),
@@ -135,7 +140,7 @@ pub(super) fn build(
         rules: RulesSource(flags),
     };
     let door_parts = DoorParts {
-        listen: Approach::Tcp(door.listen, tls),
+        listen: approach,
         limits: DoorLimits {
             max_connections: door.max_connections.min(connections_possible()),
             max_connections_per_address: door.max_connections_per_address,
@@ -147,16 +152,16 @@ pub(super) fn build(
         services,
     };
     let admin = admin::DoorParts {
-        listen: Some(config.admin.listen),
+        listen: admin,
         services: admin_services.clone(),
     };
     let admin_socket = admin::SocketParts {
-        path: Some(state.admin_socket()),
+        path: admin_socket,
         services: admin_services,
     };
     let parts = Parts {
-        node: state.node_id().to_owned(),
-        trail: database_config.clone().into(),
+        node,
+        trail,
         database_config,
         database,
         vault,
@@ -198,7 +203,8 @@ pub(crate) fn database_config(config: &Config, state_dir: &Path) -> DatabaseConf
     parts
 }
 
-fn plugins(config: &Config, clock: &WallClock) -> Result<Plugins, ServiceError> {
+/// The plugins of a configuration, on threads of their own.
+pub(super) fn plugins(config: &Config, clock: &WallClock) -> Result<Plugins, ServiceError> {
     let guests = GuestRuntime::start(GUEST_WORKERS).map_err(|error| ServiceError::System {
         action: "start the guests' thread pool",
         kind: error.kind(),

@@ -151,8 +151,8 @@ pub(super) async fn opened(audit: &AuditLog, clock: &WallClock) -> OpenEntry {
 }
 
 /// Stores a bundle through any records, as the front door would.
-pub(super) async fn stored<S: RecordStore>(
-    records: &Records<S>,
+pub(super) async fn stored(
+    records: &Records,
     audit: &AuditLog,
     clock: &WallClock,
     bundle: Value,

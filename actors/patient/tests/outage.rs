@@ -7,7 +7,7 @@ use crate::database::testing::{private_cluster, server_pid};
 use crate::database::{Database, DatabaseConfig, Scope, pool_child, server_child};
 use crate::patient::loan::Borrowed;
 use crate::patient::session::Message;
-use crate::patient::{Edition, Loaded, PostgresRecords, Recent, Stored};
+use crate::patient::{Asked, Edition, Loaded, PostgresRecords, Recent, Stored};
 use plantao_schema::fhir::EntryOutcome;
 use plantao_schema::vitals::VitalSign;
 use plantao_supervisors::ChildSpec;
@@ -95,68 +95,70 @@ struct Pausing {
 }
 
 impl RecordStore for Pausing {
-    async fn load(
-        &self,
-        scope: &Scope,
+    fn load<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        id: &ResourceId,
+        id: &'a ResourceId,
         known: Option<u64>,
-    ) -> Result<Option<Loaded>, RecordError> {
-        self.store.load(scope, kind, id, known).await
+    ) -> Asked<'a, Option<Loaded>> {
+        Box::pin(async move { self.store.load(scope, kind, id, known).await })
     }
 
-    async fn owner(
-        &self,
-        scope: &Scope,
+    fn owner<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        id: &ResourceId,
-    ) -> Result<Option<Option<PatientId>>, RecordError> {
-        self.store.owner(scope, kind, id).await
+        id: &'a ResourceId,
+    ) -> Asked<'a, Option<Option<PatientId>>> {
+        Box::pin(async move { self.store.owner(scope, kind, id).await })
     }
 
-    async fn find(
-        &self,
-        scope: &Scope,
+    fn find<'a>(
+        &'a self,
+        scope: &'a Scope,
         kind: FhirType,
-        system: &str,
-        value: &str,
-    ) -> Result<Vec<Stored>, RecordError> {
-        self.store.find(scope, kind, system, value).await
+        system: &'a str,
+        value: &'a str,
+    ) -> Asked<'a, Vec<Stored>> {
+        Box::pin(async move { self.store.find(scope, kind, system, value).await })
     }
 
-    async fn recent(
-        &self,
-        scope: &Scope,
-        patient: &PatientId,
-        kinds: &[FhirType],
+    fn recent<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
         limit: usize,
-    ) -> Result<Recent, RecordError> {
-        self.store.recent(scope, patient, kinds, limit).await
+    ) -> Asked<'a, Recent> {
+        Box::pin(async move { self.store.recent(scope, patient, kinds, limit).await })
     }
 
-    async fn stored_since(
-        &self,
-        scope: &Scope,
-        patient: &PatientId,
-        kinds: &[FhirType],
+    fn stored_since<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
         since: Timestamp,
-    ) -> Result<Vec<Edition>, RecordError> {
-        self.store.stored_since(scope, patient, kinds, since).await
+    ) -> Asked<'a, Vec<Edition>> {
+        Box::pin(async move { self.store.stored_since(scope, patient, kinds, since).await })
     }
 
-    async fn store(
-        &self,
-        scope: &Scope,
-        bundle: &Transaction,
+    fn store<'a>(
+        &'a self,
+        scope: &'a Scope,
+        bundle: &'a Transaction,
         at: Timestamp,
-        open: &Borrowed<OpenEntry>,
-    ) -> Result<Vec<EntryOutcome>, RecordError> {
-        let outcomes = self.store.store(scope, bundle, at, open).await;
-        if self.pause.load(Ordering::SeqCst) {
-            self.committed.notify_one();
-            std::future::pending::<()>().await;
-        }
-        outcomes
+        open: &'a Borrowed<OpenEntry>,
+    ) -> Asked<'a, Vec<EntryOutcome>> {
+        Box::pin(async move {
+            let outcomes = self.store.store(scope, bundle, at, open).await;
+            if self.pause.load(Ordering::SeqCst) {
+                self.committed.notify_one();
+                std::future::pending::<()>().await;
+            }
+            outcomes
+        })
     }
 }
 
@@ -171,7 +173,7 @@ async fn a_reading_whose_session_died_between_commit_and_publication_is_shown() 
         committed: Arc::default(),
     };
     let (audit, clock) = (&hospital.audit, &hospital.clock);
-    let records = Records::with_store(store.clone(), clock.clone());
+    let records = Records::with_store(Arc::new(store.clone()), clock.clone());
     let tree = super::sessions::node(&records).await;
     let mut watching = records.watch(&grant(), &maria()).await.unwrap();
     stored(&records, audit, clock, put(pulse("p-1", 1, 81.0)))

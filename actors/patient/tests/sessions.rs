@@ -6,7 +6,7 @@ use crate::patient::cache::{Budget, Cache};
 use crate::patient::loan::Borrowed;
 use crate::patient::session::PatientSession;
 use crate::patient::sessions::Sessions;
-use crate::patient::{Edition, IDLE_STOP, Loaded, Recent, RecordStore, Stored};
+use crate::patient::{Asked, Edition, IDLE_STOP, Loaded, Recent, RecordStore, Stored};
 use plantao_schema::fhir::EntryOutcome;
 use plantao_supervisors::{ChildSpec, DynamicSpec, Handle, Limits, NodeState, Snapshot};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 /// A tree with nothing but sessions.
-pub(super) async fn node<S: RecordStore>(records: &Records<S>) -> Tree {
+pub(super) async fn node(records: &Records) -> Tree {
     let often = Intensity::new(1, Duration::from_secs(5));
     let sessions = records.sessions_child(often, 8);
     let spec = SupervisorSpec::new(Strategy::OneForOne, often).child(sessions);
@@ -100,14 +100,7 @@ async fn a_session_that_may_remember_nothing_answers_from_the_store_each_time() 
     let patient = PatientId::parse(MARIA).unwrap();
     let mut cache = Cache::new(Arc::clone(&budget));
     let clock = WallClock::manual(Timestamp::from_micros(0));
-    let session = PatientSession::new(
-        Arc::clone(&store),
-        budget,
-        clock,
-        patient,
-        own,
-        Arc::default(),
-    );
+    let session = PatientSession::new(store.clone(), budget, clock, patient, own, Arc::default());
     let (scope, id) = (Scope::system(Tenant::parse("demo").unwrap()), MARIA);
     let id = ResourceId::parse(id).unwrap();
     for loads in 1..=3 {
@@ -203,82 +196,88 @@ fn maria() -> Stored {
 }
 
 impl RecordStore for OnePatient {
-    async fn load(
-        &self,
-        _: &Scope,
+    fn load<'a>(
+        &'a self,
+        _: &'a Scope,
         _: FhirType,
-        id: &ResourceId,
+        id: &'a ResourceId,
         known: Option<u64>,
-    ) -> Result<Option<Loaded>, RecordError> {
-        if known == Some(1) {
-            return Ok(Some(Loaded::Unchanged));
-        }
-        self.loads.fetch_add(1, Ordering::SeqCst);
-        let id = id.clone();
-        Ok(Some(Loaded::Newest(Stored { id, ..maria() })))
-    }
-
-    async fn owner(
-        &self,
-        _: &Scope,
-        _: FhirType,
-        _: &ResourceId,
-    ) -> Result<Option<Option<PatientId>>, RecordError> {
-        Ok(Some(PatientId::parse(MARIA).ok()))
-    }
-
-    async fn find(
-        &self,
-        _: &Scope,
-        _: FhirType,
-        _: &str,
-        _: &str,
-    ) -> Result<Vec<Stored>, RecordError> {
-        Ok(Vec::new())
-    }
-
-    async fn recent(
-        &self,
-        _: &Scope,
-        _: &PatientId,
-        kinds: &[FhirType],
-        _: usize,
-    ) -> Result<Recent, RecordError> {
-        if kinds == [FhirType::Observation] && !self.takes.is_zero() {
-            let now = self.loading.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(now, Ordering::SeqCst);
-            tokio::time::sleep(self.takes).await;
-            self.loading.fetch_sub(1, Ordering::SeqCst);
-        }
-        Ok(Recent {
-            records: vec![(FhirType::Patient, maria())],
-            unreadable: 0,
-            cut: false,
+    ) -> Asked<'a, Option<Loaded>> {
+        Box::pin(async move {
+            if known == Some(1) {
+                return Ok(Some(Loaded::Unchanged));
+            }
+            self.loads.fetch_add(1, Ordering::SeqCst);
+            let id = id.clone();
+            Ok(Some(Loaded::Newest(Stored { id, ..maria() })))
         })
     }
 
-    async fn stored_since(
-        &self,
-        _: &Scope,
-        _: &PatientId,
-        _: &[FhirType],
-        _: Timestamp,
-    ) -> Result<Vec<Edition>, RecordError> {
-        Ok(Vec::new())
+    fn owner<'a>(
+        &'a self,
+        _: &'a Scope,
+        _: FhirType,
+        _: &'a ResourceId,
+    ) -> Asked<'a, Option<Option<PatientId>>> {
+        Box::pin(async move { Ok(Some(PatientId::parse(MARIA).ok())) })
     }
 
-    async fn store(
-        &self,
-        _: &Scope,
+    fn find<'a>(
+        &'a self,
+        _: &'a Scope,
+        _: FhirType,
+        _: &'a str,
+        _: &'a str,
+    ) -> Asked<'a, Vec<Stored>> {
+        Box::pin(async move { Ok(Vec::new()) })
+    }
+
+    fn recent<'a>(
+        &'a self,
+        _: &'a Scope,
+        _: &'a PatientId,
+        kinds: &'a [FhirType],
+        _: usize,
+    ) -> Asked<'a, Recent> {
+        Box::pin(async move {
+            if kinds == [FhirType::Observation] && !self.takes.is_zero() {
+                let now = self.loading.fetch_add(1, Ordering::SeqCst) + 1;
+                self.most.fetch_max(now, Ordering::SeqCst);
+                tokio::time::sleep(self.takes).await;
+                self.loading.fetch_sub(1, Ordering::SeqCst);
+            }
+            Ok(Recent {
+                records: vec![(FhirType::Patient, maria())],
+                unreadable: 0,
+                cut: false,
+            })
+        })
+    }
+
+    fn stored_since<'a>(
+        &'a self,
+        _: &'a Scope,
+        _: &'a PatientId,
+        _: &'a [FhirType],
+        _: Timestamp,
+    ) -> Asked<'a, Vec<Edition>> {
+        Box::pin(async move { Ok(Vec::new()) })
+    }
+
+    fn store<'a>(
+        &'a self,
+        _: &'a Scope,
         _: &Transaction,
         _: Timestamp,
-        open: &Borrowed<OpenEntry>,
-    ) -> Result<Vec<EntryOutcome>, RecordError> {
-        if self.commits {
-            open.committing();
-        }
-        self.writing.notify_one();
-        std::future::pending().await
+        open: &'a Borrowed<OpenEntry>,
+    ) -> Asked<'a, Vec<EntryOutcome>> {
+        Box::pin(async move {
+            if self.commits {
+                open.committing();
+            }
+            self.writing.notify_one();
+            std::future::pending().await
+        })
     }
 }
 
@@ -287,7 +286,7 @@ async fn an_idle_session_stops_by_itself_and_the_next_read_starts_another() {
     let store = OnePatient::default();
     let loads = Arc::clone(&store.loads);
     let clock = WallClock::manual(Timestamp::from_micros(1_763_800_000_000_000));
-    let records = Records::with_store(store, clock.clone());
+    let records = Records::with_store(Arc::new(store), clock.clone());
     let tree = node(&records).await;
     let read = async || {
         let mut access = testing::access(Action::Read, ResourceKind::Patient, clock.now());
@@ -333,7 +332,7 @@ async fn a_session_that_dies_in_a_write_gives_the_audit_entry_back() {
             commits,
             ..OnePatient::default()
         };
-        let records = Records::with_store(store.clone(), hospital.clock.clone());
+        let records = Records::with_store(Arc::new(store.clone()), hospital.clock.clone());
         let tree = node(&records).await;
         let permit = hospital
             .permit(Action::Write, ResourceKind::Bundle, None, None)

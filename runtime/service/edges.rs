@@ -1,0 +1,96 @@
+//! Where one run touches the world: database, keys, network, time. Everything behind them is the
+//! same whichever they are.
+
+use super::ServiceError;
+use crate::config::Config;
+use crate::front_door::Approach;
+use crate::identity::{SigningKey, server_config};
+use crate::state_dir::StateDir;
+use plantao_actors::audit::TrailStore;
+use plantao_actors::clock::WallClock;
+use plantao_actors::consent::{ConsentStore, PostgresConsents};
+use plantao_actors::database::{Database, DatabaseConfig, Login};
+use plantao_actors::login::{LogInStore, PostgresLogIns};
+use plantao_actors::patient::{PostgresRecords, RecordStore};
+use plantao_actors::vault::{KeyStore, MasterKeySource, Vault};
+use plantao_actors::ward::{PostgresWards, WardStore};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// See the module. The simulator makes its own; a run of the service makes [`Edges::of`] its
+/// configuration.
+pub struct Edges {
+    /// This node's name.
+    pub node: String,
+    /// What time it is.
+    pub clock: WallClock,
+    /// Which PostgreSQL.
+    pub database_config: DatabaseConfig,
+    /// Its handle.
+    pub database: Database,
+    /// What keeps the trail.
+    pub trail: Arc<dyn TrailStore>,
+    /// Keys, which some stores seal with.
+    pub vault: Vault,
+    /// Where the master key comes from.
+    pub master_key: MasterKeySource,
+    /// What keeps wrapped keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// What keeps clinical records.
+    pub records: Arc<dyn RecordStore>,
+    /// What keeps consents.
+    pub consents: Arc<dyn ConsentStore>,
+    /// What keeps the wards' beds.
+    pub wards: Arc<dyn WardStore>,
+    /// What keeps accounts and ended sessions.
+    pub log_ins: Arc<dyn LogInStore>,
+    /// Signs credentials.
+    pub signing: SigningKey,
+    /// How the front door is reached.
+    pub door: Approach,
+    /// Where operators look; nowhere without one.
+    pub admin: Option<SocketAddr>,
+    /// Where operators change; nowhere without one.
+    pub admin_socket: Option<PathBuf>,
+}
+
+impl Edges {
+    /// PostgreSQL, the state directory's keys and the network.
+    pub(super) fn of(
+        config: &Config,
+        state: &StateDir,
+        clock: &WallClock,
+    ) -> Result<Self, ServiceError> {
+        let signing = SigningKey::open(state)?;
+        let tls = Arc::new(server_config(&config.front_door, state.paths(), clock)?);
+        let database_config = super::database_config(config, state.paths().root());
+        if database_config.embedded.is_none() {
+            database_config.connection(Login::Application)?;
+            database_config.connection(Login::Owner)?;
+        }
+        let master_key = state.paths().keys().join("master.key");
+        if !master_key.exists() && state.paths().postgres_record().exists() {
+            return Err(ServiceError::MasterKeyGone { path: master_key });
+        }
+        let (database, vault) = (Database::new(), Vault::new());
+        Ok(Self {
+            node: state.node_id().to_owned(),
+            clock: clock.clone(),
+            trail: database_config.clone().into(),
+            database_config,
+            keys: Arc::new(database.clone()),
+            records: Arc::new(PostgresRecords::new(database.clone(), vault.clone())),
+            consents: Arc::new(PostgresConsents::new(database.clone())),
+            wards: Arc::new(PostgresWards::new(database.clone())),
+            log_ins: Arc::new(PostgresLogIns::new(database.clone())),
+            database,
+            vault,
+            master_key: master_key.into(),
+            signing,
+            door: Approach::Tcp(config.front_door.listen, tls),
+            admin: Some(config.admin.listen),
+            admin_socket: Some(state.admin_socket()),
+        })
+    }
+}
