@@ -4,8 +4,22 @@
 //! name actors of a live tree; faults are injected by the runtime's own admin socket (`plantao
 //! kill PATH`). It does not yet schedule faults or check invariants by itself.
 
+mod coverage;
+mod experiment;
+mod fault;
 mod invariant;
+mod schedule;
+mod seed_file;
 mod selector;
+mod shrink;
 
+pub use coverage::{Cell, Coverage, Place, collapsed};
+pub use experiment::{Experiment, ExperimentError};
+pub use fault::{
+    FAILPOINTS, Fault, FaultError, FaultKind, FaultParts, LifeState, UnknownFault, UnknownState,
+};
 pub use invariant::{Invariant, UnknownInvariant};
+pub use schedule::Schedule;
+pub use seed_file::{SeedFile, SeedFileError};
 pub use selector::{Selector, SelectorError};
+pub use shrink::{Shrunk, shrink};
