@@ -1,9 +1,11 @@
 //! The chaos harness: what may be broken on purpose in the supervision tree, and how it is named.
 //!
-//! This rung stands above the runtime and is used by nothing below it. It holds the selectors that
-//! name actors of a live tree; faults are injected by the runtime's own admin socket (`plantao
-//! kill PATH`). It does not yet schedule faults or check invariants by itself.
+//! This rung stands above the runtime and is used by nothing below it. It holds the language of
+//! faults ([`Fault`], [`Schedule`], [`Experiment`]), what must hold ([`Invariant`]), and the
+//! simulator ([`sim`]), which plays schedules on the real tree with a paused clock. Faults in a
+//! running hospital are injected by its own admin socket (`plantao kill PATH`).
 
+pub mod cli;
 mod coverage;
 mod experiment;
 mod fault;
@@ -12,6 +14,8 @@ mod schedule;
 mod seed_file;
 mod selector;
 mod shrink;
+pub mod sim;
+mod twin;
 
 pub use coverage::{Cell, Coverage, Place, collapsed};
 pub use experiment::{Experiment, ExperimentError};

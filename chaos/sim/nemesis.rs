@@ -1,0 +1,105 @@
+//! Puts the faults of a schedule into a node that runs.
+
+use super::hook::{Act, Charge, Hook};
+use super::journal::Journal;
+use super::node::Site;
+use crate::{Fault, FaultKind, LifeState, Selector};
+use plantao_schema::time::Timestamp;
+use plantao_supervisors::{NodeState, Snapshot, Tree};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Between two looks for somebody in the state that a fault asks for.
+const LOOK: Duration = Duration::from_millis(2);
+/// How long a fault waits for its occasion.
+const OCCASION: Duration = Duration::from_secs(2);
+
+/// What a fault works with.
+#[derive(Clone)]
+pub(super) struct Nemesis {
+    pub(super) tree: Tree,
+    pub(super) hook: Hook,
+    pub(super) journal: Journal,
+    pub(super) begun: Instant,
+}
+
+impl Nemesis {
+    /// Waits for a fault's time and strikes. `from` is what of the run was over before this node.
+    pub(super) async fn strike(&self, site: &Site, fault: &Fault, from: Duration) {
+        sleep_until(self.begun + fault.at.saturating_sub(from)).await;
+        let at = from + self.begun.elapsed();
+        self.journal.note(at, format!("fault: {fault}"));
+        match (fault.kind, &fault.target) {
+            (FaultKind::Kill, Some(target)) => self.kill(target, fault).await,
+            (FaultKind::StoreErrorBeforeCommit, _) => {
+                site.disk.disturb(|next| next.before_commit += fault.count);
+            }
+            (FaultKind::StoreErrorAfterCommit, _) => {
+                site.disk.disturb(|next| next.after_commit += fault.count);
+            }
+            (FaultKind::StoreOutage, _) => {
+                site.disk.disturb(|next| next.is_out = true);
+                sleep(fault.span).await;
+                site.disk.disturb(|next| next.is_out = false);
+                let at = from + self.begun.elapsed();
+                self.journal.note(at, "the store is back");
+            }
+            (FaultKind::ClockJump, _) => {
+                let jump = i64::try_from(fault.span.as_micros()).unwrap_or(i64::MAX);
+                let now = site.clock.now().micros().saturating_add(jump);
+                site.clock.set(Timestamp::from_micros(now));
+            }
+            (kind, Some(target)) => self.lay(kind, target, fault),
+            // A node's crash is its runner's.
+            _ => {}
+        }
+    }
+
+    fn lay(&self, kind: FaultKind, target: &Selector, fault: &Fault) {
+        let act = match kind {
+            FaultKind::Panic => Act::Panic,
+            FaultKind::Hang => Act::Hang(fault.span),
+            FaultKind::Delay => Act::Delay(fault.span),
+            FaultKind::Drop => Act::Drop,
+            FaultKind::StartFailure => Act::FailStart,
+            FaultKind::StartHang => Act::HangStart(fault.span),
+            _ => return,
+        };
+        self.hook.lay(Charge {
+            target: target.clone(),
+            act,
+            left: fault.count,
+        });
+    }
+
+    /// Ends as many lives as the fault counts, each in the state that it asks for.
+    async fn kill(&self, target: &Selector, fault: &Fault) {
+        let until = Instant::now() + OCCASION;
+        let mut left = fault.count;
+        while left > 0 && Instant::now() < until {
+            let state = fault.state.unwrap_or(LifeState::Running);
+            match found(&self.tree.snapshot(), target, state) {
+                Some(path) if self.tree.kill(&path).is_ok() => left -= 1,
+                _ => {}
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
+
+/// The first worker of the tree that is named and in that state.
+fn found(node: &Snapshot, target: &Selector, state: LifeState) -> Option<String> {
+    let fits = matches!(
+        (state, node.state),
+        (LifeState::Running, NodeState::Running)
+            | (LifeState::Starting, NodeState::Starting)
+            | (LifeState::Restarting, NodeState::Restarting)
+            | (LifeState::Stopping, NodeState::Stopping)
+    );
+    if fits && target.matches(&node.path) {
+        return Some(node.path.clone());
+    }
+    node.children
+        .iter()
+        .find_map(|child| found(child, target, state))
+}

@@ -1,0 +1,112 @@
+//! One incarnation of the node: the real tree over what is durable.
+
+use super::SimError;
+use crate::twin::{self, Disk};
+use fastrand::Rng;
+use plantao::config::{Config, Flags};
+use plantao::front_door::{Approach, Lane};
+use plantao::identity::{Claims, SigningKey, TokenIssuer};
+use plantao::service::{self, Edges};
+use plantao::tree;
+use plantao_actors::clock::WallClock;
+use plantao_actors::database::{Database, DatabaseConfig};
+use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
+use plantao_actors::vault::{MasterKeySource, Vault};
+use plantao_schema::time::Timestamp;
+use plantao_supervisors::{FaultHook, Tree};
+use std::sync::Arc;
+
+/// The simulated day begins here: 2026-03-02T12:00:00Z.
+pub(super) const BEGIN: Timestamp = Timestamp::from_micros(1_772_452_800_000_000);
+
+/// What every incarnation of the node has in common, whatever dies.
+pub(super) struct Site {
+    pub(super) disk: Disk,
+    pub(super) lane: Lane,
+    pub(super) clock: WallClock,
+    config: Config,
+    signing: SigningKey,
+    issuer: TokenIssuer,
+    master_key: [u8; 32],
+    seed: u64,
+}
+
+/// A node that is up.
+pub(super) struct Node {
+    pub(super) tree: Tree,
+}
+
+impl Site {
+    pub(super) fn new(config: Config, signing: SigningKey, seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut master_key = [0; 32];
+        rng.fill(&mut master_key);
+        let issuer = TokenIssuer::new(signing.clone(), &config.identity);
+        Self {
+            disk: Disk::new(rng.fork()),
+            lane: Lane::new(),
+            clock: WallClock::running(BEGIN),
+            config,
+            signing,
+            issuer,
+            master_key,
+            seed,
+        }
+    }
+
+    /// Signs in.
+    pub(super) fn token(&self, claims: &Claims) -> Result<String, SimError> {
+        self.issuer.issue(claims).map_err(|_| SimError::Edges)
+    }
+
+    /// The same site on the clock of another runtime.
+    pub(super) fn again(self) -> Self {
+        Self {
+            lane: Lane::new(),
+            clock: WallClock::running(self.clock.now()),
+            ..self
+        }
+    }
+
+    /// What the node is configured with.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Starts the tree over the disk as it is.
+    pub(super) async fn start(&self, hook: Arc<dyn FaultHook>) -> Result<Node, SimError> {
+        let edges = self.edges();
+        let host = PluginHost::new("nowhere", GuestRuntime::current(), self.clock.clone());
+        let plugins = Plugins::new(host).map_err(|_| SimError::Edges)?;
+        let built = service::build(&self.config, Flags::default(), edges, plugins);
+        let (parts, cell, _metrics) = built.map_err(|error| SimError::Build(error.to_string()))?;
+        let spec = tree::tree(parts).map_err(|error| SimError::Build(error.to_string()))?;
+        let started = Tree::start_disturbed(tree::ROOT, spec, self.seed, hook).await;
+        let tree = started.map_err(|error| SimError::Start(error.to_string()))?;
+        let _first = cell.set(tree.clone());
+        Ok(Node { tree })
+    }
+
+    fn edges(&self) -> Edges {
+        let disk = &self.disk;
+        let database = Database::standing_in(Arc::new(disk.clone()));
+        Edges {
+            node: "sim".to_owned(),
+            clock: self.clock.clone(),
+            database_config: DatabaseConfig::external("postgres://nowhere".into(), None),
+            database,
+            trail: Arc::new(twin::TwinTrail(disk.clone())),
+            vault: Vault::new(),
+            master_key: MasterKeySource::held(self.master_key),
+            keys: Arc::new(twin::TwinKeys(disk.clone())),
+            records: Arc::new(twin::TwinRecords(disk.clone())),
+            consents: Arc::new(twin::TwinConsents(disk.clone())),
+            wards: Arc::new(twin::TwinWards(disk.clone())),
+            log_ins: Arc::new(twin::TwinLogIns(disk.clone())),
+            signing: self.signing.clone(),
+            door: Approach::Lane(self.lane.clone()),
+            admin: None,
+            admin_socket: None,
+        }
+    }
+}

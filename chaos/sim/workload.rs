@@ -1,0 +1,183 @@
+//! The simulated day: who asks for what, and when; the same for the same seed.
+
+use super::client::Asked;
+use fastrand::Rng;
+use http::Method;
+use std::time::Duration;
+
+/// How many patients there are. All of them lie in one ward.
+pub(super) const PATIENTS: u32 = 4;
+/// Requests are spread over so much of virtual time.
+pub(super) const DAY: Duration = Duration::from_secs(25);
+/// Different records each patient has.
+const RECORDS: u32 = 3;
+
+/// Those who ask.
+pub(super) const PEOPLE: [Person; 5] = [
+    Person::new("medica", "physician", true),
+    Person::new("enfermeiro", "nurse", true),
+    Person::new("recepcao", "ward_clerk", true),
+    Person::new("plantonista", "physician", false),
+    Person::new("visitante", "visitor", false),
+];
+
+/// Somebody with a credential.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Person {
+    pub(super) name: &'static str,
+    pub(super) role: &'static str,
+    /// On a managed device and with a second factor.
+    pub(super) is_trusted: bool,
+}
+
+impl Person {
+    const fn new(name: &'static str, role: &'static str, is_trusted: bool) -> Self {
+        Self {
+            name,
+            role,
+            is_trusted,
+        }
+    }
+}
+
+/// What is asked for, for the checkers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// Gives out a patient's data.
+    Read { patient: u32, break_glass: bool },
+    /// Stores a record.
+    Write { resource: String },
+    /// Gives a bed to a patient.
+    Place,
+    /// A patient withdraws consent to treatment, or gives it again.
+    Say { patient: u32, granted: bool },
+}
+
+/// One request of the day.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) at: Duration,
+    pub(super) who: usize,
+    pub(super) what: What,
+    pub(super) asked: Asked,
+}
+
+/// Those that come before anything is broken: the patients, and a record of each.
+pub(super) fn admissions() -> Vec<Step> {
+    let admission = |patient| {
+        let path = format!("/fhir/Patient/p{patient}");
+        let body = format!(
+            r#"{{"resourceType":"Patient","id":"p{patient}","active":true,"gender":"unknown"}}"#
+        );
+        let what = What::Write {
+            resource: format!("Patient/p{patient}"),
+        };
+        step(Duration::ZERO, 0, what, put(path, FHIR, body))
+    };
+    (0..PATIENTS).map(admission).collect()
+}
+
+/// The day of a seed.
+pub(super) fn day(seed: u64, requests: u32) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed ^ 0x5045_4f50_4c45);
+    let mut steps: Vec<Step> = (0..requests).map(|_| any(&mut rng)).collect();
+    steps.sort_by_key(|step| step.at);
+    steps
+}
+
+const FHIR: &str = "application/fhir+json";
+const JSON: &str = "application/json";
+
+fn any(rng: &mut Rng) -> Step {
+    let span = u64::try_from(DAY.as_millis()).unwrap_or(u64::MAX);
+    let at = Duration::from_millis(rng.u64(0..span));
+    let patient = rng.u32(0..PATIENTS);
+    let record = rng.u32(0..RECORDS);
+    let who = rng.usize(0..PEOPLE.len());
+    match rng.u32(0..100) {
+        0..40 => {
+            let path = format!("/fhir/Patient/p{patient}");
+            let break_glass = who == 3 && rng.bool();
+            let mut asked = get(path);
+            asked.break_glass = break_glass;
+            let what = What::Read {
+                patient,
+                break_glass,
+            };
+            step(at, who, what, asked)
+        }
+        40..75 => {
+            let id = format!("o{patient}-{record}");
+            let body = observation(&id, patient, rng.u32(50..120));
+            let resource = format!("Observation/{id}");
+            let asked = put(format!("/fhir/{resource}"), FHIR, body);
+            step(at, rng.usize(0..2), What::Write { resource }, asked)
+        }
+        75..88 => {
+            let path = format!("/v1/wards/uti-1/beds/b{}", rng.u32(0..PATIENTS));
+            let body = format!(r#"{{"patient":"p{patient}"}}"#);
+            step(at, 2, What::Place, put(path, JSON, body))
+        }
+        _ => {
+            let granted = rng.bool();
+            let status = if granted { "granted" } else { "revoked" };
+            let path = format!("/v1/patients/p{patient}/consents/treatment");
+            let body = format!(r#"{{"status":"{status}"}}"#);
+            step(at, 2, What::Say { patient, granted }, put(path, JSON, body))
+        }
+    }
+}
+
+const fn step(at: Duration, who: usize, what: What, asked: Asked) -> Step {
+    Step {
+        at,
+        who,
+        what,
+        asked,
+    }
+}
+
+fn get(path: String) -> Asked {
+    Asked {
+        method: Method::GET,
+        path,
+        token: String::new(),
+        content_type: "",
+        body: String::new(),
+        break_glass: false,
+    }
+}
+
+fn put(path: String, content_type: &'static str, body: String) -> Asked {
+    Asked {
+        method: Method::PUT,
+        content_type,
+        body,
+        ..get(path)
+    }
+}
+
+fn observation(id: &str, patient: u32, rate: u32) -> String {
+    format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{
+        "system":"http://loinc.org","code":"8867-4"}}]}},"subject":{{"reference":
+        "Patient/p{patient}"}},"effectiveDateTime":"2026-03-02T12:00:00Z","valueQuantity":{{
+        "value":{rate},"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}}}}"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_makes_the_same_day_in_order() {
+        let paths = |seed| -> Vec<(Duration, String)> {
+            let steps = day(seed, 50).into_iter();
+            steps.map(|step| (step.at, step.asked.path)).collect()
+        };
+        assert_eq!(paths(7), paths(7));
+        assert_ne!(paths(7), paths(8));
+        assert!(paths(7).is_sorted_by_key(|(at, _)| *at));
+    }
+}

@@ -1,0 +1,115 @@
+//! The consents' twin.
+
+use super::{Disk, Tables, Uncommitted, complete};
+use futures_util::future::BoxFuture;
+use plantao_actors::audit::OpenEntry;
+use plantao_actors::consent::{Consent, ConsentError, ConsentStore, Statement};
+use plantao_actors::database::{DatabaseError, Scope};
+use plantao_schema::access::{ConsentStatus, Purpose};
+use plantao_schema::audit::Outcome;
+use plantao_schema::fhir::FhirType;
+use plantao_schema::id::PatientId;
+use std::collections::{BTreeSet, HashMap};
+
+/// See the module.
+pub(crate) struct TwinConsents(pub(crate) Disk);
+
+/// Why a change of this folder was not made.
+struct Refused(ConsentError);
+
+impl From<Uncommitted> for Refused {
+    fn from(error: Uncommitted) -> Self {
+        Self(match error {
+            Uncommitted::Refused(error) => error.into(),
+            Uncommitted::InDoubt => ConsentError::InDoubt,
+        })
+    }
+}
+
+impl From<DatabaseError> for Refused {
+    fn from(error: DatabaseError) -> Self {
+        Self(error.into())
+    }
+}
+
+type Asked<'a, T> = BoxFuture<'a, Result<T, ConsentError>>;
+
+impl ConsentStore for TwinConsents {
+    fn set<'a>(
+        &'a self,
+        scope: &'a Scope,
+        statement: &'a Statement<'a>,
+        open: &'a OpenEntry,
+    ) -> Asked<'a, ()> {
+        let change = move |tables: &mut Tables| {
+            let tenant = scope.tenant.clone();
+            let patient = statement.patient.clone();
+            let record = (tenant.clone(), FhirType::Patient, patient.to_string());
+            if !tables.records.contains_key(&record) {
+                return Err(Refused(ConsentError::UnknownPatient));
+            }
+            complete(tables, open.completion(Outcome::Success))?;
+            let said = (statement.status, statement.at);
+            let place = (tenant, patient, statement.purpose);
+            tables.consents.insert(place, said);
+            Ok(())
+        };
+        Box::pin(async move { self.0.commit(change).await.map_err(|refused| refused.0) })
+    }
+
+    fn get<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        purpose: Purpose,
+    ) -> Asked<'a, Consent> {
+        let place = (scope.tenant.clone(), patient.clone(), purpose);
+        let stands = move |tables: &Tables| match tables.consents.get(&place) {
+            Some((status, at)) => Consent {
+                status: *status,
+                since: Some(*at),
+            },
+            None => Consent {
+                status: ConsentStatus::NotAsked,
+                since: None,
+            },
+        };
+        Box::pin(async move { Ok(self.0.read(stands).await?) })
+    }
+
+    fn withdrawn<'a>(
+        &'a self,
+        scope: &'a Scope,
+    ) -> Asked<'a, HashMap<PatientId, BTreeSet<Purpose>>> {
+        let all = move |tables: &Tables| {
+            let mut withdrawn: HashMap<PatientId, BTreeSet<Purpose>> = HashMap::new();
+            for ((tenant, patient, purpose), (status, _)) in &tables.consents {
+                if *tenant == scope.tenant && *status == ConsentStatus::Revoked {
+                    withdrawn
+                        .entry(patient.clone())
+                        .or_default()
+                        .insert(*purpose);
+                }
+            }
+            withdrawn
+        };
+        Box::pin(async move { Ok(self.0.read(all).await?) })
+    }
+
+    fn withdrawn_by<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+    ) -> Asked<'a, BTreeSet<Purpose>> {
+        let of_patient = move |tables: &Tables| {
+            let said = tables
+                .consents
+                .iter()
+                .filter(|((tenant, one, _), (status, _))| {
+                    *tenant == scope.tenant && one == patient && *status == ConsentStatus::Revoked
+                });
+            said.map(|((_, _, purpose), _)| *purpose).collect()
+        };
+        Box::pin(async move { Ok(self.0.read(of_patient).await?) })
+    }
+}

@@ -1,0 +1,51 @@
+//! The wrapped keys' twin.
+
+use super::{Disk, Tables, Uncommitted};
+use plantao_actors::database::{DatabaseError, Scope};
+use plantao_actors::vault::{Asked, KeyStore, Made, Place, VaultError};
+
+/// See the module.
+pub(crate) struct TwinKeys(pub(crate) Disk);
+
+/// Why a key was not kept.
+struct Refused(VaultError);
+
+impl From<Uncommitted> for Refused {
+    fn from(error: Uncommitted) -> Self {
+        Self(DatabaseError::from(error).into())
+    }
+}
+
+impl KeyStore for TwinKeys {
+    fn find<'a>(
+        &'a self,
+        scope: &'a Scope,
+        subject: &'a str,
+        version: Option<i32>,
+    ) -> Asked<'a, Option<(i32, Vec<u8>)>> {
+        let look = move |tables: &Tables| {
+            let of = |version| (scope.tenant.to_string(), subject.to_owned(), version);
+            let range = of(version.unwrap_or(i32::MIN))..=of(version.unwrap_or(i32::MAX));
+            let newest = tables.keys.range(range).next_back();
+            newest.map(|((.., version), wrapped)| (*version, wrapped.clone()))
+        };
+        Box::pin(async move { Ok(self.0.read(look).await?) })
+    }
+
+    fn add<'a>(&'a self, _scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {
+        let add = move |tables: &mut Tables| {
+            let master = tables.master.get_or_insert_with(|| made.master.to_vec());
+            if *master != made.master {
+                return Err(Refused(VaultError::OtherMasterKey));
+            }
+            let (tenant, subject) = (place.tenant.clone(), place.subject.clone());
+            let place = (tenant, subject, place.version);
+            if tables.keys.contains_key(&place) {
+                return Ok(false);
+            }
+            tables.keys.insert(place, made.wrapped.clone());
+            Ok(true)
+        };
+        Box::pin(async move { self.0.commit(add).await.map_err(|refused| refused.0) })
+    }
+}

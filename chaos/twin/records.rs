@@ -1,0 +1,242 @@
+//! The records' twin. Bodies lie open in it: what seals them is tested on PostgreSQL.
+
+use super::{Disk, Record, Tables, Uncommitted, complete};
+use futures_util::future::BoxFuture;
+use plantao_actors::audit::OpenEntry;
+use plantao_actors::database::{DatabaseError, Scope};
+use plantao_actors::patient::{
+    Borrowed, Edition, Loaded, Recent, RecordError, RecordStore, Stored,
+};
+use plantao_schema::audit::Outcome;
+use plantao_schema::fhir::{self, EntryOutcome, FhirType};
+use plantao_schema::id::{PatientId, ResourceId};
+use plantao_schema::time::Timestamp;
+use zeroize::Zeroizing;
+
+/// See the module.
+pub(crate) struct TwinRecords(pub(crate) Disk);
+
+/// Why a change of this folder was not made.
+struct Refused(RecordError);
+
+impl From<Uncommitted> for Refused {
+    fn from(error: Uncommitted) -> Self {
+        Self(match error {
+            Uncommitted::Refused(error) => error.into(),
+            Uncommitted::InDoubt => RecordError::InDoubt,
+        })
+    }
+}
+
+impl From<DatabaseError> for Refused {
+    fn from(error: DatabaseError) -> Self {
+        Self(error.into())
+    }
+}
+
+type Asked<'a, T> = BoxFuture<'a, Result<T, RecordError>>;
+
+impl RecordStore for TwinRecords {
+    fn load<'a>(
+        &'a self,
+        scope: &'a Scope,
+        kind: FhirType,
+        id: &'a ResourceId,
+        known: Option<u64>,
+    ) -> Asked<'a, Option<Loaded>> {
+        let place = (scope.tenant.clone(), kind, id.to_string());
+        let look = move |tables: &Tables| {
+            let record = tables.records.get(&place)?;
+            Some(if Some(record.version) == known {
+                Loaded::Unchanged
+            } else {
+                Loaded::Newest(opened(id, record))
+            })
+        };
+        Box::pin(async move { Ok(self.0.read(look).await?) })
+    }
+
+    fn owner<'a>(
+        &'a self,
+        scope: &'a Scope,
+        kind: FhirType,
+        id: &'a ResourceId,
+    ) -> Asked<'a, Option<Option<PatientId>>> {
+        let place = (scope.tenant.clone(), kind, id.to_string());
+        let look = move |tables: &Tables| {
+            let record = tables.records.get(&place);
+            record.map(|record| record.patient.clone())
+        };
+        Box::pin(async move { Ok(self.0.read(look).await?) })
+    }
+
+    fn find<'a>(
+        &'a self,
+        scope: &'a Scope,
+        kind: FhirType,
+        system: &'a str,
+        value: &'a str,
+    ) -> Asked<'a, Vec<Stored>> {
+        let wanted = (system.to_owned(), fhir::canonical_value(system, value));
+        let look = move |tables: &Tables| {
+            let of_kind = tables.of_tenant(scope).filter(|(one, ..)| *one == kind);
+            let found = of_kind.filter(|(.., record)| record.identifiers.contains(&wanted));
+            found
+                .filter_map(|(_, id, record)| stored(id, record))
+                .collect()
+        };
+        Box::pin(async move { Ok(self.0.read(look).await?) })
+    }
+
+    fn recent<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
+        limit: usize,
+    ) -> Asked<'a, Recent> {
+        let look = move |tables: &Tables| {
+            let mut recent = Recent::default();
+            for kind in kinds {
+                let of_kind = tables.of_tenant(scope).filter(|(one, ..)| one == kind);
+                let mut of_patient: Vec<Stored> = of_kind
+                    .filter(|(.., record)| record.patient.as_ref() == Some(patient))
+                    .filter_map(|(_, id, record)| stored(id, record))
+                    .collect();
+                of_patient.sort_by_key(|one| std::cmp::Reverse(one.updated_at));
+                recent.cut |= of_patient.len() >= limit;
+                of_patient.truncate(limit);
+                recent
+                    .records
+                    .extend(of_patient.into_iter().map(|one| (*kind, one)));
+            }
+            recent
+        };
+        Box::pin(async move { Ok(self.0.read(look).await?) })
+    }
+
+    fn stored_since<'a>(
+        &'a self,
+        scope: &'a Scope,
+        patient: &'a PatientId,
+        kinds: &'a [FhirType],
+        since: Timestamp,
+    ) -> Asked<'a, Vec<Edition>> {
+        let look = move |tables: &Tables| {
+            let fresh = tables.of_tenant(scope).filter(|(kind, _, record)| {
+                kinds.contains(kind)
+                    && record.patient.as_ref() == Some(patient)
+                    && record.updated_at > since
+            });
+            let edition = |(kind, id, record): (FhirType, &str, &Record)| {
+                Some(Edition {
+                    kind,
+                    id: ResourceId::parse(id).ok()?,
+                    version: record.version,
+                })
+            };
+            fresh.filter_map(edition).collect()
+        };
+        Box::pin(async move { Ok(self.0.read(look).await?) })
+    }
+
+    fn store<'a>(
+        &'a self,
+        scope: &'a Scope,
+        bundle: &'a fhir::Transaction,
+        at: Timestamp,
+        open: &'a Borrowed<OpenEntry>,
+    ) -> Asked<'a, Vec<EntryOutcome>> {
+        let change = move |tables: &mut Tables| {
+            patients_exist(tables, scope, bundle)?;
+            let completion = open.value().ok_or(Refused(RecordError::Internal))?;
+            let completion = completion.completion(Outcome::Success);
+            for resource in bundle.resources() {
+                let place = (scope.tenant.clone(), resource.kind, resource.id.to_string());
+                let filed = tables.records.get(&place).map(|record| &record.patient);
+                if filed.is_some_and(|filed| *filed != resource.patient) {
+                    return Err(Refused(RecordError::OtherPatient));
+                }
+            }
+            complete(tables, completion)?;
+            let outcomes = bundle
+                .entries
+                .iter()
+                .map(|entry| keep(tables, scope, entry, at));
+            outcomes.collect()
+        };
+        Box::pin(async move {
+            open.committing();
+            self.0.commit(change).await.map_err(|refused| refused.0)
+        })
+    }
+}
+
+/// Nothing is filed under a patient that is neither here nor in this bundle.
+fn patients_exist(
+    tables: &Tables,
+    scope: &Scope,
+    bundle: &fhir::Transaction,
+) -> Result<(), Refused> {
+    let brought = |patient: &PatientId| {
+        bundle
+            .resources()
+            .any(|one| one.kind == FhirType::Patient && one.patient.as_ref() == Some(patient))
+    };
+    let here = |patient: &PatientId| {
+        let place = (scope.tenant.clone(), FhirType::Patient, patient.to_string());
+        tables.records.contains_key(&place)
+    };
+    let mut named = bundle.resources().filter_map(|one| one.patient.as_ref());
+    if named.all(|patient| brought(patient) || here(patient)) {
+        Ok(())
+    } else {
+        Err(Refused(RecordError::UnknownPatient))
+    }
+}
+
+fn keep(
+    tables: &mut Tables,
+    scope: &Scope,
+    entry: &fhir::Entry,
+    at: Timestamp,
+) -> Result<EntryOutcome, Refused> {
+    let resource = match entry {
+        fhir::Entry::Skipped { kind } => return Ok(EntryOutcome::Skipped { kind }),
+        fhir::Entry::Store { resource, .. } => resource,
+    };
+    let place = (scope.tenant.clone(), resource.kind, resource.id.to_string());
+    let version = tables
+        .records
+        .get(&place)
+        .map_or(1, |record| record.version + 1);
+    let body = serde_json::to_vec(&resource.body);
+    let record = Record {
+        version,
+        updated_at: at,
+        patient: resource.patient.clone(),
+        body: body.map_err(|_| Refused(RecordError::Internal))?,
+        identifiers: fhir::identifiers(resource).into_iter().collect(),
+    };
+    tables.records.insert(place, record);
+    Ok(EntryOutcome::Stored {
+        kind: resource.kind,
+        id: resource.id.clone(),
+        version,
+        updated_at: at,
+    })
+}
+
+fn stored(id: &str, record: &Record) -> Option<Stored> {
+    Some(opened(&ResourceId::parse(id).ok()?, record))
+}
+
+fn opened(id: &ResourceId, record: &Record) -> Stored {
+    Stored {
+        id: id.clone(),
+        version: record.version,
+        updated_at: record.updated_at,
+        patient: record.patient.clone(),
+        body: Zeroizing::new(record.body.clone()),
+    }
+}
