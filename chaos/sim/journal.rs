@@ -20,7 +20,6 @@ pub(super) struct Exchange {
 /// A change in the tree.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
-    pub(super) at: Duration,
     pub(super) path: String,
     pub(super) event: plantao_supervisors::LifecycleEvent,
 }

@@ -66,6 +66,10 @@ pub const PATHS: [&str; 17] = [
 const SETTLING: Duration = Duration::from_secs(12);
 /// Between two tries of somebody who waits for the system to serve.
 const PROBE: Duration = Duration::from_millis(250);
+/// What a service manager waits before it starts a node again that gave up.
+const SERVICE_RESTART: Duration = Duration::from_secs(1);
+/// More incarnations than a schedule has reasons for.
+const INCARNATIONS_MAX: usize = 32;
 /// A stop that takes longer hangs.
 const STOP: Duration = Duration::from_secs(120);
 
@@ -158,37 +162,23 @@ impl Simulator {
             .faults
             .iter()
             .filter(|fault| fault.kind == FaultKind::NodeCrash);
-        let mut ends: Vec<Option<Duration>> = crashes.map(|fault| Some(fault.at)).collect();
-        ends.push(None);
+        let crashes: Vec<Duration> = crashes.map(|fault| fault.at).collect();
         let mut site: Option<Site> = None;
         let mut from = Duration::ZERO;
-        for end in ends {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .map_err(|_| SimError::Edges)?;
+        for _ in 0..INCARNATIONS_MAX {
             let era = Era {
                 schedule,
                 journal: journal.clone(),
                 from,
-                end,
+                end: crashes.iter().copied().find(|at| *at > from),
             };
-            let (config, signing) = (&self.config, &self.signing);
-            let lived = runtime.block_on(async {
-                let here = match site.take() {
-                    None => Site::new(config.clone(), signing.clone(), schedule.seed),
-                    Some(before) => before.again(),
-                };
-                let lasted = era.live(&here).await;
-                lasted.map(|lasted| (here, lasted))
-            });
-            // Whatever still runs is dropped where it stands.
-            drop(runtime);
-            let (here, lasted) = lived?;
-            from += lasted;
+            let (here, lived) = self.incarnation(&era, site.take())?;
             here.disk.end_sessions();
             site = Some(here);
+            from += lived.lasted;
+            if lived.is_last {
+                break;
+            }
         }
         let events = journal.events();
         let violations = site
@@ -206,6 +196,29 @@ impl Simulator {
     }
 }
 
+impl Simulator {
+    /// One node from its start to its end, on a runtime of its own.
+    fn incarnation(&self, era: &Era<'_>, before: Option<Site>) -> Result<(Site, Lived), SimError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .map_err(|_| SimError::Edges)?;
+        let (config, signing) = (&self.config, &self.signing);
+        let lived = runtime.block_on(async {
+            let here = match before {
+                None => Site::new(config.clone(), signing.clone(), era.schedule.seed),
+                Some(before) => before.again(),
+            };
+            let lived = era.live(&here).await;
+            lived.map(|lived| (here, lived))
+        });
+        // Whatever still runs is dropped where it stands.
+        drop(runtime);
+        lived
+    }
+}
+
 /// Plays the text of an experiment file.
 ///
 /// # Errors
@@ -220,6 +233,13 @@ pub fn play_text(text: &str) -> Result<Outcome, SimError> {
     Ok(outcome)
 }
 
+/// How an incarnation went.
+struct Lived {
+    lasted: Duration,
+    /// The day was over.
+    is_last: bool,
+}
+
 /// One incarnation's part of a run.
 struct Era<'a> {
     schedule: &'a Schedule,
@@ -231,8 +251,7 @@ struct Era<'a> {
 }
 
 impl Era<'_> {
-    /// Returns how long it lasted.
-    async fn live(&self, site: &Site) -> Result<Duration, SimError> {
+    async fn live(&self, site: &Site) -> Result<Lived, SimError> {
         let begun = Instant::now();
         let hook = Hook::default();
         let node = site.start(std::sync::Arc::new(hook.clone())).await?;
@@ -252,20 +271,31 @@ impl Era<'_> {
         let life = async {
             tokio::join!(self.strike(site, &nemesis), self.day(site, begun));
         };
-        if let Some(end) = self.end {
-            let left = end.saturating_sub(self.from);
-            let _crashed = timeout(left, life).await;
-            sleep_until(begun + left).await;
-            self.journal
-                .note(self.from + begun.elapsed(), "the node crashes");
-            return Ok(begun.elapsed());
+        let crash = async {
+            match self.end {
+                Some(end) => sleep_until(begun + end.saturating_sub(self.from)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let over = tokio::select! {
+            biased;
+            () = crash => Some("the node crashes"),
+            _reason = node.tree.exited() => {
+                self.journal.sometimes("root_gave_up");
+                // What a service manager takes to start it again.
+                sleep(SERVICE_RESTART).await;
+                Some("the node gave up and is started again")
+            }
+            () = self.whole(site, &nemesis, life) => None,
+        };
+        if let Some(how) = over {
+            self.journal.note(self.from + begun.elapsed(), how);
+            let lasted = begun.elapsed();
+            return Ok(Lived {
+                lasted,
+                is_last: false,
+            });
         }
-        life.await;
-        hook.clear();
-        site.disk
-            .disturb(|next| *next = crate::twin::Faults::default());
-        self.recover(site, begun).await;
-        sleep(SETTLING).await;
         let stopped = timeout(STOP, node.tree.shutdown()).await;
         let how = if stopped.is_ok() {
             "stopped"
@@ -275,7 +305,20 @@ impl Era<'_> {
         self.journal
             .note(self.from + begun.elapsed(), format!("the node {how}"));
         watching.abort();
-        Ok(begun.elapsed())
+        Ok(Lived {
+            lasted: begun.elapsed(),
+            is_last: true,
+        })
+    }
+
+    /// The day, and until the system serves again after it.
+    async fn whole(&self, site: &Site, nemesis: &Nemesis, life: impl Future<Output = ()>) {
+        life.await;
+        nemesis.hook.clear();
+        site.disk
+            .disturb(|next| *next = crate::twin::Faults::default());
+        self.recover(site, nemesis.begun).await;
+        sleep(SETTLING).await;
     }
 
     async fn strike(&self, site: &Site, nemesis: &Nemesis) {
@@ -325,9 +368,7 @@ impl Era<'_> {
         let over = Instant::now();
         self.journal
             .note(self.from + begun.elapsed(), "nothing is broken any more");
-        let Some(probe) = workload::admissions().into_iter().next() else {
-            return;
-        };
+        let probe = workload::probe();
         while over.elapsed() < verdict::RECOVERY * 2 {
             if self.ask(site, begun, &probe).await {
                 self.journal.events().recovered_after = Some(over.elapsed());
@@ -371,7 +412,6 @@ fn watch(
                     let line = format!("{} {:?}", crate::collapsed(&change.path), change.event);
                     journal.note(at, line);
                     journal.events().changes.push(Change {
-                        at,
                         path: change.path,
                         event: change.event,
                     });

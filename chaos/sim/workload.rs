@@ -64,17 +64,24 @@ pub(super) struct Step {
 
 /// Those that come before anything is broken: the patients, and a record of each.
 pub(super) fn admissions() -> Vec<Step> {
-    let admission = |patient| {
-        let path = format!("/fhir/Patient/p{patient}");
-        let body = format!(
-            r#"{{"resourceType":"Patient","id":"p{patient}","active":true,"gender":"unknown"}}"#
-        );
-        let what = What::Write {
-            resource: format!("Patient/p{patient}"),
-        };
-        step(Duration::ZERO, 0, what, put(path, FHIR, body))
-    };
     (0..PATIENTS).map(admission).collect()
+}
+
+/// What somebody asks for who waits for the system to serve: about a patient of whom nothing else
+/// is asked, and who withdraws nothing.
+pub(super) fn probe() -> Step {
+    admission(PATIENTS)
+}
+
+fn admission(patient: u32) -> Step {
+    let path = format!("/fhir/Patient/p{patient}");
+    let body = format!(
+        r#"{{"resourceType":"Patient","id":"p{patient}","active":true,"gender":"unknown"}}"#
+    );
+    let what = What::Write {
+        resource: format!("Patient/p{patient}"),
+    };
+    step(Duration::ZERO, 0, what, put(path, FHIR, body))
 }
 
 /// The day of a seed.
