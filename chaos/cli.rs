@@ -4,7 +4,7 @@
 //! made at all.
 
 use crate::sim::{Outcome, SimError, Simulator};
-use crate::{Experiment, Schedule, shrink};
+use crate::{Experiment, Mutant, Schedule, shrink};
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -61,6 +61,15 @@ enum Command {
         #[arg(long, value_parser = seed)]
         seed: u64,
     },
+    /// Plant each defect there is and tell what caught it, after how many schedules.
+    Mutants {
+        /// The first seed.
+        #[arg(long, default_value = "1", value_parser = seed)]
+        seed: u64,
+        /// After so many schedules a defect that nothing caught is given up.
+        #[arg(long, default_value_t = 300)]
+        schedules: u64,
+    },
 }
 
 fn seed(text: &str) -> Result<u64, String> {
@@ -91,6 +100,7 @@ pub fn run() -> ExitCode {
         } => sim(&mut out, seed, schedules, failures.as_deref()),
         Command::Replay { seed, experiment } => replay(&mut out, seed, experiment.as_deref()),
         Command::Shrink { seed } => cut(&mut out, seed),
+        Command::Mutants { seed, schedules } => mutants(&mut out, seed, schedules),
     };
     let code = done.unwrap_or_else(|error| {
         let _nobody_reads = writeln!(io::stderr(), "plantao-chaos: {error}");
@@ -208,6 +218,39 @@ fn smallest(simulator: &Simulator, outcome: &Outcome) -> Experiment {
         .first()
         .map_or_else(String::new, |one| one.invariant.to_string());
     Experiment::new(title, shrunk.schedule)
+}
+
+fn mutants(out: &mut impl Write, first: u64, schedules: u64) -> Result<u8, CliError> {
+    let mut missed = 0;
+    let names = Mutant::ALL.iter().map(|mutant| mutant.name().len());
+    let width = names.max().unwrap_or_default();
+    for mutant in Mutant::ALL {
+        let simulator = Simulator::new()?.with(Some(mutant));
+        let mut caught = None;
+        for number in 0..schedules {
+            let outcome = simulator.play(&schedule_of(first.wrapping_add(number)))?;
+            let expected = |one: &crate::sim::Violation| one.invariant == mutant.breaks();
+            if outcome.violations.iter().any(expected) {
+                caught = Some((number + 1, outcome));
+                break;
+            }
+        }
+        match caught {
+            Some((after, outcome)) => {
+                let faults = smallest(&simulator, &outcome).schedule.faults.len();
+                let by = mutant.breaks();
+                writeln!(
+                    out,
+                    "{mutant:width$}  {by} after {after} schedules, cut to {faults} faults"
+                )?;
+            }
+            None => {
+                missed += 1;
+                writeln!(out, "{mutant:width$}  NOT CAUGHT in {schedules} schedules")?;
+            }
+        }
+    }
+    Ok(if missed == 0 { HELD } else { VIOLATED })
 }
 
 fn keep(

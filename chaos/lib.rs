@@ -10,6 +10,7 @@ mod coverage;
 mod experiment;
 mod fault;
 mod invariant;
+mod mutant;
 mod schedule;
 mod seed_file;
 mod selector;
@@ -23,6 +24,7 @@ pub use fault::{
     FAILPOINTS, Fault, FaultError, FaultKind, FaultParts, LifeState, UnknownFault, UnknownState,
 };
 pub use invariant::{Invariant, UnknownInvariant};
+pub use mutant::Mutant;
 pub use schedule::Schedule;
 pub use seed_file::{SeedFile, SeedFileError};
 pub use selector::{Selector, SelectorError};

@@ -1,9 +1,10 @@
 //! `VaultKeeper`: the actor that owns the master key, and `Vault`, what others hold.
 //!
-//! The key is read from its file at each start and lives in this actor's state alone. A first start
-//! makes one; the database remembers the name of the first that was used, and no data key is made
-//! under any other: where the file was lost, a new one is no substitute. Assumes a
-//! permanent restart. Lost on restart: nothing; callers with a data key in hand keep it.
+//! The key is read from its file at each start and lives in this actor's state alone; the
+//! simulator's is handed over instead. A first start makes one; the database remembers the name of
+//! the first that was used, and no data key is made under any other: where the file was lost, a new
+//! one is no substitute. Assumes a permanent restart. Lost on restart: nothing; callers with a data
+//! key in hand keep it.
 
 use super::VaultError;
 use super::data_key::{DataKey, IndexKey, KeyBytes, KeySubject};

@@ -23,7 +23,7 @@ pub const NAME_BYTES: usize = 8;
 pub enum MasterKeySource {
     /// A file, read at each start of the keeper and made at the first.
     File(PathBuf),
-    /// A key in hand: the simulator's, whose runs touch no file and wait for no thread.
+    /// A key in hand. Serves the simulator alone, whose runs touch no file and wait for no thread.
     Held(Box<Zeroizing<[u8; KEY_BYTES]>>),
 }
 

@@ -7,6 +7,8 @@ use crate::database::{Login, Scope};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -90,8 +92,12 @@ fn no_key_can_be_printed() {
 }
 
 async fn keeper(vault: &Vault, dir: &std::path::Path) -> Tree {
+    keeper_of(vault, dir.join("master.key")).await
+}
+
+async fn keeper_of(vault: &Vault, master: impl Into<MasterKeySource>) -> Tree {
     let intensity = Intensity::new(3, Duration::from_secs(5));
-    let child = vault_child(vault, dir.join("master.key"));
+    let child = vault_child(vault, master);
     Tree::start(
         "t",
         SupervisorSpec::new(Strategy::OneForOne, intensity).child(child),
@@ -256,4 +262,55 @@ async fn of_two_master_keys_at_a_first_use_one_is_refused() {
     assert_eq!(refused, 1);
     trees.0.shutdown().await;
     trees.1.shutdown().await;
+}
+
+/// Wrapped keys in memory, by subject and version.
+#[derive(Default)]
+struct KeysInMemory(Mutex<BTreeMap<(String, i32), Vec<u8>>>);
+
+impl KeyStore for KeysInMemory {
+    fn find<'a>(
+        &'a self,
+        _scope: &'a Scope,
+        subject: &'a str,
+        version: Option<i32>,
+    ) -> Asked<'a, Option<(i32, Vec<u8>)>> {
+        let of = |version| (subject.to_owned(), version);
+        let range = of(version.unwrap_or(i32::MIN))..=of(version.unwrap_or(i32::MAX));
+        let keys = self.0.lock().unwrap();
+        let newest = keys.range(range).next_back();
+        let found = newest.map(|((_, version), wrapped)| (*version, wrapped.clone()));
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn add<'a>(&'a self, _scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {
+        let place = (place.subject.clone(), place.version);
+        let before = self.0.lock().unwrap().insert(place, made.wrapped.clone());
+        assert_eq!(before, None, "only one caller makes keys here");
+        Box::pin(async { Ok(true) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_in_hand_opens_what_it_wrapped_in_any_store_and_another_does_not() {
+    let store: Arc<dyn KeyStore> = Arc::new(KeysInMemory::default());
+    let (scope, subject) = (Scope::system(tenant("demo")), patient("maria"));
+    let here = place(&scope.tenant, "fhir_resource", "maria");
+    let vault = Vault::new();
+    let tree = keeper_of(&vault, MasterKeySource::held([7; 32])).await;
+    let key = vault.data_key(&*store, &scope, &subject).await.unwrap();
+    let sealed = key.seal(&here, b"body").unwrap();
+    tree.shutdown().await;
+
+    let again = Vault::new();
+    let tree = keeper_of(&again, MasterKeySource::held([7; 32])).await;
+    let key = again.data_key(&*store, &scope, &subject).await.unwrap();
+    assert_eq!(&**key.open(&here, &sealed).unwrap(), b"body");
+    tree.shutdown().await;
+
+    let other = Vault::new();
+    let tree = keeper_of(&other, MasterKeySource::held([8; 32])).await;
+    let refused = other.data_key(&*store, &scope, &subject).await.unwrap_err();
+    assert_eq!(refused, VaultError::OtherMasterKey);
+    tree.shutdown().await;
 }

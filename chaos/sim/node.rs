@@ -1,6 +1,7 @@
 //! One incarnation of the node: the real tree over what is durable.
 
 use super::SimError;
+use crate::mutant::Mutant;
 use crate::twin::{self, Disk};
 use fastrand::Rng;
 use plantao::config::{Config, Flags};
@@ -37,13 +38,17 @@ pub(super) struct Node {
 }
 
 impl Site {
-    pub(super) fn new(config: Config, signing: SigningKey, seed: u64) -> Self {
+    pub(super) fn new(
+        config: Config,
+        signing: SigningKey,
+        (seed, mutant): (u64, Option<Mutant>),
+    ) -> Self {
         let mut rng = Rng::with_seed(seed);
         let mut master_key = [0; 32];
         rng.fill(&mut master_key);
         let issuer = TokenIssuer::new(signing.clone(), &config.identity);
         Self {
-            disk: Disk::new(rng.fork()),
+            disk: Disk::new(rng.fork(), mutant),
             lane: Lane::new(),
             clock: WallClock::running(BEGIN),
             config,

@@ -1,6 +1,7 @@
 //! The consents' twin.
 
 use super::{Disk, Tables, Uncommitted, complete};
+use crate::mutant::Mutant;
 use futures_util::future::BoxFuture;
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::consent::{Consent, ConsentError, ConsentStore, Statement};
@@ -93,7 +94,11 @@ impl ConsentStore for TwinConsents {
             }
             withdrawn
         };
-        Box::pin(async move { Ok(self.0.read(all).await?) })
+        let forgets = self.0.has(Mutant::RevocationsForgotten);
+        Box::pin(async move {
+            let withdrawn = self.0.read(all).await?;
+            Ok(if forgets { HashMap::new() } else { withdrawn })
+        })
     }
 
     fn withdrawn_by<'a>(
@@ -110,6 +115,10 @@ impl ConsentStore for TwinConsents {
                 });
             said.map(|((_, _, purpose), _)| *purpose).collect()
         };
-        Box::pin(async move { Ok(self.0.read(of_patient).await?) })
+        let unseen = self.0.has(Mutant::RevocationUnseen);
+        Box::pin(async move {
+            let purposes: BTreeSet<Purpose> = self.0.read(of_patient).await?;
+            Ok(if unseen { BTreeSet::new() } else { purposes })
+        })
     }
 }

@@ -12,6 +12,7 @@ mod records;
 mod trail;
 mod wards;
 
+use crate::mutant::Mutant;
 use fastrand::Rng;
 use plantao_actors::audit::Completion;
 use plantao_actors::database::{DatabaseError, Scope, StandIn};
@@ -52,6 +53,7 @@ struct Inner {
     rng: Rng,
     /// Sessions of an older epoch are gone.
     epoch: u64,
+    mutant: Option<Mutant>,
 }
 
 /// The rows.
@@ -137,12 +139,13 @@ pub(crate) enum Uncommitted {
 
 impl Disk {
     /// An empty one; `rng` draws how long things take.
-    pub(crate) fn new(rng: Rng) -> Self {
+    pub(crate) fn new(rng: Rng, mutant: Option<Mutant>) -> Self {
         let inner = Inner {
             tables: Tables::default(),
             faults: Faults::default(),
             rng,
             epoch: 0,
+            mutant,
         };
         Self(Arc::new(Shared {
             inner: Mutex::new(inner),
@@ -159,6 +162,9 @@ impl Disk {
         let mut inner = self.lock();
         let before = inner.faults;
         change(&mut inner.faults);
+        if inner.mutant == Some(Mutant::OutageForEver) {
+            inner.faults.is_out |= before.is_out;
+        }
         if inner.faults.is_out && !before.is_out {
             inner.end_sessions();
         }
@@ -170,6 +176,11 @@ impl Disk {
     pub(crate) fn end_sessions(&self) {
         self.lock().end_sessions();
         self.0.changed.notify_waiters();
+    }
+
+    /// Whether that defect is planted.
+    pub(crate) fn has(&self, mutant: Mutant) -> bool {
+        self.lock().mutant == Some(mutant)
     }
 
     /// The present epoch of sessions.
@@ -271,7 +282,9 @@ impl Disk {
 impl Inner {
     fn end_sessions(&mut self) {
         self.epoch = self.epoch.saturating_add(1);
-        self.tables.holder = None;
+        if self.mutant != Some(Mutant::RightNeverReturned) {
+            self.tables.holder = None;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The records' twin. Bodies lie open in it: what seals them is tested on PostgreSQL.
 
 use super::{Disk, Record, Tables, Uncommitted, complete};
+use crate::mutant::Mutant;
 use futures_util::future::BoxFuture;
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::database::{DatabaseError, Scope};
@@ -147,10 +148,20 @@ impl RecordStore for TwinRecords {
         at: Timestamp,
         open: &'a Borrowed<OpenEntry>,
     ) -> Asked<'a, Vec<EntryOutcome>> {
+        let (loses, undoes) = (
+            self.0.has(Mutant::WriteLost),
+            self.0.has(Mutant::WriteUndone),
+        );
+        let twists = self.0.has(Mutant::OutcomeTwisted);
         let change = move |tables: &mut Tables| {
             patients_exist(tables, scope, bundle)?;
             let completion = open.value().ok_or(Refused(RecordError::Internal))?;
-            let completion = completion.completion(Outcome::Success);
+            let outcome = if twists {
+                Outcome::Failed
+            } else {
+                Outcome::Success
+            };
+            let completion = completion.completion(outcome);
             for resource in bundle.resources() {
                 let place = (scope.tenant.clone(), resource.kind, resource.id.to_string());
                 let filed = tables.records.get(&place).map(|record| &record.patient);
@@ -159,10 +170,14 @@ impl RecordStore for TwinRecords {
                 }
             }
             complete(tables, completion)?;
+            if loses && at.micros() % 10 == 0 {
+                let lost = bundle.entries.iter().map(|entry| told(entry, at));
+                return Ok(lost.collect());
+            }
             let outcomes = bundle
                 .entries
                 .iter()
-                .map(|entry| keep(tables, scope, entry, at));
+                .map(|entry| keep(tables, (scope, undoes), entry, at));
             outcomes.collect()
         };
         Box::pin(async move {
@@ -197,7 +212,7 @@ fn patients_exist(
 
 fn keep(
     tables: &mut Tables,
-    scope: &Scope,
+    (scope, undoes): (&Scope, bool),
     entry: &fhir::Entry,
     at: Timestamp,
 ) -> Result<EntryOutcome, Refused> {
@@ -212,7 +227,7 @@ fn keep(
         .map_or(1, |record| record.version + 1);
     let body = serde_json::to_vec(&resource.body);
     let record = Record {
-        version,
+        version: if undoes && version > 2 { 1 } else { version },
         updated_at: at,
         patient: resource.patient.clone(),
         body: body.map_err(|_| Refused(RecordError::Internal))?,
@@ -225,6 +240,19 @@ fn keep(
         version,
         updated_at: at,
     })
+}
+
+/// What is told of an entry that a planted defect does not keep.
+fn told(entry: &fhir::Entry, at: Timestamp) -> EntryOutcome {
+    match entry {
+        fhir::Entry::Skipped { kind } => EntryOutcome::Skipped { kind },
+        fhir::Entry::Store { resource, .. } => EntryOutcome::Stored {
+            kind: resource.kind,
+            id: resource.id.clone(),
+            version: 1,
+            updated_at: at,
+        },
+    }
 }
 
 fn stored(id: &str, record: &Record) -> Option<Stored> {

@@ -1,6 +1,7 @@
 //! The trail's twin.
 
 use super::{Disk, Tables};
+use crate::mutant::Mutant;
 use plantao_actors::audit::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailStore};
 use plantao_actors::database::DatabaseError;
 use plantao_schema::audit::{ChainHead, Chained, Outcome, Phase};
@@ -100,7 +101,10 @@ impl TrailSession for Session {
             if gone() {
                 return Err(DatabaseError::Unavailable);
             }
-            disk.commit(|tables| keep(tables, self.number, rows)).await
+            let rows = planted(disk, rows);
+            let forks = disk.has(Mutant::ChainForked);
+            disk.commit(|tables| keep(tables, self.number, &rows, forks))
+                .await
         })
     }
 
@@ -125,7 +129,12 @@ impl TrailSession for Session {
 
 /// All of them or none: a key that is taken, or an entry that is complete, is a conflict. Only who
 /// holds the right writes.
-fn keep(tables: &mut Tables, session: i32, rows: &[Chained]) -> Result<(), DatabaseError> {
+fn keep(
+    tables: &mut Tables,
+    session: i32,
+    rows: &[Chained],
+    forks: bool,
+) -> Result<(), DatabaseError> {
     if tables.holder != Some(session) {
         return Err(DatabaseError::Unavailable);
     }
@@ -138,11 +147,33 @@ fn keep(tables: &mut Tables, session: i32, rows: &[Chained]) -> Result<(), Datab
         return Err(DatabaseError::Conflict { constraint });
     }
     for row in rows {
-        let place = (row.chain.clone(), row.seq);
+        let ahead = i64::from(forks && row.seq % 50 == 0);
+        let place = (row.chain.clone(), row.seq.saturating_add(ahead));
         tables.places.insert(row.entry.id, place.clone());
         tables.entries.insert(place, row.clone());
     }
     Ok(())
+}
+
+/// What is really kept, where a defect is planted.
+fn planted(disk: &Disk, rows: &[Chained]) -> Vec<Chained> {
+    let mut rows = rows.to_vec();
+    if disk.has(Mutant::AcknowledgedBeforeCommit) {
+        rows.retain(|row| row.entry.phase != Phase::Single || row.seq % 10 != 0);
+    }
+    if disk.has(Mutant::CompletionLost) {
+        rows.retain(|row| row.entry.phase != Phase::Completed || row.seq % 10 != 0);
+    }
+    if disk.has(Mutant::RetryDuplicates)
+        && let Some(last) = rows.last().filter(|last| last.seq % 10 == 0).cloned()
+    {
+        rows.push(Chained::after(
+            &last.chain,
+            &last.head(),
+            last.entry.clone(),
+        ));
+    }
+    rows
 }
 
 fn found(tables: &Tables, keys: &[Uuid]) -> Vec<Chained> {
