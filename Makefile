@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps plugins build run test conformance features lint bench chaos clean
+.PHONY: help deps plugins build run test conformance features lint bench chaos sim mutants clean
 
 # A rustup toolchain wins over Debian's, which is here only to build the plugins where needed.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -55,12 +55,21 @@ bench: ## measure, each figure beside a named peer
 	@scripts/wasm-build
 	@cargo bench --locked
 
+sim: ## break the real tree in 10,000 simulated days; SEED=… SCHEDULES=… choose others
+	@cargo run -q -p plantao-chaos --locked -- sim \
+		--seed $(or $(SEED),1) --schedules $(or $(SCHEDULES),10000)
+
+mutants: ## plant defects one by one and tell which invariant caught each
+	@cargo run -q -p plantao-chaos --locked -- mutants
+
 chaos: ## what can be broken, and how
 	@printf 'While `make run` runs, end any actor and watch its supervisor:\n'
 	@printf '  target/debug/plantao tree --watch\n'
 	@printf '  target/debug/plantao kill plantao/trust/policy\n'
-	@printf 'Experiments that do so on a schedule are in chaos/:\n'
-	@find chaos -name '*.rs' -o -name '*.toml' -o -name '*.json' | sort | sed 's/^/  /'
+	@printf 'Without a hospital: `make sim` breaks the real tree in simulated days, `make mutants`\n'
+	@printf 'shows that defects are caught, and\n'
+	@printf '  cargo run -p plantao-chaos -- replay --seed 7\n'
+	@printf 'prints what happened in one of them.\n'
 
 clean: ## remove what was built; state directories stay
 	@cargo clean

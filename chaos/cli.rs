@@ -181,6 +181,7 @@ fn replay(
         (None, Some(path)) => {
             let read = std::fs::read_to_string(path);
             let text = read.map_err(|error| file(path, &error))?;
+            unchecked(&text)?;
             crate::sim::play_text(&text)?
         }
         (None, None) => return Err(CliError::NothingToPlay),
@@ -188,6 +189,18 @@ fn replay(
     out.write_all(outcome.trace.as_bytes())?;
     write!(out, "{outcome}")?;
     Ok(if outcome.held() { HELD } else { VIOLATED })
+}
+
+/// Says which invariants a file asks for that no run looks at yet.
+fn unchecked(text: &str) -> Result<(), CliError> {
+    let experiment: Experiment = text.parse().map_err(SimError::from)?;
+    let asked = experiment.invariants.iter();
+    let not = asked.filter(|one| !crate::sim::CHECKED.contains(one));
+    let names: Vec<&str> = not.map(|one| one.name()).collect();
+    if !names.is_empty() {
+        writeln!(io::stderr(), "not checked yet: {}", names.join(", "))?;
+    }
+    Ok(())
 }
 
 fn cut(out: &mut impl Write, seed: u64) -> Result<u8, CliError> {

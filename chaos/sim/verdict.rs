@@ -194,11 +194,9 @@ fn alone(events: &Events, violated: &mut Violated<'_>) {
     let mut alive: BTreeSet<&str> = BTreeSet::new();
     for change in &events.changes {
         match change.event {
-            LifecycleEvent::Started => {
-                if !alive.insert(&change.path) {
-                    let what = format!("`{}` started while it lived", change.path);
-                    violated(Invariant::NoOverlap, what);
-                }
+            LifecycleEvent::Started if !alive.insert(&change.path) => {
+                let what = format!("`{}` started while it lived", change.path);
+                violated(Invariant::NoOverlap, what);
             }
             LifecycleEvent::Exited { .. }
             | LifecycleEvent::Stopped { .. }

@@ -271,7 +271,8 @@ impl Disk {
     /// Gives it back.
     pub(crate) fn give_right(&self, session: i32) {
         let mut inner = self.lock();
-        if inner.tables.holder == Some(session) {
+        let keeps = inner.mutant == Some(Mutant::RightNeverReturned);
+        if inner.tables.holder == Some(session) && !keeps {
             inner.tables.holder = None;
         }
         drop(inner);

@@ -1,0 +1,65 @@
+//! Runs of the whole simulator.
+
+use super::{Simulator, play_text};
+use crate::sim::PATHS;
+use crate::{Experiment, Mutant, Schedule};
+
+fn schedule(seed: u64) -> Schedule {
+    Schedule::from_seed(seed, &PATHS)
+}
+
+#[test]
+fn three_hundred_schedules_hold() {
+    let simulator = Simulator::new().unwrap();
+    let mut served = 0;
+    for seed in 1..=300 {
+        let outcome = simulator.play(&schedule(seed)).unwrap();
+        assert!(outcome.held(), "{outcome}");
+        served += outcome.served;
+    }
+    assert!(served > 10_000, "{served} requests were served");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_another() {
+    let play = |seed| {
+        // Other keys each time: they are no part of a trace.
+        let outcome = Simulator::new().unwrap().play(&schedule(seed));
+        outcome.unwrap().hash
+    };
+    for seed in [3, 7, 0x33b] {
+        let first = play(seed);
+        assert!((0..5).all(|_| play(seed) == first), "seed {seed}");
+    }
+    assert_ne!(play(3), play(7));
+}
+
+#[test]
+fn every_planted_defect_is_caught_by_what_it_breaks() {
+    for mutant in Mutant::ALL {
+        let simulator = Simulator::new().unwrap().with(Some(mutant));
+        let caught = (1..=300).any(|seed| {
+            let outcome = simulator.play(&schedule(seed)).unwrap();
+            let mut violations = outcome.violations.iter();
+            violations.any(|one| one.invariant == mutant.breaks())
+        });
+        assert!(caught, "{mutant}");
+    }
+}
+
+#[test]
+fn an_experiment_file_plays_as_its_schedule_does() {
+    let schedule = schedule(11);
+    let text = Experiment::new("eleven", schedule.clone()).to_toml();
+    let played = play_text(&text).unwrap();
+    let again = Simulator::new().unwrap().play(&schedule).unwrap();
+    assert_eq!(played.hash, again.hash);
+}
+
+#[test]
+fn an_experiment_that_is_none_says_which_part_is_not_known() {
+    let text = "version = 1\ntitle = \"x\"\nseed = 1\nrequests = 9\nviewers = 0\n\
+        [[fault]]\nat_ms = 5\nkind = \"meteor\"\n";
+    let error = play_text(text).unwrap_err().to_string();
+    assert!(error.contains("`meteor`"), "{error}");
+}
