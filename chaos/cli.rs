@@ -1,7 +1,7 @@
 //! The command line of the harness.
 //!
-//! Exit codes: 0 everything held, 1 something was violated, 2 the run was aborted, 3 it could not be
-//! made at all.
+//! Exit codes: 0 everything held, 1 something was violated, 2 the run was aborted, 3 it could not
+//! be made at all.
 
 use crate::sim::{Outcome, SimError, Simulator};
 use crate::{Experiment, Mutant, Schedule, shrink};

@@ -9,6 +9,7 @@
 
 mod backoff;
 mod budget;
+mod disturbed;
 mod feed;
 mod gates;
 mod injection;
