@@ -153,7 +153,8 @@ pub trait RecordStore: Send + Sync + 'static {
         since: Timestamp,
     ) -> Asked<'a, Vec<Edition>>;
 
-    /// Stores everything or nothing, and completes the audit entry with it.
+    /// Stores everything or nothing, and completes the audit entry with it. Says
+    /// [`Borrowed::committing`] before anything may be durable.
     fn store<'a>(
         &'a self,
         scope: &'a Scope,

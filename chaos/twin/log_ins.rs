@@ -10,6 +10,9 @@ use plantao_schema::id::{PrincipalId, SessionId};
 use plantao_schema::time::Timestamp;
 use std::collections::HashMap;
 
+/// How long an ended session matters beyond its credential's time, as in PostgreSQL.
+const KEPT_SECONDS: i64 = 3_600;
+
 /// See the module.
 pub(crate) struct TwinLogIns(pub(crate) Disk);
 
@@ -88,7 +91,8 @@ impl LogInStore for TwinLogIns {
                 .ended
                 .iter()
                 .filter(|((one, _), _)| *one == scope.tenant);
-            let kept = of_tenant.filter(|(_, until)| **until >= now);
+            let since = now.plus_seconds(-KEPT_SECONDS);
+            let kept = of_tenant.filter(|(_, until)| **until >= since);
             kept.map(|((_, session), until)| (session.clone(), *until))
                 .collect()
         };
