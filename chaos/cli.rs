@@ -6,6 +6,7 @@
 use crate::sim::{Outcome, SimError, Simulator};
 use crate::{Experiment, Mutant, Schedule, shrink};
 use clap::{Parser, Subcommand};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -146,10 +147,14 @@ fn sim(
     let simulator = Simulator::new()?;
     let begun = Instant::now();
     let (mut violated, mut served) = (0_u64, 0_usize);
+    let mut sometimes: BTreeMap<&str, u64> = BTreeMap::new();
     for number in 0..schedules {
         let schedule = schedule_of(first.wrapping_add(number));
         let outcome = simulator.play(&schedule)?;
         served += outcome.served;
+        for (state, times) in &outcome.sometimes {
+            *sometimes.entry(state).or_default() += times;
+        }
         if !outcome.held() {
             violated += 1;
             write!(out, "{outcome}")?;
@@ -168,6 +173,9 @@ fn sim(
         "{schedules} schedules from seed {first}, {served} requests served, {seconds:.1} s: \
          {violated} violated"
     )?;
+    for (state, times) in sometimes {
+        writeln!(out, "  sometimes {state}: {times} times")?;
+    }
     Ok(if violated == 0 { HELD } else { VIOLATED })
 }
 

@@ -19,6 +19,7 @@ use plantao_schema::time::Timestamp;
 use plantao_supervisors::{ChildSpec, Handle, Limits};
 use secrecy::SecretString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{Duration, Instant, sleep_until};
 
 /// Requests at the desk. Each takes microseconds, unless a table is being loaded.
@@ -316,17 +317,19 @@ impl LogIns {
         session: &SessionId,
         until: Timestamp,
     ) -> Result<(), LogInError> {
+        let committing = AtomicBool::new(false);
         let ending = Ending {
             session,
             until,
             now: self.clock.now(),
+            committing: &committing,
         };
-        // It may be durable from now on, whatever becomes of the caller or of the answer.
         let mut notice = Notice {
             of: self,
             tenant: &scope.tenant,
             session,
             until,
+            committing: &committing,
             owed: true,
         };
         let ended = self.store.end(scope, &ending, open).await;
@@ -350,6 +353,8 @@ struct Notice<'a> {
     tenant: &'a Tenant,
     session: &'a SessionId,
     until: Timestamp,
+    /// From here on it may be durable, whatever becomes of the caller or of the answer.
+    committing: &'a AtomicBool,
     owed: bool,
 }
 
@@ -367,7 +372,7 @@ impl Notice<'_> {
 
 impl Drop for Notice<'_> {
     fn drop(&mut self) {
-        if !self.owed {
+        if !self.owed || !self.committing.load(Ordering::Acquire) {
             return;
         }
         let told = self.of.desk.cast(self.message(None));

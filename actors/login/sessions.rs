@@ -10,6 +10,7 @@ use crate::policy::Ended;
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::SessionId;
 use plantao_schema::time::Timestamp;
+use std::sync::atomic::Ordering;
 
 /// Most ended sessions of a tenant whose credential's time is not over. Beyond it the tenant does
 /// not load, which denies.
@@ -35,7 +36,10 @@ pub(super) async fn end(
 ) -> Result<(), LogInError> {
     let transaction = database.begin(scope).await?;
     match write(&transaction, scope, ending, open).await {
-        Ok(()) => transaction.commit().await.map_err(LogInError::in_doubt),
+        Ok(()) => {
+            ending.committing.store(true, Ordering::Release);
+            transaction.commit().await.map_err(LogInError::in_doubt)
+        }
         Err(error) => {
             // A rollback that fails has lost the connection, which rolls back too.
             drop(transaction.rollback().await);

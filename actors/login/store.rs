@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use plantao_schema::id::{PrincipalId, SessionId};
 use plantao_schema::time::Timestamp;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
 /// The answer of a store, which ends within the store's own deadlines.
 pub type Asked<'a, T> = BoxFuture<'a, Result<T, LogInError>>;
@@ -23,6 +24,8 @@ pub struct Ending<'a> {
     pub until: Timestamp,
     /// Now.
     pub now: Timestamp,
+    /// Set before anything may be durable: from then on it may be, whatever becomes of the caller.
+    pub committing: &'a AtomicBool,
 }
 
 /// What keeps accounts and ended sessions.

@@ -48,6 +48,7 @@ pub struct TransactionOutcome {
 }
 
 /// The handle to the clinical records. Made before the tree; clones share everything.
+#[derive(Clone)]
 pub struct Records {
     pub(super) shared: Arc<Shared>,
     pub(super) consent: Option<Policy>,
@@ -60,24 +61,13 @@ pub(super) struct Shared {
     clock: WallClock,
 }
 
-impl Clone for Records {
-    fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            consent: self.consent.clone(),
-        }
-    }
-}
-
 impl Records {
     /// Records kept in PostgreSQL.
     #[must_use]
     pub fn new(database: Database, vault: Vault, clock: WallClock) -> Self {
         Self::with_store(Arc::new(PostgresRecords::new(database, vault)), clock)
     }
-}
 
-impl Records {
     /// Records kept in any store.
     #[must_use]
     pub fn with_store(store: Arc<dyn RecordStore>, clock: WallClock) -> Self {

@@ -8,7 +8,7 @@ use super::nemesis::Nemesis;
 use super::node::Site;
 use super::workload::{self, PEOPLE, Step};
 use super::{SimError, verdict};
-use crate::Schedule;
+use crate::{FaultKind, Schedule};
 use plantao::identity::Claims;
 use plantao_schema::access::{DevicePosture, Role};
 use plantao_schema::id::PrincipalId;
@@ -117,12 +117,11 @@ impl Era<'_> {
     }
 
     async fn strike(&self, site: &Site, nemesis: &Nemesis) {
-        let mine = self
-            .schedule
-            .faults
-            .iter()
-            .filter(|fault| fault.at >= self.from && self.end.is_none_or(|end| fault.at < end));
-        let strikes = mine.map(|fault| nemesis.strike(site, fault, self.from));
+        let mine = |at: Duration| at >= self.from && self.end.is_none_or(|end| at < end);
+        // A node's crash is its runner's to see to.
+        let faults = self.schedule.faults.iter();
+        let faults = faults.filter(|fault| fault.kind != FaultKind::NodeCrash && mine(fault.at));
+        let strikes = faults.map(|fault| nemesis.strike(site, fault, self.from));
         futures_util::future::join_all(strikes).await;
     }
 

@@ -69,6 +69,21 @@ impl Journal {
             other => format!("{other:?}"),
         };
         let line = format!("{who} {path}: {answer}");
+        let rare = match (&exchange.answered, &exchange.what) {
+            (Answered::Whole(503, ..), _) => Some("unavailable_told"),
+            (Answered::Broken, _) => Some("connection_broken"),
+            (Answered::NoDoor, _) => Some("door_closed"),
+            (
+                Answered::Whole(200, ..),
+                What::Read {
+                    break_glass: true, ..
+                },
+            ) => Some("break_glass_granted"),
+            _ => None,
+        };
+        if let Some(rare) = rare {
+            *events.sometimes.entry(rare).or_default() += 1;
+        }
         events.lines.push((exchange.ended, line));
         events.exchanges.push(exchange);
     }

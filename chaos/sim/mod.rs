@@ -27,6 +27,7 @@ use journal::{Exchange, Journal};
 use node::Site;
 use plantao::config::{Config, Flags};
 use plantao::identity::SigningKey;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub const CHECKED: [Invariant; 9] = [
 ];
 
 /// The children of the tree that faults are aimed at; `*` stands for those that come and go.
-pub const PATHS: [&str; 17] = [
+pub const PATHS: [&str; 18] = [
     "plantao/storage/pool",
     "plantao/trust/vault",
     "plantao/trust/policy",
@@ -68,6 +69,7 @@ pub const PATHS: [&str; 17] = [
     "plantao/live/topics/*",
     "plantao/live/viewers/*",
     "plantao/doors/admin",
+    "plantao/doors/admin_socket",
     "plantao/doors/front_door",
 ];
 
@@ -107,6 +109,8 @@ pub struct Outcome {
     pub trace: String,
     /// How many requests were answered with what was asked for.
     pub served: usize,
+    /// Rare states that were reached, and how often.
+    pub sometimes: BTreeMap<&'static str, u64>,
     /// Virtual time from the first start to the last stop.
     pub lasted: Duration,
 }
@@ -203,6 +207,7 @@ impl Simulator {
             violations: violations.unwrap_or_default(),
             trace: events.text(),
             served: events.exchanges.iter().filter(whole).count(),
+            sometimes: events.sometimes.clone(),
             lasted: from,
         })
     }

@@ -1,5 +1,6 @@
 //! Puts the faults of a schedule into a node that runs.
 
+use super::NOT_YET;
 use super::hook::{Act, Charge, Hook};
 use super::journal::Journal;
 use super::node::Site;
@@ -28,7 +29,12 @@ impl Nemesis {
     pub(super) async fn strike(&self, site: &Site, fault: &Fault, from: Duration) {
         sleep_until(self.begun + fault.at.saturating_sub(from)).await;
         let at = from + self.begun.elapsed();
-        self.journal.note(at, format!("fault: {fault}"));
+        let injected = if NOT_YET.contains(&fault.kind) {
+            "fault, not injected"
+        } else {
+            "fault"
+        };
+        self.journal.note(at, format!("{injected}: {fault}"));
         match (fault.kind, &fault.target) {
             (FaultKind::Kill, Some(target)) => self.kill(target, fault).await,
             (FaultKind::StoreErrorBeforeCommit, _) => {
@@ -50,8 +56,7 @@ impl Nemesis {
                 site.clock.set(Timestamp::from_micros(now));
             }
             (kind, Some(target)) => self.lay(kind, target, fault),
-            // A node's crash is its runner's.
-            _ => {}
+            (_, None) => {}
         }
     }
 

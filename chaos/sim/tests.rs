@@ -1,8 +1,12 @@
 //! Runs of the whole simulator.
 
 use super::{Simulator, play_text};
+use super::{hook::Hook, node::Site};
 use crate::sim::PATHS;
 use crate::{Experiment, Mutant, Schedule};
+use plantao_supervisors::{NodeKind, Snapshot};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 fn schedule(seed: u64) -> Schedule {
     Schedule::from_seed(seed, &PATHS)
@@ -11,13 +15,23 @@ fn schedule(seed: u64) -> Schedule {
 #[test]
 fn three_hundred_schedules_hold() {
     let simulator = Simulator::new().unwrap();
-    let mut served = 0;
+    let (mut served, mut sometimes) = (0, BTreeSet::new());
     for seed in 1..=300 {
         let outcome = simulator.play(&schedule(seed)).unwrap();
         assert!(outcome.held(), "{outcome}");
         served += outcome.served;
+        sometimes.extend(outcome.sometimes.into_keys());
     }
     assert!(served > 10_000, "{served} requests were served");
+    // Rare states that a run of so many must reach, or it proves less than it says.
+    for rare in [
+        "unavailable_told",
+        "connection_broken",
+        "break_glass_granted",
+        "root_gave_up",
+    ] {
+        assert!(sometimes.contains(rare), "{rare} was never reached");
+    }
 }
 
 #[test]
@@ -62,4 +76,25 @@ fn an_experiment_that_is_none_says_which_part_is_not_known() {
         [[fault]]\nat_ms = 5\nkind = \"meteor\"\n";
     let error = play_text(text).unwrap_err().to_string();
     assert!(error.contains("`meteor`"), "{error}");
+}
+
+/// Every worker of a tree, and `*` below what starts others as they are needed.
+fn workers(node: &Snapshot, into: &mut BTreeSet<String>) {
+    match node.kind {
+        NodeKind::Worker => drop(into.insert(node.path.clone())),
+        NodeKind::Dynamic => drop(into.insert(format!("{}/*", node.path))),
+        NodeKind::Supervisor => node.children.iter().for_each(|child| workers(child, into)),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_are_aimed_at_every_worker_of_the_tree_and_at_nobody_else() {
+    let simulator = Simulator::new().unwrap();
+    let (config, signing) = (simulator.config.clone(), simulator.signing.clone());
+    let site = Site::new(config, signing, (1, None));
+    let node = site.start(Arc::new(Hook::default())).await.unwrap();
+    let mut there = BTreeSet::new();
+    workers(&node.tree.snapshot(), &mut there);
+    assert_eq!(there, PATHS.map(str::to_owned).into());
+    node.tree.shutdown().await;
 }

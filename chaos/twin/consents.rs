@@ -1,11 +1,11 @@
 //! The consents' twin.
 
-use super::{Disk, Tables, Uncommitted, complete};
+use super::{Disk, Tables, complete};
 use crate::mutant::Mutant;
 use futures_util::future::BoxFuture;
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::consent::{Consent, ConsentError, ConsentStore, Statement};
-use plantao_actors::database::{DatabaseError, Scope};
+use plantao_actors::database::Scope;
 use plantao_schema::access::{ConsentStatus, Purpose};
 use plantao_schema::audit::Outcome;
 use plantao_schema::fhir::FhirType;
@@ -14,24 +14,6 @@ use std::collections::{BTreeSet, HashMap};
 
 /// See the module.
 pub(crate) struct TwinConsents(pub(crate) Disk);
-
-/// Why a change of this folder was not made.
-struct Refused(ConsentError);
-
-impl From<Uncommitted> for Refused {
-    fn from(error: Uncommitted) -> Self {
-        Self(match error {
-            Uncommitted::Refused(error) => error.into(),
-            Uncommitted::InDoubt => ConsentError::InDoubt,
-        })
-    }
-}
-
-impl From<DatabaseError> for Refused {
-    fn from(error: DatabaseError) -> Self {
-        Self(error.into())
-    }
-}
 
 type Asked<'a, T> = BoxFuture<'a, Result<T, ConsentError>>;
 
@@ -47,7 +29,7 @@ impl ConsentStore for TwinConsents {
             let patient = statement.patient.clone();
             let record = (tenant.clone(), FhirType::Patient, patient.to_string());
             if !tables.records.contains_key(&record) {
-                return Err(Refused(ConsentError::UnknownPatient));
+                return Err(ConsentError::UnknownPatient);
             }
             complete(tables, open.completion(Outcome::Success))?;
             let said = (statement.status, statement.at);
@@ -55,7 +37,7 @@ impl ConsentStore for TwinConsents {
             tables.consents.insert(place, said);
             Ok(())
         };
-        Box::pin(async move { self.0.commit(change).await.map_err(|refused| refused.0) })
+        Box::pin(async move { self.0.commit(change).await })
     }
 
     fn get<'a>(

@@ -1,20 +1,11 @@
 //! The wrapped keys' twin.
 
-use super::{Disk, Tables, Uncommitted};
-use plantao_actors::database::{DatabaseError, Scope};
+use super::{Disk, Tables};
+use plantao_actors::database::Scope;
 use plantao_actors::vault::{Asked, KeyStore, Made, Place, VaultError};
 
 /// See the module.
 pub(crate) struct TwinKeys(pub(crate) Disk);
-
-/// Why a key was not kept.
-struct Refused(VaultError);
-
-impl From<Uncommitted> for Refused {
-    fn from(error: Uncommitted) -> Self {
-        Self(DatabaseError::from(error).into())
-    }
-}
 
 impl KeyStore for TwinKeys {
     fn find<'a>(
@@ -36,7 +27,7 @@ impl KeyStore for TwinKeys {
         let add = move |tables: &mut Tables| {
             let master = tables.master.get_or_insert_with(|| made.master.to_vec());
             if *master != made.master {
-                return Err(Refused(VaultError::OtherMasterKey));
+                return Err(VaultError::OtherMasterKey);
             }
             let (tenant, subject) = (place.tenant.clone(), place.subject.clone());
             let place = (tenant, subject, place.version);
@@ -46,6 +37,6 @@ impl KeyStore for TwinKeys {
             tables.keys.insert(place, made.wrapped.clone());
             Ok(true)
         };
-        Box::pin(async move { self.0.commit(add).await.map_err(|refused| refused.0) })
+        Box::pin(async move { self.0.commit(add).await })
     }
 }

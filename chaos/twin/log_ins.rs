@@ -1,38 +1,21 @@
 //! The log-ins' twin: sessions that end. There are no accounts in it: nobody types a password in a
 //! simulated day, which would take a real hash's time on a thread of its own.
 
-use super::{Disk, Tables, Uncommitted, complete};
+use super::{Disk, Tables, complete};
 use plantao_actors::audit::OpenEntry;
-use plantao_actors::database::{DatabaseError, Scope};
+use plantao_actors::database::Scope;
 use plantao_actors::login::{Account, Asked, Ending, LogInError, LogInStore, NewAccount};
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::{PrincipalId, SessionId};
 use plantao_schema::time::Timestamp;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 /// How long an ended session matters beyond its credential's time, as in PostgreSQL.
 const KEPT_SECONDS: i64 = 3_600;
 
 /// See the module.
 pub(crate) struct TwinLogIns(pub(crate) Disk);
-
-/// Why a session was not ended.
-struct Refused(LogInError);
-
-impl From<Uncommitted> for Refused {
-    fn from(error: Uncommitted) -> Self {
-        Self(match error {
-            Uncommitted::Refused(error) => error.into(),
-            Uncommitted::InDoubt => LogInError::InDoubt,
-        })
-    }
-}
-
-impl From<DatabaseError> for Refused {
-    fn from(error: DatabaseError) -> Self {
-        Self(error.into())
-    }
-}
 
 impl LogInStore for TwinLogIns {
     fn charge<'a>(
@@ -76,8 +59,8 @@ impl LogInStore for TwinLogIns {
             Ok(())
         };
         Box::pin(async move {
-            let ended: Result<(), Refused> = self.0.commit(end).await;
-            ended.map_err(|refused| refused.0)
+            ending.committing.store(true, Ordering::Release);
+            self.0.commit(end).await
         })
     }
 

@@ -15,7 +15,12 @@ mod wards;
 use crate::mutant::Mutant;
 use fastrand::Rng;
 use plantao_actors::audit::Completion;
+use plantao_actors::consent::ConsentError;
 use plantao_actors::database::{DatabaseError, Scope, StandIn};
+use plantao_actors::login::LogInError;
+use plantao_actors::patient::RecordError;
+use plantao_actors::vault::VaultError;
+use plantao_actors::ward::WardError;
 use plantao_schema::access::{ConsentStatus, Purpose};
 use plantao_schema::audit::Chained;
 use plantao_schema::fhir::FhirType;
@@ -128,13 +133,46 @@ pub(crate) struct Faults {
     pub(crate) is_out: bool,
 }
 
-/// What became of a change, as the one who made it learns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Uncommitted {
-    /// It did not happen.
-    Refused(DatabaseError),
-    /// Its answer never came: it may have happened.
-    InDoubt,
+/// An error that a folder tells a change by that was not made, or may have been.
+pub(crate) trait Unmade: From<DatabaseError> {
+    /// The commit's answer never came: it may have happened.
+    fn in_doubt() -> Self;
+}
+
+impl Unmade for DatabaseError {
+    fn in_doubt() -> Self {
+        Self::Unavailable
+    }
+}
+
+impl Unmade for VaultError {
+    fn in_doubt() -> Self {
+        DatabaseError::Unavailable.into()
+    }
+}
+
+impl Unmade for ConsentError {
+    fn in_doubt() -> Self {
+        Self::InDoubt
+    }
+}
+
+impl Unmade for LogInError {
+    fn in_doubt() -> Self {
+        Self::InDoubt
+    }
+}
+
+impl Unmade for RecordError {
+    fn in_doubt() -> Self {
+        Self::InDoubt
+    }
+}
+
+impl Unmade for WardError {
+    fn in_doubt() -> Self {
+        Self::InDoubt
+    }
 }
 
 impl Disk {
@@ -214,23 +252,22 @@ impl Disk {
 
     /// Makes a change, whole or not at all: refused by `change` itself, failed before it or in
     /// doubt after it.
-    pub(crate) async fn commit<T, E: From<Uncommitted>>(
+    pub(crate) async fn commit<T, E: Unmade>(
         &self,
         change: impl FnOnce(&mut Tables) -> Result<T, E>,
     ) -> Result<T, E> {
-        let exchanged = self.exchange().await;
-        exchanged.map_err(|error| E::from(Uncommitted::Refused(error)))?;
+        self.exchange().await?;
         let (done, lost) = {
             let mut inner = self.lock();
             if inner.faults.before_commit > 0 {
                 inner.faults.before_commit -= 1;
                 // Whoever hears nothing cannot tell this from the other.
                 let silent = inner.rng.bool();
-                return Err(E::from(if silent {
-                    Uncommitted::InDoubt
+                return Err(if silent {
+                    E::in_doubt()
                 } else {
-                    Uncommitted::Refused(DatabaseError::Unavailable)
-                }));
+                    DatabaseError::Unavailable.into()
+                });
             }
             let done = change(&mut inner.tables)?;
             let lost = inner.faults.after_commit > 0;
@@ -239,7 +276,7 @@ impl Disk {
         };
         let answered = self.exchange().await.is_ok();
         if lost || !answered {
-            return Err(E::from(Uncommitted::InDoubt));
+            return Err(E::in_doubt());
         }
         Ok(done)
     }
@@ -292,14 +329,5 @@ impl Inner {
 impl StandIn for Disk {
     fn ping(&self) -> futures_util::future::BoxFuture<'_, Result<(), DatabaseError>> {
         Box::pin(self.exchange())
-    }
-}
-
-impl From<Uncommitted> for DatabaseError {
-    fn from(error: Uncommitted) -> Self {
-        match error {
-            Uncommitted::Refused(error) => error,
-            Uncommitted::InDoubt => Self::Unavailable,
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! The records' twin. Bodies lie open in it: what seals them is tested on PostgreSQL.
 
-use super::{Disk, Record, Tables, Uncommitted, complete};
+use super::{Disk, Record, Tables, complete};
 use crate::mutant::Mutant;
 use futures_util::future::BoxFuture;
 use plantao_actors::audit::OpenEntry;
-use plantao_actors::database::{DatabaseError, Scope};
+use plantao_actors::database::Scope;
 use plantao_actors::patient::{
     Borrowed, Edition, Loaded, Recent, RecordError, RecordStore, Stored,
 };
@@ -16,24 +16,6 @@ use zeroize::Zeroizing;
 
 /// See the module.
 pub(crate) struct TwinRecords(pub(crate) Disk);
-
-/// Why a change of this folder was not made.
-struct Refused(RecordError);
-
-impl From<Uncommitted> for Refused {
-    fn from(error: Uncommitted) -> Self {
-        Self(match error {
-            Uncommitted::Refused(error) => error.into(),
-            Uncommitted::InDoubt => RecordError::InDoubt,
-        })
-    }
-}
-
-impl From<DatabaseError> for Refused {
-    fn from(error: DatabaseError) -> Self {
-        Self(error.into())
-    }
-}
 
 type Asked<'a, T> = BoxFuture<'a, Result<T, RecordError>>;
 
@@ -155,7 +137,7 @@ impl RecordStore for TwinRecords {
         let twists = self.0.has(Mutant::OutcomeTwisted);
         let change = move |tables: &mut Tables| {
             patients_exist(tables, scope, bundle)?;
-            let completion = open.value().ok_or(Refused(RecordError::Internal))?;
+            let completion = open.value().ok_or(RecordError::Internal)?;
             let outcome = if twists {
                 Outcome::Failed
             } else {
@@ -166,7 +148,7 @@ impl RecordStore for TwinRecords {
                 let place = (scope.tenant.clone(), resource.kind, resource.id.to_string());
                 let filed = tables.records.get(&place).map(|record| &record.patient);
                 if filed.is_some_and(|filed| *filed != resource.patient) {
-                    return Err(Refused(RecordError::OtherPatient));
+                    return Err(RecordError::OtherPatient);
                 }
             }
             complete(tables, completion)?;
@@ -182,7 +164,7 @@ impl RecordStore for TwinRecords {
         };
         Box::pin(async move {
             open.committing();
-            self.0.commit(change).await.map_err(|refused| refused.0)
+            self.0.commit(change).await
         })
     }
 }
@@ -192,7 +174,7 @@ fn patients_exist(
     tables: &Tables,
     scope: &Scope,
     bundle: &fhir::Transaction,
-) -> Result<(), Refused> {
+) -> Result<(), RecordError> {
     let brought = |patient: &PatientId| {
         bundle
             .resources()
@@ -206,7 +188,7 @@ fn patients_exist(
     if named.all(|patient| brought(patient) || here(patient)) {
         Ok(())
     } else {
-        Err(Refused(RecordError::UnknownPatient))
+        Err(RecordError::UnknownPatient)
     }
 }
 
@@ -215,7 +197,7 @@ fn keep(
     (scope, undoes): (&Scope, bool),
     entry: &fhir::Entry,
     at: Timestamp,
-) -> Result<EntryOutcome, Refused> {
+) -> Result<EntryOutcome, RecordError> {
     let resource = match entry {
         fhir::Entry::Skipped { kind } => return Ok(EntryOutcome::Skipped { kind }),
         fhir::Entry::Store { resource, .. } => resource,
@@ -230,7 +212,7 @@ fn keep(
         version: if undoes && version > 2 { 1 } else { version },
         updated_at: at,
         patient: resource.patient.clone(),
-        body: body.map_err(|_| Refused(RecordError::Internal))?,
+        body: body.map_err(|_| RecordError::Internal)?,
         identifiers: fhir::identifiers(resource).into_iter().collect(),
     };
     tables.records.insert(place, record);

@@ -95,12 +95,7 @@ impl TrailSession for Session {
 
     fn add<'a>(&'a self, rows: &'a [Chained]) -> Kept<'a, ()> {
         Box::pin(async move {
-            let epoch = self.epoch;
             let disk = self.ask()?;
-            let gone = || disk.epoch() != epoch;
-            if gone() {
-                return Err(DatabaseError::Unavailable);
-            }
             let rows = planted(disk, rows);
             let forks = disk.has(Mutant::ChainForked);
             disk.commit(|tables| keep(tables, self.number, &rows, forks))

@@ -1,8 +1,8 @@
 //! The wards' twin.
 
-use super::{Disk, Tables, Uncommitted, complete};
+use super::{Disk, Tables, complete};
 use plantao_actors::audit::OpenEntry;
-use plantao_actors::database::{DatabaseError, Scope};
+use plantao_actors::database::Scope;
 use plantao_actors::ward::{Asked, Bed, Placement, WardError, WardStore};
 use plantao_schema::audit::Outcome;
 use plantao_schema::fhir::FhirType;
@@ -11,24 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
 pub(crate) struct TwinWards(pub(crate) Disk);
-
-/// Why a placement was not made.
-struct Refused(WardError);
-
-impl From<Uncommitted> for Refused {
-    fn from(error: Uncommitted) -> Self {
-        Self(match error {
-            Uncommitted::Refused(error) => error.into(),
-            Uncommitted::InDoubt => WardError::InDoubt,
-        })
-    }
-}
-
-impl From<DatabaseError> for Refused {
-    fn from(error: DatabaseError) -> Self {
-        Self(error.into())
-    }
-}
 
 impl WardStore for TwinWards {
     fn beds<'a>(
@@ -75,15 +57,15 @@ impl WardStore for TwinWards {
             wards.insert(placement.ward.clone());
             Ok(wards)
         };
-        Box::pin(async move {
-            let made: Result<_, Refused> = self.0.commit(make).await;
-            made.map_err(|refused| refused.0)
-        })
+        Box::pin(async move { self.0.commit(make).await })
     }
 }
 
 /// The other wards that the placement touches; nothing where it is so already.
-fn admit(tables: &Tables, placement: &Placement<'_>) -> Result<Option<BTreeSet<WardId>>, Refused> {
+fn admit(
+    tables: &Tables,
+    placement: &Placement<'_>,
+) -> Result<Option<BTreeSet<WardId>>, WardError> {
     let tenant = placement.scope.tenant.clone();
     let bed = (
         tenant.clone(),
@@ -91,14 +73,14 @@ fn admit(tables: &Tables, placement: &Placement<'_>) -> Result<Option<BTreeSet<W
         placement.bed.clone(),
     );
     match (placement.patient, tables.beds.get(&bed)) {
-        (None, None) => Err(Refused(WardError::NotFound)),
-        (Some(patient), Some(Some(other))) if patient != other => Err(Refused(WardError::Occupied)),
+        (None, None) => Err(WardError::NotFound),
+        (Some(patient), Some(Some(other))) if patient != other => Err(WardError::Occupied),
         (Some(_), Some(Some(_))) | (None, Some(None)) => Ok(None),
         (None, Some(Some(_))) => Ok(Some(BTreeSet::new())),
         (Some(patient), _) => {
             let record = (tenant, FhirType::Patient, patient.to_string());
             if !tables.records.contains_key(&record) {
-                return Err(Refused(WardError::UnknownPatient));
+                return Err(WardError::UnknownPatient);
             }
             let left = tables
                 .beds

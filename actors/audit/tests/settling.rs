@@ -21,6 +21,18 @@ async fn until_settled(session: &TestSession) {
     }
 }
 
+/// Returns once so many sessions of this test wait for somebody else's lock.
+async fn until_waiting(session: &TestSession, sessions: i64) {
+    let count = "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+         WHERE NOT granted AND datname = current_database()";
+    let waiting = async || -> i64 { session.query_one(count, &[]).await.unwrap().get(0) };
+    let give_up = Instant::now() + GIVE_UP;
+    while waiting().await < sessions {
+        assert!(Instant::now() < give_up, "nobody waits");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
 async fn completions(database: &Database) -> Vec<Chained> {
     let all = verified(database, "north").await;
     all.into_iter()
@@ -110,7 +122,7 @@ async fn a_change_that_is_still_being_committed_is_waited_for() {
         .unwrap();
     // Its caller is gone; its transaction is not.
     drop(open);
-    sleep(Duration::from_millis(300)).await;
+    until_waiting(&owner, 1).await;
     assert_eq!(pending(&owner).await, 1);
     transaction.commit().await.unwrap();
     until_settled(&owner).await;
@@ -172,12 +184,16 @@ async fn a_completion_whose_caller_gave_up_is_not_written_beside_the_settlers() 
         let log = log.clone();
         async move { log.append(entry("north")).await }
     });
-    sleep(Duration::from_millis(50)).await;
+    until_waiting(&owner, 1).await;
     let waited = Duration::from_millis(50);
     let given_up = timeout(waited, log.complete(open, Outcome::Success)).await;
     assert!(given_up.is_err());
-    // Long enough for the settler to queue its own behind it.
-    sleep(Duration::from_millis(300)).await;
+    // The settler queues its own behind them.
+    let give_up = Instant::now() + GIVE_UP;
+    while log.waiting() < 3 {
+        assert!(Instant::now() < give_up, "the settler queued nothing");
+        sleep(Duration::from_millis(5)).await;
+    }
     owner.batch_execute("COMMIT").await.unwrap();
     stuck.await.unwrap().unwrap();
     until_settled(&owner).await;
@@ -240,7 +256,7 @@ async fn an_entry_that_is_let_go_while_the_queue_is_full_is_completed_all_the_sa
         let log = log.clone();
         async move { log.append(entry("north")).await }
     });
-    sleep(Duration::from_millis(50)).await;
+    until_waiting(&owner, 1).await;
     assert_eq!(log.waiting(), 1);
     drop(open);
     sleep(Duration::from_millis(50)).await;
