@@ -5,12 +5,15 @@
 //! simulator ([`sim`]), which plays schedules on the real tree with a paused clock. Faults in a
 //! running hospital are injected by its own admin socket (`plantao kill PATH`).
 
+mod checkers;
 pub mod cli;
 mod coverage;
 mod experiment;
 mod fault;
+pub mod history;
 mod invariant;
 mod mutant;
+mod report;
 mod schedule;
 mod seed_file;
 mod selector;
@@ -18,13 +21,19 @@ mod shrink;
 pub mod sim;
 mod twin;
 
+pub use checkers::{
+    Arrangement, ChildPlan, Rare, Sometimes, SupervisorPlan, Tree, VIOLATIONS_MAX, Violation,
+    check, check_all,
+};
 pub use coverage::{Cell, Coverage, Place, collapsed};
 pub use experiment::{Experiment, ExperimentError};
 pub use fault::{
     FAILPOINTS, Fault, FaultError, FaultKind, FaultParts, LifeState, UnknownFault, UnknownState,
 };
+pub use history::History;
 pub use invariant::{Invariant, UnknownInvariant};
 pub use mutant::Mutant;
+pub use report::{JOURNAL_VERSION, Report, ReportError, ScheduleResult};
 pub use schedule::Schedule;
 pub use seed_file::{SeedFile, SeedFileError};
 pub use selector::{Selector, SelectorError};
