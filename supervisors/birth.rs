@@ -19,6 +19,7 @@ use crate::handle::Place;
 use crate::life::{News, Outcome, Report, Tenure, Token};
 use crate::message::Envelope;
 use crate::place::CommandBody;
+use crate::planted::Planted;
 use crate::post::Post;
 use crate::pulse::Pulse;
 use crate::slot::Slot;
@@ -48,6 +49,7 @@ impl Birth {
         above: &Arc<Token>,
         (key, life): (Key, Life),
     ) -> Option<(Arc<dyn Body>, Self)> {
+        let is_held = !rules.soil.has(Planted::ChildrenLeft);
         let child = rules.child_mut(key)?;
         let (id, policy) = (Arc::clone(&child.id), &child.policy);
         let measured = policy.metered || policy.liveness.is_some();
@@ -59,7 +61,7 @@ impl Birth {
             life,
         };
         let birth = Self {
-            token: Token::new(report, Some(Arc::clone(above))),
+            token: Token::new(report, is_held.then(|| Arc::clone(above))),
             post: Arc::clone(post),
             id,
             awaits_readiness: policy.awaits_readiness,
@@ -277,7 +279,7 @@ where
             return None;
         }
     };
-    let hook = disturbance.as_ref().map(|one| Arc::clone(&one.hook));
+    let hook = disturbance.as_ref().map(|one| one.hook());
     let guarded = Guarded {
         actor,
         pulse,

@@ -34,9 +34,10 @@ pub(crate) struct Guarded<A> {
     pub(crate) tenure: Tenure,
 }
 
-/// The actor's state, which holds the life as long as it is there.
+/// The actor's state, which holds the life as long as it is there. Dropped in this order.
 pub(crate) struct Kept<S> {
     state: Option<S>,
+    disturbance: Option<Arc<Disturbance>>,
     tenure: Option<Tenure>,
     /// It has handled nothing yet.
     is_new: bool,
@@ -148,6 +149,7 @@ impl<A: Actor> Guarded<A> {
         let state = self.guard(started).await?;
         Ok(Kept {
             state: Some(state),
+            disturbance: self.disturbance.clone(),
             tenure: Some(self.tenure.clone()),
             is_new: true,
         })
@@ -167,6 +169,7 @@ impl<A: Actor> Guarded<A> {
         if outcome.is_ok() {
             self.conclude(Outcome::Graceful);
         }
+        kept.disturbance = None;
         kept.tenure = None;
         outcome
     }

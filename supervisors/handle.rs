@@ -9,9 +9,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use crate::fault::{Delivery, FaultHook};
-use crate::message::{Envelope, Ledger, Reply};
+use crate::fault::{Called, Delivery, FaultHook};
+use crate::message::{Envelope, InFlight, Ledger, Reply};
+use crate::planted::{Planted, Soil};
 use crate::sync::lock;
+
+/// What a planted defect makes of a deadline.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
 
 /// How much one handle lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,9 +98,33 @@ impl<M: Send + 'static> Handle<M> {
         deadline: Duration,
         make: impl FnOnce(Reply<T>) -> M,
     ) -> Result<T, CallError> {
+        let heard = self
+            .seat
+            .hook
+            .get()
+            .map(|hook| Heard::new(hook, &self.seat, deadline));
+        let answered = self.answer(deadline, make).await;
+        if let Some(mut heard) = heard {
+            heard.how = answered
+                .as_ref()
+                .map_or_else(CallError::called, |_| Called::Answered);
+        }
+        answered
+    }
+
+    async fn answer<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        make: impl FnOnce(Reply<T>) -> M,
+    ) -> Result<T, CallError> {
         let (reply, answer) = Reply::channel();
         self.cast(make(reply))?;
-        match tokio::time::timeout(deadline, answer).await {
+        let patience = if self.seat.soil().has(Planted::DeadlineForgotten) {
+            FOR_EVER
+        } else {
+            deadline
+        };
+        match tokio::time::timeout(patience, answer).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => Err(CallError::Unavailable),
             Err(_) => Err(CallError::Timeout { after: deadline }),
@@ -109,30 +137,24 @@ impl<M: Send + 'static> Handle<M> {
     /// `Overloaded` or `Unavailable`. Success means accepted, not handled.
     pub fn cast(&self, message: M) -> Result<(), CallError> {
         let actor = self.seat.live().ok_or(CallError::Unavailable)?;
-        let limit = self.seat.ledger.limit();
-        let permit = self
-            .seat
-            .ledger
-            .admit()
-            .ok_or(CallError::Overloaded { limit })?;
-        let envelope = Envelope::new(message, permit);
-        match self.seat.hook.get().map_or(Delivery::Deliver, |hook| {
-            hook.before_deliver(&self.seat.path())
-        }) {
-            Delivery::Deliver => actor
-                .send_message(envelope)
-                .map_err(|_| CallError::Unavailable),
-            // Accepted and lost, as a message is that dies in a mailbox.
-            Delivery::Drop => Ok(()),
-            Delivery::Delay(time) => {
-                tokio::spawn(async move {
-                    tokio::time::sleep(time).await;
-                    // The actor died meanwhile: the message dies too, as it would in a mailbox.
-                    let _ = actor.send_message(envelope);
-                });
-                Ok(())
-            }
+        let envelope = Envelope::new(message, self.seat.admit()?);
+        deliver(actor, envelope, self.seat.delivery())
+    }
+
+    /// The same for a message that does no more when it comes twice than when it comes once.
+    ///
+    /// # Errors
+    /// As [`Handle::cast`].
+    pub fn cast_repeatable(&self, make: impl Fn() -> M) -> Result<(), CallError> {
+        let actor = self.seat.live().ok_or(CallError::Unavailable)?;
+        let envelope = Envelope::new(make(), self.seat.admit()?);
+        let delivery = self.seat.delivery();
+        if delivery == Delivery::Duplicate
+            && let Ok(permit) = self.seat.admit()
+        {
+            deliver(actor.clone(), Envelope::new(make(), permit), delivery)?;
         }
+        deliver(actor, envelope, delivery)
     }
 
     /// Messages accepted and not yet done with.
@@ -157,6 +179,65 @@ impl<M: Send + 'static> Handle<M> {
 
     pub(crate) fn seat(&self) -> Arc<Place<M>> {
         Arc::clone(&self.seat)
+    }
+}
+
+fn deliver<M: Send + 'static>(
+    actor: ActorRef<Envelope<M>>,
+    envelope: Envelope<M>,
+    delivery: Delivery,
+) -> Result<(), CallError> {
+    match delivery {
+        Delivery::Deliver | Delivery::Duplicate => actor
+            .send_message(envelope)
+            .map_err(|_| CallError::Unavailable),
+        // Accepted and lost, as a message is that dies in a mailbox.
+        Delivery::Drop => Ok(()),
+        Delivery::Delay(time) => {
+            tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                // The actor died meanwhile: the message dies too, as it would in a mailbox.
+                let _ = actor.send_message(envelope);
+            });
+            Ok(())
+        }
+    }
+}
+
+/// A call that a harness hears of: its end too, should the caller go away.
+struct Heard {
+    hook: Arc<dyn FaultHook>,
+    call: u64,
+    how: Called,
+}
+
+impl Heard {
+    fn new<M: Send + 'static>(
+        hook: &Arc<dyn FaultHook>,
+        seat: &Place<M>,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            hook: Arc::clone(hook),
+            call: hook.call_began(&seat.path(), deadline),
+            how: Called::Abandoned,
+        }
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        self.hook.call_ended(self.call, self.how);
+    }
+}
+
+impl CallError {
+    const fn called(&self) -> Called {
+        match self {
+            Self::Overloaded { .. } => Called::Overloaded,
+            Self::Unavailable => Called::Unavailable,
+            Self::Timeout { .. } => Called::TimedOut,
+        }
     }
 }
 
@@ -188,6 +269,34 @@ impl<M: Send + 'static> Place<M> {
 
     fn path(&self) -> String {
         lock(&self.holder).path()
+    }
+
+    fn soil(&self) -> Soil {
+        Soil::new(self.hook.get().and_then(|hook| hook.planted()))
+    }
+
+    /// What becomes of the next message.
+    fn delivery(&self) -> Delivery {
+        let hook = self.hook.get();
+        hook.map_or(Delivery::Deliver, |hook| hook.before_deliver(&self.path()))
+    }
+
+    /// A place in flight for a message.
+    fn admit(&self) -> Result<InFlight, CallError> {
+        let limit = self.ledger.limit();
+        let Some(hook) = self.hook.get() else {
+            return self.ledger.admit(0).ok_or(CallError::Overloaded { limit });
+        };
+        let path = self.path();
+        let permit = if self.soil().has(Planted::LimitForgotten) {
+            self.ledger.admit_anyway()
+        } else {
+            let permit = self.ledger.admit(hook.crowd(&path));
+            permit.ok_or(CallError::Overloaded { limit })?
+        };
+        let depth = self.ledger.depth() + hook.crowd(&path);
+        hook.let_in(&path, depth, limit);
+        Ok(permit)
     }
 
     /// An incarnation is here: `above` is its supervisor's path, `id` its own.

@@ -3,10 +3,12 @@
 //! Subscribers that lag lose the oldest events, never slow a supervisor down.
 
 use serde::Serialize;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 
 use crate::exit::ExitReason;
+use crate::fault::FaultHook;
 use crate::snapshot::NodeKind;
 use crate::sync::lock;
 
@@ -79,18 +81,26 @@ pub enum LifecycleEvent {
 #[derive(Debug, Clone)]
 pub(crate) struct Bulletin(Arc<Press>);
 
-#[derive(Debug)]
 struct Press {
     /// The number of the last event; held while sending, so that numbers arrive in order.
     last: Mutex<u64>,
     sender: broadcast::Sender<Lifecycle>,
+    /// Hears everything at once.
+    hook: Option<Arc<dyn FaultHook>>,
+}
+
+impl fmt::Debug for Press {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Press").finish_non_exhaustive()
+    }
 }
 
 impl Bulletin {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hook: Option<Arc<dyn FaultHook>>) -> Self {
         Self(Arc::new(Press {
             last: Mutex::new(0),
             sender: broadcast::channel(BACKLOG).0,
+            hook,
         }))
     }
 
@@ -98,9 +108,11 @@ impl Bulletin {
         self.0.sender.subscribe()
     }
 
-    /// Whether anybody would read an event: a subscriber, or the log.
+    /// Whether anybody would read an event: a harness, a subscriber, or the log.
     pub(crate) fn is_watched(&self) -> bool {
-        self.0.sender.receiver_count() > 0 || tracing::enabled!(tracing::Level::ERROR)
+        self.0.hook.is_some()
+            || self.0.sender.receiver_count() > 0
+            || tracing::enabled!(tracing::Level::ERROR)
     }
 
     /// Numbers events that nobody read.
@@ -118,15 +130,20 @@ impl Bulletin {
         log(&path, &event);
         let mut last = lock(&self.0.last);
         *last += 1;
-        if self.0.sender.receiver_count() > 0 {
-            // The last receiver may have gone this moment.
-            let _ = self.0.sender.send(Lifecycle {
-                seq: *last,
-                path: path(),
-                kind,
-                event,
-            });
+        if self.0.hook.is_none() && self.0.sender.receiver_count() == 0 {
+            return;
         }
+        let told = Lifecycle {
+            seq: *last,
+            path: path(),
+            kind,
+            event,
+        };
+        if let Some(hook) = &self.0.hook {
+            hook.told(&told);
+        }
+        // The last receiver may have gone this moment.
+        let _ = self.0.sender.send(told);
     }
 }
 

@@ -145,18 +145,28 @@ impl Ledger {
         self.limit
     }
 
-    /// A place in flight, or `None` when all are taken.
-    pub(crate) fn admit(self: &Arc<Self>) -> Option<InFlight> {
+    /// A place in flight, or `None` when all are taken; so many as `beside` are taken by others.
+    pub(crate) fn admit(self: &Arc<Self>, beside: usize) -> Option<InFlight> {
         let mut entries = lock(&self.entries);
-        if entries.depth >= self.limit {
+        if entries.depth.saturating_add(beside) >= self.limit {
             return None;
         }
         let ticket = entries.admit();
         drop(entries);
-        Some(InFlight {
+        Some(self.permit(ticket))
+    }
+
+    /// A place in flight, taken or not.
+    pub(crate) fn admit_anyway(self: &Arc<Self>) -> InFlight {
+        let ticket = lock(&self.entries).admit();
+        self.permit(ticket)
+    }
+
+    fn permit(self: &Arc<Self>, ticket: usize) -> InFlight {
+        InFlight {
             ledger: Arc::clone(self),
             ticket,
-        })
+        }
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -200,10 +210,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_oldest_message_in_flight_gives_the_age() {
         let ledger = Arc::new(Ledger::new(2));
-        let first = ledger.admit();
+        let first = ledger.admit(0);
         tokio::time::advance(Duration::from_secs(2)).await;
-        let second = ledger.admit();
-        assert!(ledger.admit().is_none());
+        let second = ledger.admit(0);
+        assert!(ledger.admit(0).is_none());
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(ledger.oldest_age(), Some(Duration::from_secs(5)));
         drop(first);
@@ -222,7 +232,7 @@ mod tests {
             let mut held = Vec::new();
             for (admit, which) in steps {
                 if admit {
-                    let permit = ledger.admit();
+                    let permit = ledger.admit(0);
                     prop_assert_eq!(permit.is_some(), held.len() < limit);
                     held.extend(permit);
                 } else if !held.is_empty() {
@@ -237,7 +247,11 @@ mod tests {
     #[tokio::test]
     async fn an_envelope_dropped_unread_gives_its_place_back() {
         let ledger = Arc::new(Ledger::new(1));
-        drop(ledger.admit().map(|permit| Envelope::new("unread", permit)));
+        drop(
+            ledger
+                .admit(0)
+                .map(|permit| Envelope::new("unread", permit)),
+        );
         assert_eq!(ledger.depth(), 0);
     }
 }

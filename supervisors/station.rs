@@ -19,6 +19,7 @@ use crate::fault::{Disturbance, FaultHook};
 use crate::life::Report;
 use crate::lifecycle::{Bulletin, LifecycleEvent};
 use crate::place::Command;
+use crate::planted::Soil;
 use crate::post::Post;
 use crate::sight::Sight;
 use crate::slot::{Running, Slot};
@@ -67,7 +68,7 @@ impl Station {
         (seed, hook): (u64, Option<Arc<dyn FaultHook>>),
     ) -> Arc<Self> {
         let ground = Ground {
-            bulletin: Bulletin::new(),
+            bulletin: Bulletin::new(hook.clone()),
             clock: Instant::now(),
             seed,
             hook,
@@ -119,7 +120,13 @@ impl Station {
     pub(crate) fn disturbance(&self, id: &str) -> Option<Arc<Disturbance>> {
         let hook = Arc::clone(self.ground.hook.as_ref()?);
         let path = format!("{}/{id}", self.path);
-        Some(Arc::new(Disturbance { hook, path }))
+        Some(Arc::new(Disturbance::new(hook, path)))
+    }
+
+    /// What a harness planted.
+    pub(crate) fn soil(&self) -> Soil {
+        let hook = self.ground.hook.as_ref();
+        Soil::new(hook.and_then(|hook| hook.planted()))
     }
 
     /// The time on the tree's clock.
@@ -172,6 +179,7 @@ impl Station {
         let salt = salt.finish();
         self.own_budget.reset();
         let mut fresh = Rules::new(flags, self.all_budgets(), salt);
+        fresh.plant(self.soil());
         let before = {
             let mut rules = lock(&self.rules);
             fresh.follow(&rules);

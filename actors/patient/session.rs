@@ -123,7 +123,7 @@ impl Actor for PatientSession {
             loop {
                 tokio::time::sleep(IDLE_CHECK).await;
                 // Not taken when the session is busy, and then it is not idle.
-                let _ = own.cast(Message::ClockTicked);
+                let _ = own.cast_repeatable(|| Message::ClockTicked);
             }
         });
         Ok(State {

@@ -113,7 +113,7 @@ impl Sessions {
         for patient in patients {
             if let Some(session) = self.live(tenant, patient) {
                 // Lost, it costs time: reads look at the version, and who watches looks again.
-                let _ = session.cast(Message::RecordsChanged);
+                let _ = session.cast_repeatable(|| Message::RecordsChanged);
             }
         }
     }

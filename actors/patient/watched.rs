@@ -159,7 +159,7 @@ impl Watched {
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
                 // Not taken when the session is busy; the next one will be.
-                let _ = own.cast(Message::LookCameDue);
+                let _ = own.cast_repeatable(|| Message::LookCameDue);
             }
         });
         Self {

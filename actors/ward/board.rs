@@ -91,7 +91,7 @@ impl Actor for WardBoard {
             loop {
                 tokio::time::sleep(READ_EVERY).await;
                 // Not taken when the board is busy; the next one will be.
-                let _ = own.cast(Message::ClockTicked);
+                let _ = own.cast_repeatable(|| Message::ClockTicked);
             }
         });
         Ok(State {

@@ -8,6 +8,7 @@ use super::child::{After, Key, Phase};
 use super::rules::{Payload, Rules};
 use crate::error::SupervisorError;
 use crate::exit::ExitReason;
+use crate::planted::Planted;
 
 /// The way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +65,9 @@ impl<P: Payload> Rules<P> {
         if closing.left {
             return false;
         }
-        let waiting = if self.flags.dynamic.is_some() {
+        let waiting = if self.soil.has(Planted::ChildrenLeft) {
+            false
+        } else if self.flags.dynamic.is_some() {
             self.roster.len() > self.stuck
         } else {
             let until = closing.until;
@@ -86,13 +89,18 @@ impl<P: Payload> Rules<P> {
     fn stop_before(&mut self, until: usize) -> bool {
         let last = until - 1;
         let key = self.order.get(last).copied();
+        let forward = self.soil.has(Planted::StopsForward);
+        let key = match self.order.len().checked_sub(until) {
+            Some(first) if forward => self.order.get(first).copied(),
+            _ => key,
+        };
         if let Some(key) = key
             && !self.is_stopped_for_good(key)
         {
             return false;
         }
         if let Some(closing) = &mut self.closing
-            && (key.is_none() || self.order.get(last) == key.as_ref())
+            && (forward || key.is_none() || self.order.get(last) == key.as_ref())
         {
             closing.until = last;
         }

@@ -8,6 +8,7 @@ use super::{Action, GRACE, Shutdown};
 use crate::error::SupervisorError;
 use crate::exit::ExitReason;
 use crate::lifecycle::LifecycleEvent;
+use crate::planted::Planted;
 
 impl<P: Payload> Rules<P> {
     /// Makes a child end as its specification says.
@@ -40,10 +41,15 @@ impl<P: Payload> Rules<P> {
     }
 
     pub(super) fn kill_by_order(&mut self, key: Key, life: Life) {
+        let unawaited = self.soil.has(Planted::KillUnawaited);
         let Some(child) = self.living(key, life) else {
             return;
         };
         match child.phase {
+            Phase::Up if unawaited => {
+                self.actions.push(Action::Kill(key));
+                self.ended(key, life, ExitReason::Killed);
+            }
             Phase::Up => self.kill(key, After::Fall(None)),
             Phase::Asked(ref after) => {
                 let after = after.clone();

@@ -10,6 +10,7 @@ use super::group::{Group, Wait};
 use super::rules::{Payload, Rules};
 use crate::exit::ExitReason;
 use crate::lifecycle::LifecycleEvent;
+use crate::planted::Planted;
 
 impl<P: Payload> Rules<P> {
     /// The child ended by itself, or counts as if: a decision is due.
@@ -40,7 +41,8 @@ impl<P: Payload> Rules<P> {
             return true;
         };
         let (failed, significant) = (!reason.is_clean(), policy.significant);
-        if policy.restart.revives(reason) {
+        let is_revived = policy.restart.revives(reason);
+        if is_revived && !self.soil.has(Planted::StaysDown) {
             self.revive(key);
         } else {
             self.settle(key, failed);

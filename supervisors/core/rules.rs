@@ -16,6 +16,7 @@ use super::requests::{Newcomer, Request};
 use super::roster::Roster;
 use super::{Action, AutoShutdown, Budget, Event, Intensity, Strategy};
 use crate::lifecycle::LifecycleEvent;
+use crate::planted::{Planted, Soil};
 
 /// Stands for the supervisor itself among the deadlines.
 pub(super) const OWN: Key = Key::MAX;
@@ -68,6 +69,8 @@ pub(crate) struct Rules<P> {
     /// Somebody watches: what happened to children is told, and not only counted.
     pub(super) watched: bool,
     unwatched: u64,
+    /// What a harness planted.
+    pub(crate) soil: Soil,
     /// When a restart was called for, for tests to count by themselves.
     #[cfg(test)]
     pub(super) calls: Vec<Duration>,
@@ -100,8 +103,22 @@ impl<P: Payload> Rules<P> {
             gone: Vec::new(),
             watched: true,
             unwatched: 0,
+            soil: Soil::default(),
             #[cfg(test)]
             calls: Vec::new(),
+        }
+    }
+
+    /// From here on these rules have the planted defect.
+    pub(crate) fn plant(&mut self, soil: Soil) {
+        self.soil = soil;
+        if soil.has(Planted::IntensityOffByOne) {
+            let Intensity { restarts, period } = self.flags.intensity;
+            let wrong = Intensity::new(restarts.saturating_add(1), period);
+            self.window = Window::new(wrong);
+        }
+        if soil.has(Planted::StrategyTooWide) {
+            self.flags.strategy = Strategy::OneForAll;
         }
     }
 

@@ -12,6 +12,7 @@ mod budget;
 mod disturbed;
 mod feed;
 mod gates;
+mod heard;
 mod injection;
 mod live_change;
 mod live_refusals;
