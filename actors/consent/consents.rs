@@ -89,7 +89,7 @@ impl Consents {
         purpose: Purpose,
         status: ConsentStatus,
     ) -> Result<(), ConsentError> {
-        self.covers(permit, Action::Write, patient)?;
+        self.covers(permit, Action::Write, patient).await?;
         if status == ConsentStatus::NotAsked {
             return Err(ConsentError::NotAStatement);
         }
@@ -125,20 +125,18 @@ impl Consents {
         patient: &PatientId,
         purpose: Purpose,
     ) -> Result<Consent, ConsentError> {
-        self.covers(&permit, Action::Read, patient)?;
+        self.covers(&permit, Action::Read, patient).await?;
         let scope = Scope::of(&permit);
         self.store.get(&scope, patient, purpose).await
     }
 
-    fn covers(
+    async fn covers(
         &self,
         permit: &Permit,
         action: Action,
         patient: &PatientId,
     ) -> Result<(), ConsentError> {
-        if self.clock.now() >= permit.expires_at() {
-            return Err(ConsentError::PermitExpired);
-        }
+        permit.hand_in(self.clock.now()).await?;
         let covers = permit.action() == action
             && permit.resource_kind() == ResourceKind::Consent
             && permit.patient() == Some(patient);

@@ -1,6 +1,7 @@
 //! Why a consent was not read or changed.
 
 use crate::database::DatabaseError;
+use crate::policy::PermitError;
 
 /// Why a consent was not read or changed. Unless a variant says otherwise, nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,9 +9,9 @@ pub enum ConsentError {
     /// The permit was given for something else.
     #[error("the permit does not cover this access")]
     PermitMismatch,
-    /// The permit's time is over.
-    #[error("the permit has expired")]
-    PermitExpired,
+    /// The permit does not hold any more.
+    #[error(transparent)]
+    Permit(#[from] PermitError),
     /// There is no such patient.
     #[error("there is no such patient")]
     UnknownPatient,

@@ -8,7 +8,7 @@ use crate::clock::WallClock;
 use crate::database::testing::{TestDatabase, TestSession};
 use crate::database::{Database, Login, pool_child};
 use crate::policy::testing::{self, HERE};
-use crate::policy::{Ended, Owned, Permit, Policy, Verdict};
+use crate::policy::{Ended, Owned, Permit, PermitError, Policy, Verdict};
 use plantao_schema::access::{AccessRequest, Action, ConsentStatus, Purpose, Reason, ResourceKind};
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
 use plantao_schema::id::{PatientId, Tenant};
@@ -261,7 +261,7 @@ async fn a_permit_for_anything_else_changes_nothing_and_the_entry_comes_back() {
     let old = hospital.permit(Action::Write).await;
     hospital.clock.set(old.expires_at());
     let late = hospital.set_with(old, &maria(), TREATMENT, REVOKED).await;
-    assert_eq!(late, Err(ConsentError::PermitExpired));
+    assert_eq!(late, Err(ConsentError::Permit(PermitError::Expired)));
     assert_eq!(hospital.count("SELECT count(*) FROM consent").await, 0);
     hospital.tree.shutdown().await;
 }

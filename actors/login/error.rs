@@ -2,6 +2,7 @@
 
 use super::passwords::{PASSWORD_MAX_BYTES, PASSWORD_MIN_CHARS};
 use crate::database::DatabaseError;
+use crate::policy::PermitError;
 use crate::vault::VaultError;
 use plantao_supervisors::CallError;
 use std::time::Duration;
@@ -28,9 +29,9 @@ pub enum LogInError {
     /// The permit was given for something else.
     #[error("the permit does not cover this access")]
     PermitMismatch,
-    /// The permit's time is over.
-    #[error("the permit has expired")]
-    PermitExpired,
+    /// The permit does not hold any more.
+    #[error(transparent)]
+    Permit(#[from] PermitError),
     /// There is an account of that name.
     #[error("there is an account of that name already")]
     AccountExists,

@@ -96,9 +96,7 @@ impl LogIns {
         permit: Permit,
         name: Option<String>,
     ) -> Result<OneTimeCode, LogInError> {
-        if self.clock.now() >= permit.expires_at() {
-            return Err(LogInError::PermitExpired);
-        }
+        permit.hand_in(self.clock.now()).await?;
         if permit.action() != Action::Write || permit.resource_kind() != ResourceKind::Session {
             return Err(LogInError::PermitMismatch);
         }

@@ -5,6 +5,7 @@
 //! learns nothing, the log holds the incident.
 
 use crate::database::DatabaseError;
+use crate::policy::PermitError;
 use plantao_supervisors::CallError;
 use std::time::Duration;
 
@@ -17,9 +18,9 @@ pub enum RecordError {
     /// The permit was given for something else.
     #[error("the permit does not cover this access")]
     PermitMismatch,
-    /// The permit's time is over.
-    #[error("the permit has expired")]
-    PermitExpired,
+    /// The permit does not hold any more.
+    #[error(transparent)]
+    Permit(#[from] PermitError),
     /// The patient withdrew consent to this use of the data.
     #[error("the patient withdrew consent to this use")]
     ConsentRevoked,

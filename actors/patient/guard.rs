@@ -11,13 +11,13 @@ use plantao_schema::id::{PatientId, ResourceId, Tenant};
 use plantao_schema::time::Timestamp;
 
 /// Reading one record.
-pub(super) fn read(
+pub(super) async fn read(
     permit: &Permit,
     kind: FhirType,
     id: &ResourceId,
     now: Timestamp,
 ) -> Result<(), RecordError> {
-    in_time(permit, now)?;
+    permit.hand_in(now).await?;
     let covers = permit.action() == Action::Read
         && permit.resource_kind() == resource_kind(kind)
         && permit.resource_id() == Some(id);
@@ -56,8 +56,12 @@ pub(super) async fn consent(
 }
 
 /// Looking records of a type up.
-pub(super) fn search(permit: &Permit, kind: FhirType, now: Timestamp) -> Result<(), RecordError> {
-    in_time(permit, now)?;
+pub(super) async fn search(
+    permit: &Permit,
+    kind: FhirType,
+    now: Timestamp,
+) -> Result<(), RecordError> {
+    permit.hand_in(now).await?;
     let covers = permit.action() == Action::Search && permit.resource_kind() == resource_kind(kind);
     if covers {
         Ok(())
@@ -68,12 +72,12 @@ pub(super) fn search(permit: &Permit, kind: FhirType, now: Timestamp) -> Result<
 
 /// Writing a bundle: one that was permitted as a bundle, or as the one record it holds. A permit
 /// that names a patient covers no other patient's file.
-pub(super) fn write(
+pub(super) async fn write(
     permit: &Permit,
     bundle: &Transaction,
     now: Timestamp,
 ) -> Result<(), RecordError> {
-    in_time(permit, now)?;
+    permit.hand_in(now).await?;
     let mut resources = bundle.resources();
     let whole = permit.resource_kind() == ResourceKind::Bundle;
     let single = match (resources.next(), resources.next()) {
@@ -106,13 +110,5 @@ pub const fn resource_kind(kind: FhirType) -> ResourceKind {
         FhirType::AllergyIntolerance => ResourceKind::AllergyIntolerance,
         FhirType::MedicationRequest => ResourceKind::MedicationRequest,
         FhirType::Condition => ResourceKind::Condition,
-    }
-}
-
-fn in_time(permit: &Permit, now: Timestamp) -> Result<(), RecordError> {
-    if now < permit.expires_at() {
-        Ok(())
-    } else {
-        Err(RecordError::PermitExpired)
     }
 }

@@ -104,7 +104,7 @@ impl Records {
         kind: FhirType,
         id: ResourceId,
     ) -> Result<Found, RecordError> {
-        guard::read(&permit, kind, &id, self.shared.clock.now())?;
+        guard::read(&permit, kind, &id, self.shared.clock.now()).await?;
         let work = self.read_in(&permit, kind, &id);
         tokio::time::timeout(READ_DEADLINE, work)
             .await
@@ -124,7 +124,7 @@ impl Records {
         open: OpenEntry,
         bundle: fhir::Transaction,
     ) -> Result<(TransactionOutcome, OpenEntry), (RecordError, OpenEntry)> {
-        if let Err(error) = guard::write(&permit, &bundle, self.shared.clock.now()) {
+        if let Err(error) = guard::write(&permit, &bundle, self.shared.clock.now()).await {
             return Err((error, open));
         }
         let kind = bundle.kind;
@@ -162,7 +162,7 @@ impl Records {
         system: &str,
         value: &str,
     ) -> Result<Vec<Found>, RecordError> {
-        guard::search(&permit, kind, self.shared.clock.now())?;
+        guard::search(&permit, kind, self.shared.clock.now()).await?;
         let (scope, system, value) = (Scope::of(&permit), system.to_owned(), value.to_owned());
         let make = |reply| directory::Message::Find(scope, kind, system, value, reply);
         let mut found = self.worker()?.call(READ_DEADLINE, make).await??;

@@ -3,6 +3,7 @@
 //! Owns [`PluginError`] and the closed lists it is made of. Refuses to carry anything a guest or a
 //! caller wrote that has not gone through redaction first: these texts reach answers and logs.
 
+use crate::policy::PermitError;
 use std::fmt;
 
 /// Why a plugin could not be loaded, or a call into it did not answer.
@@ -20,6 +21,14 @@ pub enum PluginError {
     Forbidden {
         /// Which plugin was to be called.
         plugin: String,
+    },
+    /// The permit does not hold any more.
+    #[error("the call of plugin `{plugin}` is not permitted: {error}")]
+    Permit {
+        /// Which plugin was to be called.
+        plugin: String,
+        /// Why it does not.
+        error: PermitError,
     },
     /// The operator's description of the plugin is not acceptable.
     #[error("plugin `{plugin}`: `{field}` {reason}")]
@@ -147,6 +156,7 @@ impl PluginError {
         match self {
             Self::Unknown { plugin }
             | Self::Forbidden { plugin }
+            | Self::Permit { plugin, .. }
             | Self::Spec { plugin, .. }
             | Self::File { plugin, .. }
             | Self::NotWasm { plugin }

@@ -228,11 +228,16 @@ impl Plugins {
     ) -> Result<PluginOutput, PluginError> {
         let plugin = self.find(plugin)?;
         let name = plugin.source.spec.name.as_str();
-        if !covers(&permit, name) || permit.expires_at() < self.inner.host.clock.now() {
+        if !covers(&permit, name) {
             return Err(PluginError::Forbidden {
                 plugin: name.to_owned(),
             });
         }
+        let held = permit.hand_in(self.inner.host.clock.now()).await;
+        held.map_err(|error| PluginError::Permit {
+            plugin: name.to_owned(),
+            error,
+        })?;
         plugin.call(function, text).await
     }
 

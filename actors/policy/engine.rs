@@ -6,6 +6,8 @@
 
 use super::behaviour::{Behaviour, Pace};
 use super::changes::Changes;
+use super::harness::{Defect, Harness, PermitWitness};
+use super::leave::Leave;
 use super::permit::{Permit, Refusal, Verdict};
 use super::settings::PolicySettings;
 use super::tables::{Standing, Tables};
@@ -65,6 +67,7 @@ pub struct Policy {
     engine: Handle<Message>,
     tables: Tables,
     changes: Changes,
+    pub(super) harness: Arc<Harness>,
 }
 
 impl Policy {
@@ -81,7 +84,17 @@ impl Policy {
             engine: Handle::new(Limits::in_flight(IN_FLIGHT_MAX)),
             tables: Tables::new(&changes),
             changes,
+            harness: Arc::default(),
         })
+    }
+
+    /// The same for a test harness, whose `witness` hears of every permit.
+    #[must_use]
+    pub fn witnessed(self, witness: Arc<dyn PermitWitness>) -> Self {
+        Self {
+            harness: Arc::new(Harness::new(witness)),
+            ..self
+        }
     }
 
     /// The tables of what was taken back, for the actors that own them.
@@ -105,6 +118,10 @@ impl Policy {
     }
 
     fn judge(&self, access: AccessRequest, peer: IpAddr, counting: Counting) -> Verdict {
+        if let Some((access, decision, number)) = self.harness.reused(&access) {
+            let leave = Leave::new(self.clone(), number);
+            return Verdict::Permit(Permit::new(access, decision, leave));
+        }
         let standing = self.standing(&access);
         let (Some(snapshot), Some((consent, session_revoked))) =
             (self.snapshot.load().upgrade(), standing)
@@ -125,7 +142,9 @@ impl Policy {
         let decision = decide(&snapshot.settings.rules, &access, &signals);
         match decision.verdict {
             VerdictKind::Allow | VerdictKind::BreakGlass => {
-                Verdict::Permit(Permit::new(access, decision))
+                let number = self.harness.given(&access, &decision);
+                let leave = Leave::new(self.clone(), number);
+                Verdict::Permit(Permit::new(access, decision, leave))
             }
             VerdictKind::StepUp => Verdict::StepUp(Refusal { access, decision }),
             VerdictKind::Deny => {
@@ -293,6 +312,7 @@ struct State {
     publish: Arc<ArcSwapWeak<Snapshot>>,
     settings: Arc<ArcSwap<PolicySettings>>,
     changes: Changes,
+    harness: Arc<Harness>,
     pruning: JoinHandle<()>,
 }
 
@@ -300,7 +320,9 @@ impl Drop for State {
     fn drop(&mut self) {
         self.pruning.abort();
         // Before the notice: whoever decides because of it must not find the policy any more.
-        self.publish.store(Weak::new());
+        if !self.harness.has(Defect::SnapshotKept) {
+            self.publish.store(Weak::new());
+        }
         self.changes.bump();
     }
 }
@@ -322,12 +344,14 @@ impl Actor for PolicyEngine {
             settings,
             behaviour,
         });
+        policy.harness.keep(Arc::<Snapshot>::clone(&snapshot));
         policy.snapshot.store(Arc::downgrade(&snapshot));
         policy.changes.bump();
         Ok(State {
             snapshot,
             publish: policy.snapshot,
             settings: policy.settings,
+            harness: policy.harness,
             changes: policy.changes,
             pruning,
         })

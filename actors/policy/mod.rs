@@ -5,6 +5,9 @@
 //! without it every decision is a denial. Readers decide on their own thread, so no request waits
 //! in the engine's mailbox.
 //!
+//! A permit is looked at once more when it is handed in ([`Permit::hand_in`]): what was taken back
+//! since the decision makes it void.
+//!
 //! Two more tables go into a decision and die with their own actors: which patients withdrew
 //! consent, which sessions were ended. A tenant whose tables are not there is denied, emergencies
 //! excepted. [`Policy::changes`] tells live pages when to ask again.
@@ -19,6 +22,8 @@
 mod behaviour;
 mod changes;
 mod engine;
+mod harness;
+mod leave;
 mod permit;
 mod settings;
 mod shelf;
@@ -28,6 +33,8 @@ pub mod testing;
 mod view;
 
 pub use engine::{Policy, PolicyError, child};
+pub use harness::{Defect, PermitWitness};
+pub use leave::PermitError;
 pub use permit::{PERMIT_LIFETIME_SECONDS, Permit, Refusal, Verdict};
 pub use settings::{DutyHours, PolicySettings};
 pub(crate) use shelf::{News, Owned, Shelf};

@@ -5,10 +5,10 @@
 //!
 //! ```compile_fail,E0451
 //! use plantao_actors::policy::Permit;
-//! use plantao_schema::access::{AccessRequest, Decision};
+//! use plantao_schema::access::AccessRequest;
 //! use plantao_schema::time::Timestamp;
-//! fn forge(access: AccessRequest, decision: Decision, expires_at: Timestamp) -> Permit {
-//!     Permit { access, decision, expires_at }
+//! fn forge(permit: Permit, access: AccessRequest, expires_at: Timestamp) -> Permit {
+//!     Permit { access, expires_at, ..permit }
 //! }
 //! ```
 //!
@@ -25,6 +25,7 @@
 //! }
 //! ```
 
+use super::leave::{Leave, PermitError};
 use plantao_schema::access::{
     AccessRequest, Action, Decision, Principal, Purpose, ResourceKind, VerdictKind,
 };
@@ -42,17 +43,28 @@ pub struct Permit {
     access: AccessRequest,
     decision: Decision,
     expires_at: Timestamp,
+    leave: Leave,
 }
 
 impl Permit {
-    pub(super) fn new(access: AccessRequest, decision: Decision) -> Self {
+    pub(super) fn new(access: AccessRequest, decision: Decision, leave: Leave) -> Self {
         let lifetime = access.at.plus_seconds(PERMIT_LIFETIME_SECONDS);
         let expires_at = lifetime.min(access.principal.expires_at);
         Self {
             access,
             decision,
             expires_at,
+            leave,
         }
+    }
+
+    /// Takes it for what it allows: the first thing that a handler does with it. Waits, at most a
+    /// second, where it cannot be told at once whether it still holds.
+    ///
+    /// # Errors
+    /// [`PermitError`]; nothing was done under it.
+    pub async fn hand_in(&self, now: Timestamp) -> Result<(), PermitError> {
+        self.leave.hand_in(&self.access, self.expires_at, now).await
     }
 
     /// The request it was given for.

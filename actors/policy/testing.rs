@@ -187,7 +187,8 @@ pub async fn permit(access: AccessRequest) -> Permit {
         .expect("the engine starts");
     let tables = loaded(&policy);
     let verdict = policy.decide(access, HERE);
-    drop(tables);
+    // The permit is good for as long as they are there.
+    std::mem::forget(tables);
     tree.shutdown().await;
     match verdict {
         Verdict::Permit(permit) => permit,

@@ -1,6 +1,7 @@
 //! Why a ward was not read or changed. Variants say whose fault it is; none names a patient.
 
 use crate::database::DatabaseError;
+use crate::policy::PermitError;
 use plantao_supervisors::CallError;
 use std::time::Duration;
 
@@ -22,9 +23,9 @@ pub enum WardError {
     /// The permit was given for something else.
     #[error("the permit does not cover this placement")]
     PermitMismatch,
-    /// The permit's time is over.
-    #[error("the permit has expired")]
-    PermitExpired,
+    /// The permit does not hold any more.
+    #[error(transparent)]
+    Permit(#[from] PermitError),
     /// Another change got there first.
     #[error("the change conflicts with another")]
     Conflict,

@@ -5,7 +5,7 @@ use crate::audit::{AuditLog, OpenEntry, audit_child};
 use crate::clock::WallClock;
 use crate::database::Login;
 use crate::database::testing::TestDatabase;
-use crate::policy::{Permit, Policy, ViewGrant, testing};
+use crate::policy::{Permit, PermitError, Policy, ViewGrant, testing};
 use plantao_schema::access::{Action, Fields, ResourceKind};
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
 use plantao_schema::id::{BedId, PatientId, ResourceId, Tenant, WardId};
@@ -214,7 +214,7 @@ async fn a_refused_placement_changes_nothing() {
     let late = hospital.permit("uti").await;
     hospital.clock.set(late.expires_at());
     let refused = hospital.place_with(late, "uti", "02", Some("joao"));
-    assert_eq!(refused.await, Err(WardError::PermitExpired));
+    assert_eq!(refused.await, Err(WardError::Permit(PermitError::Expired)));
     assert_eq!(hospital.beds("uti").await, "01:maria");
     let nowhere = hospital.wards.beds(&grant(), &ward("nowhere")).await;
     assert_eq!(nowhere.err(), Some(WardError::NotFound));

@@ -113,7 +113,7 @@ impl Wards {
         patient: Option<PatientId>,
     ) -> Result<OpenEntry, (WardError, OpenEntry)> {
         let at = self.clock.now();
-        if let Err(error) = covers(&permit, &ward, patient.as_ref(), at) {
+        if let Err(error) = covers(&permit, &ward, patient.as_ref(), at).await {
             return Err((error, open));
         }
         let scope = Scope::of(&permit);
@@ -151,15 +151,13 @@ fn scope(grant: &ViewGrant) -> Scope {
 }
 
 /// Whether the permit was given for this placement.
-fn covers(
+async fn covers(
     permit: &Permit,
     ward: &WardId,
     patient: Option<&PatientId>,
     now: Timestamp,
 ) -> Result<(), WardError> {
-    if now >= permit.expires_at() {
-        return Err(WardError::PermitExpired);
-    }
+    permit.hand_in(now).await?;
     let named = permit.resource_id().map(|id| id.as_str());
     let own = permit.patient().is_none() || permit.patient() == patient;
     let covered = permit.action() == Action::Write

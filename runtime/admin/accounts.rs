@@ -85,10 +85,11 @@ fn refusal(error: &LogInError) -> Problem {
         LogInError::BadPassword => (ProblemCode::Invalid, Some("password")),
         LogInError::Unavailable => (ProblemCode::Unavailable, None),
         LogInError::Overloaded | LogInError::Throttled { .. } => (ProblemCode::Overloaded, None),
-        LogInError::InDoubt | LogInError::PermitExpired => (ProblemCode::DeadlineExceeded, None),
-        LogInError::Refused | LogInError::PermitMismatch | LogInError::Internal => {
-            (ProblemCode::Internal, None)
-        }
+        LogInError::InDoubt => (ProblemCode::DeadlineExceeded, None),
+        LogInError::Refused
+        | LogInError::Permit(_)
+        | LogInError::PermitMismatch
+        | LogInError::Internal => (ProblemCode::Internal, None),
     };
     let problem = Problem::new(code, error.to_string());
     match field {

@@ -4,6 +4,7 @@ use plantao_actors::audit::AuditError;
 use plantao_actors::database::DatabaseError;
 use plantao_actors::patient::RecordError;
 use plantao_actors::plugin::{LimitKind, PluginError};
+use plantao_actors::policy::PermitError;
 use plantao_schema::access::{Decision, Reason};
 use plantao_schema::audit::Outcome;
 use plantao_schema::problem::{Problem, ProblemCode};
@@ -59,6 +60,24 @@ pub(super) fn database(error: &DatabaseError) -> Problem {
     Problem::new(ProblemCode::Internal, "the database refused the statement")
 }
 
+/// A permit did not hold any more when it was handed in.
+pub(super) const fn permit(error: PermitError) -> (ProblemCode, &'static str) {
+    match error {
+        PermitError::Expired => (
+            ProblemCode::DeadlineExceeded,
+            "the permit expired before it was used",
+        ),
+        PermitError::Revoked => (
+            ProblemCode::Denied,
+            "what allowed this was taken back meanwhile",
+        ),
+        PermitError::Undecided => (
+            ProblemCode::Unavailable,
+            "it cannot be told at present whether this is still allowed",
+        ),
+    }
+}
+
 /// A record could not be had or kept.
 pub(super) fn record(error: &RecordError) -> Problem {
     let (code, detail, field) = match error {
@@ -82,11 +101,10 @@ pub(super) fn record(error: &RecordError) -> Problem {
             "another change got there first; read again",
             None,
         ),
-        RecordError::PermitExpired => (
-            ProblemCode::DeadlineExceeded,
-            "the permit expired before it was used",
-            None,
-        ),
+        RecordError::Permit(error) => {
+            let (code, detail) = permit(*error);
+            (code, detail, None)
+        }
         RecordError::Unavailable => (
             ProblemCode::Unavailable,
             "the records are not available",
@@ -133,9 +151,10 @@ pub(super) fn record(error: &RecordError) -> Problem {
 pub(super) const fn outcome_of(error: &RecordError) -> Outcome {
     match error {
         RecordError::InDoubt => Outcome::Unknown,
-        RecordError::UnknownPatient | RecordError::OtherPatient | RecordError::Conflict => {
-            Outcome::Refused
-        }
+        RecordError::UnknownPatient
+        | RecordError::OtherPatient
+        | RecordError::Conflict
+        | RecordError::Permit(PermitError::Revoked) => Outcome::Refused,
         _ => Outcome::Failed,
     }
 }
@@ -159,6 +178,7 @@ pub(super) fn plugin(error: &PluginError) -> Problem {
         | PluginError::Module { .. }
         | PluginError::Import { .. } => ProblemCode::PluginRefused,
         PluginError::Forbidden { .. } => ProblemCode::Internal,
+        PluginError::Permit { error, .. } => permit(*error).0,
         _ => ProblemCode::PluginFailed,
     };
     // Its texts were redacted where they were made.

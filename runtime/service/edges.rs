@@ -12,6 +12,7 @@ use plantao_actors::consent::{ConsentStore, PostgresConsents};
 use plantao_actors::database::{Database, DatabaseConfig, Login};
 use plantao_actors::login::{LogInStore, PostgresLogIns};
 use plantao_actors::patient::{PostgresRecords, RecordStore};
+use plantao_actors::policy::Policy;
 use plantao_actors::vault::{KeyStore, MasterKeySource, Vault};
 use plantao_actors::ward::{PostgresWards, WardStore};
 use std::net::SocketAddr;
@@ -37,6 +38,8 @@ pub struct Edges {
     pub master_key: MasterKeySource,
     /// What keeps wrapped keys.
     pub keys: Arc<dyn KeyStore>,
+    /// What decides.
+    pub policy: Policy,
     /// What keeps clinical records.
     pub records: Arc<dyn RecordStore>,
     /// What keeps consents.
@@ -63,6 +66,7 @@ impl Edges {
         clock: &WallClock,
     ) -> Result<Self, ServiceError> {
         let signing = SigningKey::open(state)?;
+        let policy = Policy::new(config.policy.clone())?;
         let tls = Arc::new(server_config(&config.front_door, state.paths(), clock)?);
         let database_config = super::database_config(config, state.paths().root());
         if database_config.embedded.is_none() {
@@ -80,6 +84,7 @@ impl Edges {
             trail: database_config.clone().into(),
             database_config,
             keys: Arc::new(database.clone()),
+            policy,
             records: Arc::new(PostgresRecords::new(database.clone(), vault.clone())),
             consents: Arc::new(PostgresConsents::new(database.clone())),
             wards: Arc::new(PostgresWards::new(database.clone())),

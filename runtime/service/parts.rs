@@ -18,7 +18,6 @@ use plantao_actors::live::{Live, LiveLimits, Pulse};
 use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
-use plantao_actors::policy::Policy;
 use plantao_actors::ward::Wards;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,6 +51,7 @@ pub fn build(
         vault,
         master_key,
         keys,
+        policy,
         records,
         consents,
         wards,
@@ -63,7 +63,6 @@ pub fn build(
     } = edges;
     let clock = &clock;
     let verifier = TokenVerifier::new(&signing, &config.identity, config.demo, clock.clone());
-    let policy = Policy::new(config.policy.clone())?;
     let audit = AuditLog::with_queue(clock.clone(), config.audit.queue);
     let records = Records::with_store(records, clock.clone());
     let records = records.with_consent(policy.clone());

@@ -1,7 +1,7 @@
 //! One-time links: offered to oneself, taken once.
 
 use super::*;
-use crate::policy::Permit;
+use crate::policy::{Permit, PermitError};
 
 async fn permit(hospital: &Hospital, session: &str) -> Permit {
     assert!(hospital.policy.ready(&demo()).await);
@@ -65,7 +65,10 @@ async fn a_permit_for_anything_but_a_session_offers_no_link() {
     let old = testing::permit(old).await;
     hospital.clock.set(old.expires_at());
     let refused = hospital.log_ins.offer(old, None).await;
-    assert_eq!(refused.err(), Some(LogInError::PermitExpired));
+    assert_eq!(
+        refused.err(),
+        Some(LogInError::Permit(PermitError::Expired))
+    );
     hospital.tree.shutdown().await;
 }
 

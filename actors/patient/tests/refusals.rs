@@ -1,6 +1,7 @@
 //! What is refused, and that a refusal changes nothing.
 
 use super::*;
+use crate::policy::PermitError;
 
 #[tokio::test]
 async fn a_permit_for_something_else_opens_nothing() {
@@ -27,7 +28,7 @@ async fn a_permit_for_something_else_opens_nothing() {
     let permit = hospital.permit(read, on, Some(MARIA), None).await;
     hospital.clock.set(permit.expires_at());
     let late = hospital.records.read(permit, FhirType::Patient, id()).await;
-    assert_eq!(late, Err(RecordError::PermitExpired));
+    assert_eq!(late, Err(RecordError::Permit(PermitError::Expired)));
     hospital.tree.shutdown().await;
 }
 

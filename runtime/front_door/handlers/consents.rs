@@ -1,15 +1,15 @@
 //! What a patient agreed to, or changed their mind about (LGPD Art. 8, § 5).
 
-use super::super::parse;
 use super::super::refused::Refused;
 use super::super::reply::{Answer, JSON};
 use super::super::services::Services;
+use super::super::{parse, problems};
 use super::{Handled, looked_at};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
 use plantao_actors::audit;
 use plantao_actors::consent::ConsentError;
-use plantao_actors::policy::Permit;
+use plantao_actors::policy::{Permit, PermitError};
 use plantao_schema::access::{ConsentStatus, Purpose};
 use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::id::PatientId;
@@ -73,7 +73,9 @@ pub(super) async fn consent(
         Err((error, open)) => {
             let outcome = match error {
                 ConsentError::InDoubt => None,
-                ConsentError::UnknownPatient | ConsentError::Conflict => Some(Outcome::Refused),
+                ConsentError::UnknownPatient
+                | ConsentError::Conflict
+                | ConsentError::Permit(PermitError::Revoked) => Some(Outcome::Refused),
                 _ => Some(Outcome::Failed),
             };
             services.not_changed(open, outcome, problem(&error)).await
@@ -104,10 +106,7 @@ fn problem(error: &ConsentError) -> Problem {
         ),
         ConsentError::Conflict => (ProblemCode::Conflict, "another change got there first"),
         ConsentError::Unavailable => (ProblemCode::Unavailable, "consents are not available"),
-        ConsentError::PermitExpired => (
-            ProblemCode::DeadlineExceeded,
-            "the permit expired before it was used",
-        ),
+        ConsentError::Permit(error) => problems::permit(*error),
         ConsentError::InDoubt => (
             ProblemCode::DeadlineExceeded,
             "it is not known whether the change was made: read before sending it again",

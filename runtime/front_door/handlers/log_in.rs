@@ -5,12 +5,12 @@
 //! they do not press buttons.
 
 use super::super::origin::Origin;
-use super::super::parse;
 use super::super::refused::Refused;
 use super::super::reply::{self, Answer, Body, JSON};
 use super::super::route::LogInRoute;
 use super::super::serve::{Caller, refuse};
 use super::super::services::Services;
+use super::super::{parse, problems};
 use super::pages::{html, locale, site, start};
 use super::{Asked, Handled, internal, looked_at};
 use crate::identity::{Claims, cookie};
@@ -257,10 +257,7 @@ fn problem(error: &LogInError) -> Problem {
         ),
         LogInError::Overloaded => (ProblemCode::Overloaded, "too many log-ins at once"),
         LogInError::Unavailable => (ProblemCode::Unavailable, "the log-in is not available"),
-        LogInError::PermitExpired => (
-            ProblemCode::DeadlineExceeded,
-            "the permit expired before it was used",
-        ),
+        LogInError::Permit(error) => problems::permit(*error),
         LogInError::InDoubt => (
             ProblemCode::DeadlineExceeded,
             "it is not known whether it was done: try again",

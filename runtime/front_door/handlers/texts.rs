@@ -122,7 +122,8 @@ const fn outcome(called: &Result<PluginOutput, PluginError>) -> PluginCall {
             | PluginError::Resting { .. }
             | PluginError::Unavailable { .. }
             | PluginError::Unknown { .. }
-            | PluginError::Forbidden { .. },
+            | PluginError::Forbidden { .. }
+            | PluginError::Permit { .. },
         ) => PluginCall::Refused,
         Err(_) => PluginCall::Failed,
     }

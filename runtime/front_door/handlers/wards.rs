@@ -1,15 +1,15 @@
 //! Who lies where.
 
-use super::super::parse;
 use super::super::refused::Refused;
 use super::super::reply::{Answer, JSON};
 use super::super::services::Services;
+use super::super::{parse, problems};
 use super::Handled;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
 use plantao_actors::audit;
-use plantao_actors::policy::Permit;
+use plantao_actors::policy::{Permit, PermitError};
 use plantao_actors::ward::WardError;
 use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::id::{BedId, PatientId, WardId};
@@ -137,7 +137,8 @@ const fn outcome(error: &WardError) -> Option<Outcome> {
         | WardError::UnknownPatient
         | WardError::Occupied
         | WardError::Full
-        | WardError::Conflict => Some(Outcome::Refused),
+        | WardError::Conflict
+        | WardError::Permit(PermitError::Revoked) => Some(Outcome::Refused),
         _ => Some(Outcome::Failed),
     }
 }
@@ -168,7 +169,11 @@ pub(super) fn problem(error: &WardError) -> Problem {
         ),
         WardError::Overloaded => (ProblemCode::Overloaded, "too many wards are asked for", ""),
         WardError::Unavailable => (ProblemCode::Unavailable, "the wards are not available", ""),
-        WardError::Timeout { .. } | WardError::PermitExpired => (
+        WardError::Permit(error) => {
+            let (code, detail) = problems::permit(*error);
+            (code, detail, "")
+        }
+        WardError::Timeout { .. } => (
             ProblemCode::DeadlineExceeded,
             "the ward did not answer in time",
             "",
