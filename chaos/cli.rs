@@ -4,9 +4,8 @@
 //! be made at all.
 
 use crate::sim::{Outcome, SimError, Simulator};
-use crate::{Experiment, Mutant, Schedule, shrink};
+use crate::{Experiment, Mutant, Schedule, Sometimes, shrink};
 use clap::{Parser, Subcommand};
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -147,14 +146,12 @@ fn sim(
     let simulator = Simulator::new()?;
     let begun = Instant::now();
     let (mut violated, mut served) = (0_u64, 0_usize);
-    let mut sometimes: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut sometimes = Sometimes::default();
     for number in 0..schedules {
         let schedule = schedule_of(first.wrapping_add(number));
         let outcome = simulator.play(&schedule)?;
         served += outcome.served;
-        for (state, times) in &outcome.sometimes {
-            *sometimes.entry(state).or_default() += times;
-        }
+        sometimes.merge(&outcome.sometimes);
         if !outcome.held() {
             violated += 1;
             write!(out, "{outcome}")?;
@@ -173,9 +170,7 @@ fn sim(
         "{schedules} schedules from seed {first}, {served} requests served, {seconds:.1} s: \
          {violated} violated"
     )?;
-    for (state, times) in sometimes {
-        writeln!(out, "  sometimes {state}: {times} times")?;
-    }
+    write!(out, "{sometimes}")?;
     Ok(if violated == 0 { HELD } else { VIOLATED })
 }
 
@@ -189,26 +184,13 @@ fn replay(
         (None, Some(path)) => {
             let read = std::fs::read_to_string(path);
             let text = read.map_err(|error| file(path, &error))?;
-            unchecked(&text)?;
             crate::sim::play_text(&text)?
         }
         (None, None) => return Err(CliError::NothingToPlay),
     };
-    out.write_all(outcome.trace.as_bytes())?;
+    out.write_all(outcome.history.to_string().as_bytes())?;
     write!(out, "{outcome}")?;
     Ok(if outcome.held() { HELD } else { VIOLATED })
-}
-
-/// Says which invariants a file asks for that no run looks at yet.
-fn unchecked(text: &str) -> Result<(), CliError> {
-    let experiment: Experiment = text.parse().map_err(SimError::from)?;
-    let asked = experiment.invariants.iter();
-    let not = asked.filter(|one| !crate::sim::CHECKED.contains(one));
-    let names: Vec<&str> = not.map(|one| one.name()).collect();
-    if !names.is_empty() {
-        writeln!(io::stderr(), "not checked yet: {}", names.join(", "))?;
-    }
-    Ok(())
 }
 
 fn cut(out: &mut impl Write, seed: u64) -> Result<u8, CliError> {
@@ -227,7 +209,7 @@ fn cut(out: &mut impl Write, seed: u64) -> Result<u8, CliError> {
 fn smallest(simulator: &Simulator, outcome: &Outcome) -> Experiment {
     let fails = |schedule: &Schedule| {
         let again = simulator.play(schedule);
-        let same = |one: &crate::sim::Violation| {
+        let same = |one: &crate::Violation| {
             let mut before = outcome.violations.iter();
             before.any(|violation| violation.invariant == one.invariant)
         };
@@ -250,7 +232,7 @@ fn mutants(out: &mut impl Write, first: u64, schedules: u64) -> Result<u8, CliEr
         let mut caught = None;
         for number in 0..schedules {
             let outcome = simulator.play(&schedule_of(first.wrapping_add(number)))?;
-            let expected = |one: &crate::sim::Violation| one.invariant == mutant.breaks();
+            let expected = |one: &crate::Violation| one.invariant == mutant.breaks();
             if outcome.violations.iter().any(expected) {
                 caught = Some((number + 1, outcome));
                 break;

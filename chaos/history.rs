@@ -6,6 +6,7 @@
 //! sessions bear labels that the run made up, and reasons come without their texts.
 
 mod change;
+mod text;
 mod what;
 
 pub use change::{Change, Lifecycle, Reason};

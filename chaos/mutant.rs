@@ -1,10 +1,12 @@
 //! Defects planted on purpose, to show that each is caught and by what.
 //!
-//! They live in the twins, behind a value that only a run with a mutant sets: nothing of the
-//! product can be switched to any of them. Not planted yet are defects of supervision itself
-//! (order, waiting for the old task, counting); those are caught by the supervisors' own tests.
+//! Each is behind a value that only a run with a mutant sets. Those of stores are in the twins;
+//! those of supervision and of deciding are in the code itself, in builds with debug assertions
+//! alone, so that no release has them whoever asks.
 
 use crate::Invariant;
+use plantao_actors::policy::Defect;
+use plantao_supervisors::Planted;
 use std::fmt;
 
 /// One planted defect.
@@ -32,11 +34,15 @@ pub enum Mutant {
     RightNeverReturned,
     /// The store stays out once it was.
     OutageForEver,
+    /// One of supervision.
+    Supervision(Planted),
+    /// One of deciding.
+    Policy(Defect),
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 22] = [
         Self::AcknowledgedBeforeCommit,
         Self::CompletionLost,
         Self::ChainForked,
@@ -48,6 +54,17 @@ impl Mutant {
         Self::WriteUndone,
         Self::RightNeverReturned,
         Self::OutageForEver,
+        Self::Supervision(Planted::IntensityOffByOne),
+        Self::Supervision(Planted::StrategyTooWide),
+        Self::Supervision(Planted::StaysDown),
+        Self::Supervision(Planted::StopsForward),
+        Self::Supervision(Planted::KillUnawaited),
+        Self::Supervision(Planted::ChildrenLeft),
+        Self::Supervision(Planted::LimitForgotten),
+        Self::Supervision(Planted::DeadlineForgotten),
+        Self::Policy(Defect::PermitReused),
+        Self::Policy(Defect::PermitUnchecked),
+        Self::Policy(Defect::SnapshotKept),
     ];
 
     /// Its name.
@@ -65,6 +82,17 @@ impl Mutant {
             Self::WriteUndone => "write_undone",
             Self::RightNeverReturned => "right_never_returned",
             Self::OutageForEver => "outage_for_ever",
+            Self::Supervision(Planted::IntensityOffByOne) => "intensity_off_by_one",
+            Self::Supervision(Planted::StrategyTooWide) => "strategy_too_wide",
+            Self::Supervision(Planted::StaysDown) => "stays_down",
+            Self::Supervision(Planted::StopsForward) => "stops_forward",
+            Self::Supervision(Planted::KillUnawaited) => "kill_unawaited",
+            Self::Supervision(Planted::ChildrenLeft) => "children_left",
+            Self::Supervision(Planted::LimitForgotten) => "limit_forgotten",
+            Self::Supervision(Planted::DeadlineForgotten) => "deadline_forgotten",
+            Self::Policy(Defect::PermitReused) => "permit_reused",
+            Self::Policy(Defect::PermitUnchecked) => "permit_unchecked",
+            Self::Policy(Defect::SnapshotKept) => "snapshot_kept",
         }
     }
 
@@ -77,7 +105,35 @@ impl Mutant {
             Self::CompletionLost | Self::OutcomeTwisted => Invariant::MutationCompleted,
             Self::RevocationUnseen | Self::RevocationsForgotten => Invariant::PermitFresh,
             Self::WriteLost | Self::WriteUndone => Invariant::WriteDurable,
-            Self::RightNeverReturned | Self::OutageForEver => Invariant::Recovers,
+            Self::RightNeverReturned
+            | Self::OutageForEver
+            | Self::Supervision(Planted::StaysDown) => Invariant::Recovers,
+            Self::Supervision(Planted::IntensityOffByOne) => Invariant::IntensityObeyed,
+            Self::Supervision(Planted::StrategyTooWide) => Invariant::BlastContained,
+            Self::Supervision(Planted::StopsForward) => Invariant::OrderKept,
+            Self::Supervision(Planted::KillUnawaited) => Invariant::NoOverlap,
+            Self::Supervision(Planted::ChildrenLeft) => Invariant::NoOrphan,
+            Self::Supervision(Planted::LimitForgotten) => Invariant::QueuesBounded,
+            Self::Supervision(Planted::DeadlineForgotten) => Invariant::CallsEnd,
+            Self::Policy(_) => Invariant::PermitFresh,
+        }
+    }
+
+    /// The defect of supervision that it is.
+    #[must_use]
+    pub const fn of_supervision(self) -> Option<Planted> {
+        match self {
+            Self::Supervision(planted) => Some(planted),
+            _ => None,
+        }
+    }
+
+    /// The defect of deciding that it is.
+    #[must_use]
+    pub const fn of_policy(self) -> Option<Defect> {
+        match self {
+            Self::Policy(defect) => Some(defect),
+            _ => None,
         }
     }
 }

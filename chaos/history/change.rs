@@ -98,6 +98,25 @@ impl Lifecycle {
 }
 
 impl Change {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::StartFailed => "start_failed",
+            Self::Exited => "exited",
+            Self::Restarting => "restarting",
+            Self::GaveUp => "gave_up",
+            Self::Stopped => "stopped",
+            Self::Ignored => "ignored",
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Resting => "resting",
+            Self::Stalled => "stalled",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
     /// Whether nothing of the node's incarnation is left after it.
     #[must_use]
     pub const fn is_end(self) -> bool {
@@ -142,6 +161,12 @@ impl Reason {
             Self::Stalled => "stalled",
             Self::StartFailed => "start_failed",
         }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

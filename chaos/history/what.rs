@@ -7,6 +7,7 @@ use super::change::Lifecycle;
 use super::micros;
 use plantao_schema::audit::{Outcome, Phase};
 use serde::Serialize;
+use std::fmt;
 use std::time::Duration;
 
 /// What happened.
@@ -242,6 +243,30 @@ pub struct Depth {
     pub depth: u64,
     /// Most that the handle lets in.
     pub limit: u64,
+}
+
+impl Status {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
+            Self::Unavailable => "unavailable",
+            Self::Overloaded => "overloaded",
+            Self::TimedOut => "timed_out",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl What {

@@ -1,21 +1,22 @@
 //! One incarnation's part of a run: the day's requests and the schedule's faults, until the day is
 //! over, the node crashes, or its root gives up.
 
+use super::SimError;
 use super::client::{self, Answered};
+use super::exchange::{Acknowledged, Exchange};
 use super::hook::Hook;
-use super::journal::{Change, Exchange, Journal};
 use super::nemesis::Nemesis;
 use super::node::Site;
+use super::recorder::Recorder;
 use super::workload::{self, PEOPLE, Step};
-use super::{SimError, verdict};
-use crate::{FaultKind, Schedule};
+use crate::history::What;
+use crate::{FaultKind, Mutant, Schedule};
 use plantao::identity::Claims;
 use plantao_schema::access::{DevicePosture, Role};
 use plantao_schema::id::PrincipalId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// After the last fault and the last request: what was left open is settled by then.
@@ -24,6 +25,8 @@ const SETTLING: Duration = Duration::from_secs(12);
 const PROBE: Duration = Duration::from_millis(250);
 /// What a service manager waits before it starts a node again that gave up.
 const SERVICE_RESTART: Duration = Duration::from_secs(1);
+/// Longer than anybody waits for the system to serve again.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// A stop that takes longer hangs.
 const STOP: Duration = Duration::from_secs(120);
 
@@ -37,7 +40,9 @@ pub(super) struct Lived {
 /// One incarnation's part of a run.
 pub(super) struct Era<'a> {
     pub(super) schedule: &'a Schedule,
-    pub(super) journal: Journal,
+    pub(super) recorder: Recorder,
+    pub(super) written: Acknowledged,
+    pub(super) mutant: Option<Mutant>,
     /// What was over before.
     pub(super) from: Duration,
     /// When the node crashes.
@@ -48,10 +53,11 @@ impl Era<'_> {
     /// Starts a node and lives until the day is over or the node is.
     pub(super) async fn live(&self, site: &Site) -> Result<Lived, SimError> {
         let begun = Instant::now();
-        let hook = Hook::default();
+        self.recorder.open(self.from);
+        self.recorder.record(What::NodeStarted);
+        let planted = self.mutant.and_then(Mutant::of_supervision);
+        let hook = Hook::new(self.recorder.clone(), planted);
         let node = site.start(Arc::new(hook.clone())).await?;
-        self.journal.note(self.from, "the node is up");
-        let watching = tokio::spawn(watch(&node.tree, self.journal.clone(), begun, self.from));
         if self.from.is_zero() {
             for step in workload::admissions() {
                 self.ask(site, begun, &step).await;
@@ -60,7 +66,7 @@ impl Era<'_> {
         let nemesis = Nemesis {
             tree: node.tree.clone(),
             hook: hook.clone(),
-            journal: self.journal.clone(),
+            recorder: self.recorder.clone(),
             begun,
         };
         let life = async {
@@ -72,38 +78,39 @@ impl Era<'_> {
                 None => std::future::pending().await,
             }
         };
-        let over = tokio::select! {
+        let is_cut = tokio::select! {
             biased;
-            () = crash => Some("the node crashes"),
+            () = crash => {
+                self.crashed();
+                true
+            }
             _reason = node.tree.exited() => {
-                self.journal.sometimes("root_gave_up");
                 // What a service manager takes to start it again.
                 sleep(SERVICE_RESTART).await;
-                Some("the node gave up and is started again")
+                self.recorder.record(What::NodeCrashed);
+                true
             }
-            () = self.whole(site, &nemesis, life) => None,
+            () = self.whole(site, &nemesis, life) => false,
         };
-        if let Some(how) = over {
-            self.journal.note(self.from + begun.elapsed(), how);
-            let lasted = begun.elapsed();
-            return Ok(Lived {
-                lasted,
-                is_last: false,
-            });
+        if !is_cut {
+            // A tree that does not stop leaves lives behind, which its history shows.
+            let _late = timeout(STOP, node.tree.shutdown()).await;
         }
-        let stopped = timeout(STOP, node.tree.shutdown()).await;
-        let how = if stopped.is_ok() {
-            "stopped"
-        } else {
-            "does not stop"
-        };
-        self.journal
-            .note(self.from + begun.elapsed(), format!("the node {how}"));
-        watching.abort();
+        self.recorder.close();
         Ok(Lived {
             lasted: begun.elapsed(),
-            is_last: true,
+            is_last: !is_cut,
         })
+    }
+
+    /// What the fall of the node drops was not done by anybody.
+    fn crashed(&self) {
+        self.recorder.record(What::FaultInjected {
+            kind: FaultKind::NodeCrash.name().to_owned(),
+            target: None,
+            detail: String::new(),
+        });
+        self.recorder.record(What::NodeCrashed);
     }
 
     /// The day, and until the system serves again after it.
@@ -112,6 +119,7 @@ impl Era<'_> {
         nemesis.hook.clear();
         site.disk
             .disturb(|next| *next = crate::twin::Faults::default());
+        self.recorder.record(What::FaultsOver);
         self.recover(site, nemesis.begun).await;
         sleep(SETTLING).await;
     }
@@ -138,61 +146,40 @@ impl Era<'_> {
     }
 
     async fn ask(&self, site: &Site, begun: Instant, step: &Step) -> bool {
-        let began = self.from + begun.elapsed();
+        let number = self.recorder.request();
+        let asked_at = self.from + begun.elapsed();
+        self.recorder
+            .record(What::RequestBegan(step.request(number)));
         let mut asked = step.asked.clone();
         let Some(person) = PEOPLE.get(step.who) else {
             return false;
         };
         asked.token = token(site, person).unwrap_or_default();
-        let mut asking = Asking {
-            era: self,
-            begun,
-            began,
+        let mut exchange = Exchange {
+            recorder: &self.recorder,
+            disk: &site.disk,
+            written: &self.written,
             step,
-            who: person.name,
+            number,
+            asked_at,
             answered: Answered::Broken,
         };
-        asking.answered = client::ask(&site.lane, HERE, asked).await;
-        matches!(asking.answered, Answered::Whole(200..300, ..))
+        exchange.answered = client::ask(&site.lane, HERE, asked).await;
+        matches!(exchange.answered, Answered::Whole(200..300, ..))
     }
 
     /// Asks until it is served, as somebody would who stands at a bed.
     async fn recover(&self, site: &Site, begun: Instant) {
         let over = Instant::now();
-        self.journal
-            .note(self.from + begun.elapsed(), "nothing is broken any more");
         let probe = workload::probe();
-        while over.elapsed() < verdict::RECOVERY * 2 {
-            if self.ask(site, begun, &probe).await {
-                self.journal.events().recovered_after = Some(over.elapsed());
+        while over.elapsed() < PATIENCE {
+            let ok = self.ask(site, begun, &probe).await;
+            self.recorder.record(What::Served { ok });
+            if ok {
                 return;
             }
             sleep(PROBE).await;
         }
-    }
-}
-
-/// A request under way: written down when it is over, and when it is cut off with its node, for
-/// what it asked may have happened.
-struct Asking<'a> {
-    era: &'a Era<'a>,
-    begun: Instant,
-    began: Duration,
-    step: &'a Step,
-    who: &'static str,
-    answered: Answered,
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        let exchange = Exchange {
-            began: self.began,
-            ended: self.era.from + self.begun.elapsed(),
-            what: self.step.what.clone(),
-            answered: self.answered.clone(),
-        };
-        let path = &self.step.asked.path;
-        self.era.journal.exchange(self.who, path, exchange);
     }
 }
 
@@ -211,31 +198,4 @@ fn token(site: &Site, person: &workload::Person) -> Option<String> {
         claims = claims.with_multi_factor();
     }
     site.token(&claims).ok()
-}
-
-/// Writes down what happens in the tree.
-fn watch(
-    tree: &plantao_supervisors::Tree,
-    journal: Journal,
-    begun: Instant,
-    from: Duration,
-) -> impl Future<Output = ()> + Send + use<> {
-    let mut changes = tree.subscribe();
-    async move {
-        loop {
-            match changes.recv().await {
-                Ok(change) => {
-                    let at = from + begun.elapsed();
-                    let line = format!("{} {:?}", crate::collapsed(&change.path), change.event);
-                    journal.note(at, line);
-                    journal.events().changes.push(Change {
-                        path: change.path,
-                        event: change.event,
-                    });
-                }
-                Err(RecvError::Lagged(_)) => journal.sometimes("changes_lost"),
-                Err(RecvError::Closed) => return,
-            }
-        }
-    }
 }

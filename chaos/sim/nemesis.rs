@@ -1,9 +1,9 @@
 //! Puts the faults of a schedule into a node that runs.
 
-use super::NOT_YET;
 use super::hook::{Act, Charge, Hook};
-use super::journal::Journal;
 use super::node::Site;
+use super::recorder::Recorder;
+use crate::history::What;
 use crate::{Fault, FaultKind, LifeState, Selector};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{NodeState, Snapshot, Tree};
@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// Between two looks for somebody in the state that a fault asks for.
 const LOOK: Duration = Duration::from_millis(2);
+/// How long a flood lasts at least.
+const FLOOD: Duration = Duration::from_secs(1);
 /// How long a fault waits for its occasion.
 const OCCASION: Duration = Duration::from_secs(2);
 
@@ -20,7 +22,7 @@ const OCCASION: Duration = Duration::from_secs(2);
 pub(super) struct Nemesis {
     pub(super) tree: Tree,
     pub(super) hook: Hook,
-    pub(super) journal: Journal,
+    pub(super) recorder: Recorder,
     pub(super) begun: Instant,
 }
 
@@ -28,13 +30,11 @@ impl Nemesis {
     /// Waits for a fault's time and strikes. `from` is what of the run was over before this node.
     pub(super) async fn strike(&self, site: &Site, fault: &Fault, from: Duration) {
         sleep_until(self.begun + fault.at.saturating_sub(from)).await;
-        let at = from + self.begun.elapsed();
-        let injected = if NOT_YET.contains(&fault.kind) {
-            "fault, not injected"
-        } else {
-            "fault"
-        };
-        self.journal.note(at, format!("{injected}: {fault}"));
+        self.recorder.record(What::FaultInjected {
+            kind: fault.kind.name().to_owned(),
+            target: fault.target.as_ref().map(ToString::to_string),
+            detail: fault.to_string(),
+        });
         match (fault.kind, &fault.target) {
             (FaultKind::Kill, Some(target)) => self.kill(target, fault).await,
             (FaultKind::StoreErrorBeforeCommit, _) => {
@@ -47,13 +47,17 @@ impl Nemesis {
                 site.disk.disturb(|next| next.is_out = true);
                 sleep(fault.span).await;
                 site.disk.disturb(|next| next.is_out = false);
-                let at = from + self.begun.elapsed();
-                self.journal.note(at, "the store is back");
             }
             (FaultKind::ClockJump, _) => {
                 let jump = i64::try_from(fault.span.as_micros()).unwrap_or(i64::MAX);
                 let now = site.clock.now().micros().saturating_add(jump);
                 site.clock.set(Timestamp::from_micros(now));
+            }
+            (FaultKind::Flood, Some(target)) => {
+                let messages = usize::try_from(fault.count).unwrap_or(usize::MAX);
+                self.hook.flood(target, messages);
+                sleep(fault.span.max(FLOOD)).await;
+                self.hook.drain(target);
             }
             (kind, Some(target)) => self.lay(kind, target, fault),
             (_, None) => {}
@@ -66,6 +70,7 @@ impl Nemesis {
             FaultKind::Hang => Act::Hang(fault.span),
             FaultKind::Delay => Act::Delay(fault.span),
             FaultKind::Drop => Act::Drop,
+            FaultKind::Duplicate => Act::Duplicate,
             FaultKind::StartFailure => Act::FailStart,
             FaultKind::StartHang => Act::HangStart(fault.span),
             _ => return,

@@ -1,6 +1,7 @@
 //! One incarnation of the node: the real tree over what is durable.
 
 use super::SimError;
+use super::recorder::{Permits, Recorder};
 use crate::mutant::Mutant;
 use crate::twin::{self, Disk};
 use fastrand::Rng;
@@ -12,6 +13,7 @@ use plantao::tree;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::{Database, DatabaseConfig};
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
+use plantao_actors::policy::Policy;
 use plantao_actors::vault::{MasterKeySource, Vault};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{FaultHook, Tree};
@@ -30,6 +32,8 @@ pub(super) struct Site {
     issuer: TokenIssuer,
     master_key: [u8; 32],
     seed: u64,
+    recorder: Recorder,
+    mutant: Option<Mutant>,
 }
 
 /// A node that is up.
@@ -41,6 +45,7 @@ impl Site {
     pub(super) fn new(
         config: Config,
         signing: SigningKey,
+        recorder: Recorder,
         (seed, mutant): (u64, Option<Mutant>),
     ) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -48,7 +53,7 @@ impl Site {
         rng.fill(&mut master_key);
         let issuer = TokenIssuer::new(signing.clone(), &config.identity);
         Self {
-            disk: Disk::new(rng.fork(), mutant),
+            disk: Disk::new(rng.fork(), mutant, recorder.clone()),
             lane: Lane::new(),
             clock: WallClock::running(BEGIN),
             config,
@@ -56,6 +61,8 @@ impl Site {
             issuer,
             master_key,
             seed,
+            recorder,
+            mutant,
         }
     }
 
@@ -80,7 +87,7 @@ impl Site {
 
     /// Starts the tree over the disk as it is.
     pub(super) async fn start(&self, hook: Arc<dyn FaultHook>) -> Result<Node, SimError> {
-        let edges = self.edges();
+        let edges = self.edges()?;
         let host = PluginHost::new("nowhere", GuestRuntime::current(), self.clock.clone());
         let plugins = Plugins::new(host).map_err(|_| SimError::Edges)?;
         let built = service::build(&self.config, Flags::default(), edges, plugins);
@@ -93,10 +100,17 @@ impl Site {
         Ok(Node { tree })
     }
 
-    fn edges(&self) -> Edges {
+    fn edges(&self) -> Result<Edges, SimError> {
         let disk = &self.disk;
         let database = Database::standing_in(Arc::new(disk.clone()));
-        Edges {
+        let permits = Permits {
+            recorder: self.recorder.clone(),
+            planted: self.mutant.and_then(Mutant::of_policy),
+        };
+        let policy = Policy::new(self.config.policy.clone());
+        let policy = policy.map_err(|error| SimError::Config(error.to_string()))?;
+        Ok(Edges {
+            policy: policy.witnessed(Arc::new(permits)),
             node: "sim".to_owned(),
             clock: self.clock.clone(),
             database_config: DatabaseConfig::external("postgres://nowhere".into(), None),
@@ -113,6 +127,6 @@ impl Site {
             door: Approach::Lane(self.lane.clone()),
             admin: None,
             admin_socket: None,
-        }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! The simulated day: who asks for what, and when; the same for the same seed.
 
 use super::client::Asked;
+use crate::history::Request;
 use fastrand::Rng;
 use http::Method;
 use std::time::Duration;
@@ -46,9 +47,9 @@ pub(super) enum What {
     /// Gives out a patient's data.
     Read { patient: u32, break_glass: bool },
     /// Stores a record.
-    Write { resource: String },
+    Write { resource: String, patient: u32 },
     /// Gives a bed to a patient.
-    Place,
+    Place { patient: u32 },
     /// A patient withdraws consent to treatment, or gives it again.
     Say { patient: u32, granted: bool },
 }
@@ -60,6 +61,36 @@ pub(super) struct Step {
     pub(super) who: usize,
     pub(super) what: What,
     pub(super) asked: Asked,
+}
+
+impl Step {
+    /// What is asked for, as a history tells it.
+    pub(super) fn request(&self, number: u64) -> Request {
+        let patient = |number: u32| Some(format!("p{number}"));
+        let (action, resource, patient) = match &self.what {
+            What::Read { patient: of, .. } => ("read", format!("Patient/p{of}"), patient(*of)),
+            What::Write {
+                resource,
+                patient: of,
+            } => ("write", resource.clone(), patient(*of)),
+            What::Place { patient: of } => ("place", "bed".to_owned(), patient(*of)),
+            What::Say {
+                patient: of,
+                granted,
+            } => {
+                let action = if *granted { "grant" } else { "revoke" };
+                (action, "consent".to_owned(), patient(*of))
+            }
+        };
+        let principal = PEOPLE.get(self.who).map_or("nobody", |person| person.name);
+        Request {
+            request: number,
+            principal: principal.to_owned(),
+            action: action.to_owned(),
+            resource,
+            patient,
+        }
+    }
 }
 
 /// Those that come before anything is broken: the patients, and a record of each.
@@ -80,6 +111,7 @@ fn admission(patient: u32) -> Step {
     );
     let what = What::Write {
         resource: format!("Patient/p{patient}"),
+        patient,
     };
     step(Duration::ZERO, 0, what, put(path, FHIR, body))
 }
@@ -118,12 +150,13 @@ fn any(rng: &mut Rng) -> Step {
             let body = observation(&id, patient, rng.u32(50..120));
             let resource = format!("Observation/{id}");
             let asked = put(format!("/fhir/{resource}"), FHIR, body);
-            step(at, rng.usize(0..2), What::Write { resource }, asked)
+            let what = What::Write { resource, patient };
+            step(at, rng.usize(0..2), what, asked)
         }
         75..88 => {
             let path = format!("/v1/wards/uti-1/beds/b{}", rng.u32(0..PATIENTS));
             let body = format!(r#"{{"patient":"p{patient}"}}"#);
-            step(at, 2, What::Place, put(path, JSON, body))
+            step(at, 2, What::Place { patient }, put(path, JSON, body))
         }
         _ => {
             let granted = rng.bool();

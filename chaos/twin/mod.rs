@@ -13,6 +13,7 @@ mod trail;
 mod wards;
 
 use crate::mutant::Mutant;
+use crate::sim::Recorder;
 use fastrand::Rng;
 use plantao_actors::audit::Completion;
 use plantao_actors::consent::ConsentError;
@@ -50,6 +51,8 @@ struct Shared {
     inner: Mutex<Inner>,
     /// A session ended, or the store is back.
     changed: Notify,
+    /// Hears of what the trail keeps.
+    recorder: Recorder,
 }
 
 struct Inner {
@@ -98,6 +101,12 @@ pub(crate) struct Record {
 }
 
 impl Tables {
+    /// The request that an entry is about.
+    pub(crate) fn request_of(&self, entry: &Uuid) -> Option<String> {
+        let row = self.entries.get(self.places.get(entry)?)?;
+        Some(row.entry.request_id.clone())
+    }
+
     /// The records of the scope's tenant, by type and id.
     pub(crate) fn of_tenant(
         &self,
@@ -177,7 +186,7 @@ impl Unmade for WardError {
 
 impl Disk {
     /// An empty one; `rng` draws how long things take.
-    pub(crate) fn new(rng: Rng, mutant: Option<Mutant>) -> Self {
+    pub(crate) fn new(rng: Rng, mutant: Option<Mutant>, recorder: Recorder) -> Self {
         let inner = Inner {
             tables: Tables::default(),
             faults: Faults::default(),
@@ -188,7 +197,13 @@ impl Disk {
         Self(Arc::new(Shared {
             inner: Mutex::new(inner),
             changed: Notify::new(),
+            recorder,
         }))
+    }
+
+    /// The store tells its writer that these rows are kept.
+    pub(crate) fn tell_kept(&self, rows: &[Chained]) {
+        self.0.recorder.kept(rows);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

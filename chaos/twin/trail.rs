@@ -96,15 +96,22 @@ impl TrailSession for Session {
     fn add<'a>(&'a self, rows: &'a [Chained]) -> Kept<'a, ()> {
         Box::pin(async move {
             let disk = self.ask()?;
-            let rows = planted(disk, rows);
+            let kept = planted(disk, rows);
             let forks = disk.has(Mutant::ChainForked);
-            disk.commit(|tables| keep(tables, self.number, &rows, forks))
-                .await
+            disk.commit(|tables| keep(tables, self.number, &kept, forks))
+                .await?;
+            disk.tell_kept(rows);
+            Ok(())
         })
     }
 
     fn find<'a>(&'a self, keys: &'a [Uuid]) -> Kept<'a, Vec<Chained>> {
-        Box::pin(async move { self.ask()?.read(|tables| found(tables, keys)).await })
+        Box::pin(async move {
+            let disk = self.ask()?;
+            let rows = disk.read(|tables| found(tables, keys)).await?;
+            disk.tell_kept(&rows);
+            Ok(rows)
+        })
     }
 
     fn completions<'a>(&'a self, opened: &'a [Uuid]) -> Kept<'a, Vec<Chained>> {
