@@ -14,7 +14,7 @@ pub enum Invariant {
     MutationCompleted,
     /// No answer with data left without a permit and a receipt before it.
     ReleaseProven,
-    /// No permit served twice, or after a change that revokes it was durable.
+    /// No permit served twice, after a change that revokes it was durable, or without an engine.
     PermitFresh,
     /// Restarts never exceed a supervisor's intensity, and it gives up at once when they would.
     IntensityObeyed,

@@ -6,7 +6,7 @@ use super::{Consent, ConsentError};
 use crate::audit::OpenEntry;
 use crate::clock::WallClock;
 use crate::database::{Database, Scope};
-use crate::policy::{Permit, Shelf, Tables, Withdrawn};
+use crate::policy::{Permit, Shelf, Tables, Takebacks, Withdrawn};
 use plantao_schema::access::{Action, ConsentStatus, Purpose, ResourceKind};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{ChildSpec, Handle, Limits};
@@ -25,6 +25,7 @@ pub struct Consents {
     pub(super) keeper: Handle<Message>,
     store: Arc<dyn ConsentStore>,
     shelf: Shelf<Withdrawn>,
+    takebacks: Takebacks,
     clock: WallClock,
 }
 
@@ -42,6 +43,7 @@ impl Consents {
             keeper: Handle::new(Limits::in_flight(IN_FLIGHT)),
             store,
             shelf: tables.consents.clone(),
+            takebacks: tables.takebacks.clone(),
             clock,
         }
     }
@@ -107,6 +109,9 @@ impl Consents {
             patient,
             owed: true,
         };
+        if status == ConsentStatus::Revoked {
+            self.takebacks.note(&scope.tenant, patient, purpose);
+        }
         let result = self.store.set(&scope, &statement, open).await;
         notice.owed = false;
         if matches!(result, Ok(()) | Err(ConsentError::InDoubt)) {

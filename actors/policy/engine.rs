@@ -118,10 +118,10 @@ impl Policy {
     }
 
     fn judge(&self, access: AccessRequest, peer: IpAddr, counting: Counting) -> Verdict {
-        if let Some((access, decision, number)) = self.harness.reused(&access) {
-            let leave = Leave::new(self.clone(), number);
-            return Verdict::Permit(Permit::new(access, decision, leave));
+        if let Some(again) = self.harness.reused(&access, self) {
+            return Verdict::Permit(again);
         }
+        let withdrawals = self.tables.takebacks.count();
         let standing = self.standing(&access);
         let (Some(snapshot), Some((consent, session_revoked))) =
             (self.snapshot.load().upgrade(), standing)
@@ -143,7 +143,7 @@ impl Policy {
         match decision.verdict {
             VerdictKind::Allow | VerdictKind::BreakGlass => {
                 let number = self.harness.given(&access, &decision);
-                let leave = Leave::new(self.clone(), number);
+                let leave = Leave::new(self.clone(), number, withdrawals);
                 Verdict::Permit(Permit::new(access, decision, leave))
             }
             VerdictKind::StepUp => Verdict::StepUp(Refusal { access, decision }),

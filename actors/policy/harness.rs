@@ -3,6 +3,8 @@
 //! No rule of the product: a policy without a witness has none of it, and a release has no defect
 //! whoever asks for one.
 
+use super::leave::Leave;
+use super::{Permit, Policy};
 use plantao_schema::access::{AccessRequest, Decision, VerdictKind};
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +76,7 @@ impl Harness {
     }
 
     /// The last permit once more, where that defect is planted and the request is like its own.
-    pub(super) fn reused(&self, access: &AccessRequest) -> Option<(AccessRequest, Decision, u64)> {
+    pub(super) fn reused(&self, access: &AccessRequest, policy: &Policy) -> Option<Permit> {
         if !self.has(Defect::PermitReused) {
             return None;
         }
@@ -86,8 +88,11 @@ impl Harness {
                 && last.resource == access.resource
                 && last.patient == access.patient
         };
-        let last = reused.clone();
-        last.filter(|(last, ..)| is_like(last))
+        let last = reused.clone().filter(|(last, ..)| is_like(last));
+        last.map(|(access, decision, number)| {
+            let leave = Leave::new(policy.clone(), number, u64::MAX);
+            Permit::new(access, decision, leave)
+        })
     }
 
     /// Holds a snapshot beyond its engine, where that defect is planted.

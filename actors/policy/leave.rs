@@ -7,7 +7,7 @@
 
 use super::Policy;
 use super::harness::Defect;
-use plantao_schema::access::{AccessRequest, ConsentStatus};
+use plantao_schema::access::{AccessRequest, ConsentStatus, ResourceKind};
 use plantao_schema::time::Timestamp;
 use std::fmt;
 
@@ -29,6 +29,8 @@ pub enum PermitError {
 pub(super) struct Leave {
     policy: Policy,
     number: u64,
+    /// How many withdrawals there were when it was decided.
+    withdrawals: u64,
 }
 
 impl fmt::Debug for Leave {
@@ -38,8 +40,12 @@ impl fmt::Debug for Leave {
 }
 
 impl Leave {
-    pub(super) const fn new(policy: Policy, number: u64) -> Self {
-        Self { policy, number }
+    pub(super) const fn new(policy: Policy, number: u64, withdrawals: u64) -> Self {
+        Self {
+            policy,
+            number,
+            withdrawals,
+        }
     }
 
     /// Takes the permit for what it allows. Waits, at most a second, for tables that are away.
@@ -74,14 +80,20 @@ impl Leave {
     /// Whether nothing was taken back; nothing when that is unknown. An emergency does not wait
     /// for what is unknown, and asks for no consent.
     fn stands(&self, access: &AccessRequest) -> Option<bool> {
-        let standing = self.policy.tables().standing(access);
+        let tables = self.policy.tables();
+        let standing = tables.standing(access);
         let is_emergency = access.break_glass.is_some();
         let session_revoked = match standing.session_revoked {
             None if is_emergency => false,
             known => known?,
         };
-        let withdrawn = !is_emergency && standing.consent? == ConsentStatus::Revoked;
-        Some(!session_revoked && !withdrawn)
+        // The consent itself must stay reachable without what it is about.
+        if is_emergency || access.kind == ResourceKind::Consent {
+            return Some(!session_revoked);
+        }
+        let was_withdrawn = tables.takebacks.since(self.withdrawals, access)?;
+        let is_withdrawn = standing.consent? == ConsentStatus::Revoked;
+        Some(!session_revoked && !was_withdrawn && !is_withdrawn)
     }
 }
 

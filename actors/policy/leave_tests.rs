@@ -59,9 +59,16 @@ async fn a_permit_whose_consent_was_withdrawn_since_the_decision_is_void() {
     let (good, stale) = (permit(&policy, None), permit(&policy, None));
     let emergency = permit(&policy, Some("cardiac arrest"));
     assert_eq!(good.hand_in(NOW).await, Ok(()));
+    let tenant = testing::access(Action::Read, ResourceKind::Patient, NOW)
+        .principal
+        .tenant;
+    let takebacks = policy.tables().takebacks;
+    takebacks.note(&tenant, &patient(), Purpose::Treatment);
     tables.say(&patient(), Purpose::Treatment, ConsentStatus::Revoked);
     assert_eq!(stale.hand_in(NOW).await, Err(PermitError::Revoked));
     assert_eq!(emergency.hand_in(NOW).await, Ok(()));
+    tables.say(&patient(), Purpose::Treatment, ConsentStatus::NotAsked);
+    assert_eq!(stale.hand_in(NOW).await, Err(PermitError::Revoked));
     let late = NOW.plus_seconds(PERMIT_LIFETIME_SECONDS);
     assert_eq!(emergency.hand_in(late).await, Err(PermitError::Expired));
     let told = [

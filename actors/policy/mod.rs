@@ -28,6 +28,7 @@ mod permit;
 mod settings;
 mod shelf;
 mod tables;
+mod takebacks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod view;
@@ -40,4 +41,5 @@ pub use settings::{DutyHours, PolicySettings};
 pub(crate) use shelf::{News, Owned, Shelf};
 pub use tables::Tables;
 pub(crate) use tables::{Ended, Withdrawn};
+pub(crate) use takebacks::Takebacks;
 pub use view::ViewGrant;

@@ -5,6 +5,7 @@
 
 use super::changes::Changes;
 use super::shelf::Shelf;
+use super::takebacks::Takebacks;
 use plantao_schema::access::{AccessRequest, ConsentStatus, Purpose, ResourceKind};
 use plantao_schema::id::{PatientId, SessionId, Tenant};
 use plantao_schema::time::Timestamp;
@@ -21,6 +22,7 @@ pub(crate) type Ended = HashMap<SessionId, Timestamp>;
 pub struct Tables {
     pub(crate) consents: Shelf<Withdrawn>,
     pub(crate) sessions: Shelf<Ended>,
+    pub(crate) takebacks: Takebacks,
 }
 
 /// What the tables say about one request; `None` is unknown.
@@ -34,6 +36,7 @@ impl Tables {
         Self {
             consents: Shelf::new(changes.clone()),
             sessions: Shelf::new(changes.clone()),
+            takebacks: Takebacks::default(),
         }
     }
 

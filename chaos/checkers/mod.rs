@@ -8,6 +8,7 @@
 mod audit;
 mod blast;
 mod calls;
+mod engine;
 mod intensity;
 mod lives;
 mod order;

@@ -1,5 +1,6 @@
 //! What an answer with data needs before it leaves, and how long what allows it is good for.
 
+use super::engine::Engine;
 use super::{Findings, Tree};
 use crate::history::{Event, History, PermitGiven, Request, RequestEnd, Scope, What};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,16 +67,25 @@ fn lack(
     })
 }
 
-/// No permit served twice, or after what it rested on was durably taken back.
+/// No permit served twice, after what it rested on was durably taken back, or given by nobody.
 pub(super) fn fresh(history: &History, _tree: &Tree, findings: &mut Findings) {
     let grants = grants(history);
     let mut given: BTreeMap<u64, (&Event, &PermitGiven)> = BTreeMap::new();
     let mut revocations: Vec<(&Event, &Scope)> = Vec::new();
     let mut used = BTreeSet::new();
+    let mut engine = Engine::default();
     for event in history.events() {
+        engine.follow(&event.what);
         match &event.what {
             What::PermitGiven(permit) => {
                 given.insert(permit.permit, (event, permit));
+                if engine.is_away() {
+                    let number = permit.permit;
+                    findings.at(
+                        event,
+                        format!("permit {number} was given with no engine alive"),
+                    );
+                }
             }
             What::Revoked(scope) => revocations.push((event, scope)),
             What::PermitUsed { permit } => {

@@ -30,11 +30,17 @@ pub enum Rare {
     OverloadShed,
     /// The node served after a crash.
     NodeRecovered,
+    /// The root itself gave up: the node is started again from outside.
+    RootGaveUp,
+    /// Somebody was told to come back later.
+    UnavailableTold,
+    /// A connection broke before its answer.
+    ConnectionBroken,
 }
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::EntryReconciled,
         Self::SupervisorGaveUp,
         Self::StartRetried,
@@ -47,6 +53,9 @@ impl Rare {
         Self::CallTimedOut,
         Self::OverloadShed,
         Self::NodeRecovered,
+        Self::RootGaveUp,
+        Self::UnavailableTold,
+        Self::ConnectionBroken,
     ];
 
     /// Its name in journals and reports.
@@ -65,6 +74,9 @@ impl Rare {
             Self::CallTimedOut => "call_timed_out",
             Self::OverloadShed => "overload_shed",
             Self::NodeRecovered => "node_recovered",
+            Self::RootGaveUp => "root_gave_up",
+            Self::UnavailableTold => "unavailable_told",
+            Self::ConnectionBroken => "connection_broken",
         }
     }
 }
@@ -80,6 +92,7 @@ impl Rare {
     pub(super) fn of_one(what: &What) -> Option<Self> {
         match what {
             What::Lifecycle(told) => match (told.change, told.reason) {
+                (Change::GaveUp, _) if !told.path.contains('/') => Some(Self::RootGaveUp),
                 (Change::GaveUp, _) => Some(Self::SupervisorGaveUp),
                 (Change::Exited, Some(Reason::Stalled)) => Some(Self::ChildStalled),
                 (Change::Quarantined, _) => Some(Self::ChildQuarantined),

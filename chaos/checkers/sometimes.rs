@@ -7,7 +7,7 @@ use super::rare::Rare;
 use super::reign::reigns;
 use super::tree::Tree;
 use crate::history::{Change, History, RequestEnd, Status, What};
-use plantao_schema::audit::Phase;
+use plantao_schema::audit::{Outcome, Phase};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +89,9 @@ impl Sometimes {
             .unwrap_or_default()
         {
             let rare = match (row.phase, row.opens) {
-                (Phase::Completed, Some(opened)) if !completed.contains(&opened) => {
+                (Phase::Completed, Some(opened))
+                    if row.outcome == Outcome::Unknown || !completed.contains(&opened) =>
+                {
                     Some(Rare::EntryReconciled)
                 }
                 (Phase::Completed, _) => None,
@@ -138,6 +140,8 @@ impl<'a> Asking<'a> {
         match end.status {
             Status::Refused if had_withdrawn => Some(Rare::PermitRefusedAfterRevoke),
             Status::Overloaded => Some(Rare::OverloadShed),
+            Status::Unavailable => Some(Rare::UnavailableTold),
+            Status::Lost => Some(Rare::ConnectionBroken),
             _ => None,
         }
     }
@@ -172,7 +176,6 @@ mod tests {
     use super::super::testing::{change, history, tree};
     use super::*;
     use crate::history::{PermitGiven, Request, Scope, TrailRow};
-    use plantao_schema::audit::Outcome;
     use plantao_supervisors::Strategy;
     use std::time::Duration;
 
@@ -203,23 +206,23 @@ mod tests {
 
     #[test]
     fn an_entry_that_nobody_heard_of_is_a_lost_reply_and_its_completion_a_reconciliation() {
-        let row = |entry, phase, opens| TrailRow {
+        let row = |entry, phase, opens, outcome| TrailRow {
             entry,
             chain: "main".to_owned(),
             seq: entry,
             phase,
             opens,
-            outcome: Outcome::Unknown,
+            outcome,
             hash_holds: true,
         };
-        let entries = vec![
-            row(1, Phase::Opened, None),
-            row(2, Phase::Completed, Some(1)),
-        ];
-        let trail = (9, What::FinalTrail { entries });
+        let trail = |outcome| {
+            let opened = row(1, Phase::Opened, None, Outcome::Pending);
+            let entries = vec![opened, row(2, Phase::Completed, Some(1), outcome)];
+            (9, What::FinalTrail { entries })
+        };
         let lost = [Rare::EntryReconciled, Rare::LostReply];
-        assert_eq!(reached(std::slice::from_ref(&trail)), lost);
-        let outcome = Outcome::Unknown;
+        assert_eq!(reached(&[trail(Outcome::Unknown)]), lost);
+        let outcome = Outcome::Success;
         let chain = "main".to_owned();
         let heard = [
             (
@@ -231,7 +234,7 @@ mod tests {
                 },
             ),
             (2, What::EntryCompleted { entry: 1, outcome }),
-            trail,
+            trail(outcome),
         ];
         assert_eq!(reached(&heard), []);
     }
@@ -281,7 +284,8 @@ mod tests {
             outcome: outcome.to_owned(),
         };
         for (what, rare) in [
-            (change("root", Change::GaveUp), Rare::SupervisorGaveUp),
+            (change("root/a", Change::GaveUp), Rare::SupervisorGaveUp),
+            (change("root", Change::GaveUp), Rare::RootGaveUp),
             (
                 change("root/a", Change::Quarantined),
                 Rare::ChildQuarantined,

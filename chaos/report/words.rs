@@ -101,5 +101,8 @@ pub(super) const fn rare(one: Rare) -> Both {
         Rare::CallTimedOut => both("chamada sem resposta no prazo", "call timed out"),
         Rare::OverloadShed => both("sobrecarga recusada", "overload turned away"),
         Rare::NodeRecovered => both("nó recuperado", "node recovered"),
+        Rare::RootGaveUp => both("raiz desistiu", "root gave up"),
+        Rare::UnavailableTold => both("indisponibilidade avisada", "told to come back later"),
+        Rare::ConnectionBroken => both("conexão rompida", "connection broken"),
     }
 }

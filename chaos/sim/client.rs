@@ -1,11 +1,14 @@
 //! A client of the simulated front door: one HTTP/1.1 request on a connection of its own.
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::{Method, Request};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use plantao::front_door::Lane;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,6 +23,8 @@ pub(super) struct Asked {
     pub(super) token: String,
     pub(super) content_type: &'static str,
     pub(super) body: String,
+    /// The body is sent so long after the head.
+    pub(super) body_after: Duration,
     pub(super) break_glass: bool,
 }
 
@@ -66,7 +71,13 @@ async fn exchange(lane: &Lane, peer: SocketAddr, asked: Asked) -> Answered {
     if asked.break_glass {
         request = request.header("plantao-break-glass", "cardiac arrest in bed 7");
     }
-    let Ok(request) = request.body(Full::new(Bytes::from(asked.body))) else {
+    let length = asked.body.len();
+    let sent = Box::pin(stream::once(async move {
+        tokio::time::sleep(asked.body_after).await;
+        Ok::<_, Infallible>(Frame::data(Bytes::from(asked.body)))
+    }));
+    let request = request.header(http::header::CONTENT_LENGTH, length);
+    let Ok(request) = request.body(StreamBody::new(sent)) else {
         return Answered::Broken;
     };
     let answered = async {

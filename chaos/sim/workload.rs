@@ -10,6 +10,9 @@ use std::time::Duration;
 pub(super) const PATIENTS: u32 = 4;
 /// Requests are spread over so much of virtual time.
 pub(super) const DAY: Duration = Duration::from_secs(25);
+/// So long at most before a change of consent, others begin to write to the same file, and so long
+/// at most they take to send what they write.
+const CONTENDING_MS: u64 = 1_000;
 /// Different records each patient has.
 const RECORDS: u32 = 3;
 
@@ -119,7 +122,13 @@ fn admission(patient: u32) -> Step {
 /// The day of a seed.
 pub(super) fn day(seed: u64, requests: u32) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed ^ 0x5045_4f50_4c45);
-    let mut steps: Vec<Step> = (0..requests).map(|_| any(&mut rng)).collect();
+    let mut steps: Vec<Step> = Vec::new();
+    for _ in 0..requests {
+        let one = any(&mut rng);
+        let beside = beside(&mut rng, &one);
+        steps.push(one);
+        steps.extend(beside);
+    }
     steps.sort_by_key(|step| step.at);
     steps
 }
@@ -131,7 +140,6 @@ fn any(rng: &mut Rng) -> Step {
     let span = u64::try_from(DAY.as_millis()).unwrap_or(u64::MAX);
     let at = Duration::from_millis(rng.u64(0..span));
     let patient = rng.u32(0..PATIENTS);
-    let record = rng.u32(0..RECORDS);
     let who = rng.usize(0..PEOPLE.len());
     match rng.u32(0..100) {
         0..40 => {
@@ -145,14 +153,7 @@ fn any(rng: &mut Rng) -> Step {
             };
             step(at, who, what, asked)
         }
-        40..75 => {
-            let id = format!("o{patient}-{record}");
-            let body = observation(&id, patient, rng.u32(50..120));
-            let resource = format!("Observation/{id}");
-            let asked = put(format!("/fhir/{resource}"), FHIR, body);
-            let what = What::Write { resource, patient };
-            step(at, rng.usize(0..2), what, asked)
-        }
+        40..75 => written(rng, at, patient),
         75..88 => {
             let path = format!("/v1/wards/uti-1/beds/b{}", rng.u32(0..PATIENTS));
             let body = format!(r#"{{"patient":"p{patient}"}}"#);
@@ -166,6 +167,31 @@ fn any(rng: &mut Rng) -> Step {
             step(at, 2, What::Say { patient, granted }, put(path, JSON, body))
         }
     }
+}
+
+/// A record of a patient, by somebody who may write it.
+fn written(rng: &mut Rng, at: Duration, patient: u32) -> Step {
+    let id = format!("o{patient}-{}", rng.u32(0..RECORDS));
+    let body = observation(&id, patient, rng.u32(50..120));
+    let resource = format!("Observation/{id}");
+    let asked = put(format!("/fhir/{resource}"), FHIR, body);
+    let what = What::Write { resource, patient };
+    step(at, rng.usize(0..2), what, asked)
+}
+
+/// Often somebody writes, slowly, to the file of a patient who is just changing their mind.
+fn beside(rng: &mut Rng, one: &Step) -> Option<Step> {
+    let What::Say { patient, .. } = one.what else {
+        return None;
+    };
+    if rng.bool() {
+        return None;
+    }
+    let before = Duration::from_millis(rng.u64(0..CONTENDING_MS));
+    let mut written = admission(patient);
+    written.at = one.at.saturating_sub(before);
+    written.asked.body_after = Duration::from_millis(rng.u64(0..CONTENDING_MS));
+    Some(written)
 }
 
 const fn step(at: Duration, who: usize, what: What, asked: Asked) -> Step {
@@ -184,6 +210,7 @@ fn get(path: String) -> Asked {
         token: String::new(),
         content_type: "",
         body: String::new(),
+        body_after: Duration::ZERO,
         break_glass: false,
     }
 }
