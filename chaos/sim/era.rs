@@ -58,6 +58,7 @@ impl Era<'_> {
         let planted = self.mutant.and_then(Mutant::of_supervision);
         let hook = Hook::new(self.recorder.clone(), planted);
         let node = site.start(Arc::new(hook.clone())).await?;
+        hook.follow(&node.tree);
         if self.from.is_zero() {
             for step in workload::admissions() {
                 self.ask(site, begun, &step).await;
@@ -96,6 +97,7 @@ impl Era<'_> {
             // A tree that does not stop leaves lives behind, which its history shows.
             let _late = timeout(STOP, node.tree.shutdown()).await;
         }
+        hook.forget();
         self.recorder.close();
         Ok(Lived {
             lasted: begun.elapsed(),
@@ -110,6 +112,7 @@ impl Era<'_> {
             target: None,
             detail: String::new(),
         });
+        self.recorder.struck_apart(FaultKind::NodeCrash);
         self.recorder.record(What::NodeCrashed);
     }
 

@@ -1,8 +1,11 @@
 //! The hook that the tree's workers are disturbed through, and heard.
 
 use super::recorder::Recorder;
-use crate::Selector;
-use plantao_supervisors::{Called, Delivery, FaultHook, Handling, Lifecycle, Planted, Starting};
+use crate::{FaultKind, LifeState, Selector};
+use plantao_supervisors::{
+    Called, Delivery, FaultHook, Handling, Lifecycle, NodeState, Planted, Snapshot, Starting, Tree,
+};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +14,8 @@ use std::time::Duration;
 pub(super) struct Charge {
     pub(super) target: Selector,
     pub(super) act: Act,
+    /// Only while it is in that state.
+    pub(super) state: Option<LifeState>,
     /// So many times.
     pub(super) left: u32,
 }
@@ -33,6 +38,10 @@ pub(super) struct Hook {
     charges: Arc<Mutex<Vec<Charge>>>,
     /// Mailboxes that are crowded, and with how many messages.
     floods: Arc<Mutex<Vec<(Selector, usize)>>>,
+    /// Where states are looked up, as long as the node lives.
+    tree: Arc<Mutex<Option<Tree>>>,
+    /// Who has begun to live before.
+    known: Arc<Mutex<BTreeSet<String>>>,
     recorder: Recorder,
     planted: Option<Planted>,
 }
@@ -70,14 +79,85 @@ impl Hook {
         lock(&self.floods).clear();
     }
 
+    /// States are looked up in this tree, until [`Hook::forget`].
+    pub(super) fn follow(&self, tree: &Tree) {
+        *lock(&self.tree) = Some(tree.clone());
+    }
+
+    /// The node is over.
+    pub(super) fn forget(&self) {
+        lock(&self.tree).take();
+    }
+
     /// The first charge that `fits` and names `path`, once less from now on.
     fn take(&self, path: &str, fits: impl Fn(Act) -> bool) -> Option<Act> {
+        let is_due = |one: &Charge| one.left > 0 && fits(one.act) && one.target.matches(path);
+        // Looked up only where there is something to look it up for.
+        if !lock(&self.charges).iter().any(is_due) {
+            return None;
+        }
+        let state = self.state_of(path, fits(Act::FailStart));
         let mut charges = lock(&self.charges);
         let charge = charges
             .iter_mut()
-            .find(|one| one.left > 0 && fits(one.act) && one.target.matches(path))?;
+            .find(|one| is_due(one) && one.state.is_none_or(|asked| asked == state))?;
         charge.left -= 1;
-        Some(charge.act)
+        let act = charge.act;
+        drop(charges);
+        self.recorder.struck(act.kind(), path, state);
+        Some(act)
+    }
+
+    /// In which state a worker is; one that is about to start, whether that is its first time.
+    fn state_of(&self, path: &str, is_start: bool) -> LifeState {
+        if is_start {
+            let is_known = lock(&self.known).contains(path);
+            return if is_known {
+                LifeState::Restarting
+            } else {
+                LifeState::Starting
+            };
+        }
+        let tree = lock(&self.tree).clone();
+        let found = tree.and_then(|tree| state_in(&tree.snapshot(), path));
+        found.unwrap_or(LifeState::Running)
+    }
+}
+
+impl Act {
+    const fn kind(self) -> FaultKind {
+        match self {
+            Self::Drop => FaultKind::Drop,
+            Self::Duplicate => FaultKind::Duplicate,
+            Self::Delay(_) => FaultKind::Delay,
+            Self::FailStart => FaultKind::StartFailure,
+            Self::HangStart(_) => FaultKind::StartHang,
+            Self::Panic => FaultKind::Panic,
+            Self::Hang(_) => FaultKind::Hang,
+        }
+    }
+}
+
+/// The state of a node of a tree.
+fn state_in(node: &Snapshot, path: &str) -> Option<LifeState> {
+    if node.path == path {
+        return life_state(node.state);
+    }
+    let below = node
+        .children
+        .iter()
+        .filter(|child| path.starts_with(&child.path));
+    below.into_iter().find_map(|child| state_in(child, path))
+}
+
+/// The states that faults are aimed at. Who is down is in none.
+pub(super) const fn life_state(state: NodeState) -> Option<LifeState> {
+    match state {
+        NodeState::Starting => Some(LifeState::Starting),
+        NodeState::Running => Some(LifeState::Running),
+        NodeState::Restarting => Some(LifeState::Restarting),
+        NodeState::Stopping => Some(LifeState::Stopping),
+        _ => None,
     }
 }
 
@@ -129,6 +209,7 @@ impl FaultHook for Hook {
     }
 
     fn life_began(&self, path: &str) -> u64 {
+        lock(&self.known).insert(path.to_owned());
         self.recorder.life_began(path)
     }
 

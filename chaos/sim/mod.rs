@@ -11,6 +11,7 @@ mod client;
 mod era;
 mod exchange;
 mod hook;
+mod hunt;
 mod nemesis;
 mod node;
 mod plan;
@@ -18,9 +19,11 @@ mod recorder;
 mod verdict;
 mod workload;
 
+pub use hunt::{Caught, hunt};
 pub(crate) use recorder::Recorder;
 
 use crate::checkers::{Sometimes, Violation, check_all};
+use crate::coverage::Coverage;
 use crate::history::{History, Status, What};
 use crate::mutant::Mutant;
 use crate::{Experiment, ExperimentError, FaultKind, Invariant, Schedule};
@@ -95,6 +98,8 @@ pub struct Outcome {
     pub served: usize,
     /// Rare states that were reached, and how often.
     pub sometimes: Sometimes,
+    /// What was hit, and in which state.
+    pub struck: Coverage,
     /// Virtual time from the first start to the last stop.
     pub lasted: Duration,
 }
@@ -198,6 +203,7 @@ impl Simulator {
             served: served(&history),
             sometimes: Sometimes::of(&history, &tree),
             history,
+            struck: recorder.coverage(),
             lasted: from,
         })
     }

@@ -1,12 +1,12 @@
 //! Puts the faults of a schedule into a node that runs.
 
-use super::hook::{Act, Charge, Hook};
+use super::hook::{Act, Charge, Hook, life_state};
 use super::node::Site;
 use super::recorder::Recorder;
 use crate::history::What;
 use crate::{Fault, FaultKind, LifeState, Selector};
 use plantao_schema::time::Timestamp;
-use plantao_supervisors::{NodeState, Snapshot, Tree};
+use plantao_supervisors::{Snapshot, Tree};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -30,6 +30,9 @@ impl Nemesis {
     /// Waits for a fault's time and strikes. `from` is what of the run was over before this node.
     pub(super) async fn strike(&self, site: &Site, fault: &Fault, from: Duration) {
         sleep_until(self.begun + fault.at.saturating_sub(from)).await;
+        if !fault.kind.is_aimed() {
+            self.recorder.struck_apart(fault.kind);
+        }
         self.recorder.record(What::FaultInjected {
             kind: fault.kind.name().to_owned(),
             target: fault.target.as_ref().map(ToString::to_string),
@@ -56,11 +59,23 @@ impl Nemesis {
             (FaultKind::Flood, Some(target)) => {
                 let messages = usize::try_from(fault.count).unwrap_or(usize::MAX);
                 self.hook.flood(target, messages);
+                self.flooded(target);
                 sleep(fault.span.max(FLOOD)).await;
                 self.hook.drain(target);
             }
             (kind, Some(target)) => self.lay(kind, target, fault),
             (_, None) => {}
+        }
+    }
+
+    /// Whose mailboxes are full now.
+    fn flooded(&self, target: &Selector) {
+        let mut left = vec![self.tree.snapshot()];
+        while let Some(node) = left.pop() {
+            if let Some(state) = life_state(node.state).filter(|_| target.matches(&node.path)) {
+                self.recorder.struck(FaultKind::Flood, &node.path, state);
+            }
+            left.extend(node.children);
         }
     }
 
@@ -78,6 +93,7 @@ impl Nemesis {
         self.hook.lay(Charge {
             target: target.clone(),
             act,
+            state: fault.state,
             left: fault.count,
         });
     }
@@ -89,7 +105,10 @@ impl Nemesis {
         while left > 0 && Instant::now() < until {
             let state = fault.state.unwrap_or(LifeState::Running);
             match found(&self.tree.snapshot(), target, state) {
-                Some(path) if self.tree.kill(&path).is_ok() => left -= 1,
+                Some(path) if self.tree.kill(&path).is_ok() => {
+                    left -= 1;
+                    self.recorder.struck(FaultKind::Kill, &path, state);
+                }
                 _ => {}
             }
             sleep(LOOK).await;
@@ -99,14 +118,7 @@ impl Nemesis {
 
 /// The first worker of the tree that is named and in that state.
 fn found(node: &Snapshot, target: &Selector, state: LifeState) -> Option<String> {
-    let fits = matches!(
-        (state, node.state),
-        (LifeState::Running, NodeState::Running)
-            | (LifeState::Starting, NodeState::Starting)
-            | (LifeState::Restarting, NodeState::Restarting)
-            | (LifeState::Stopping, NodeState::Stopping)
-    );
-    if fits && target.matches(&node.path) {
+    if life_state(node.state) == Some(state) && target.matches(&node.path) {
         return Some(node.path.clone());
     }
     node.children

@@ -4,7 +4,9 @@
 //! permits, calls, names of children that come and go. Between two incarnations of the node nobody
 //! writes: what its fall drops was not done by anybody.
 
+use crate::coverage::Coverage;
 use crate::history::{Depth, History, PermitGiven, What};
+use crate::{FaultKind, LifeState};
 use plantao_actors::policy::PermitWitness;
 use plantao_schema::access::{AccessRequest, ResourceKind};
 use plantao_schema::audit::{Chained, Phase};
@@ -34,6 +36,7 @@ struct Record {
     last_call: u64,
     last_life: u64,
     last_request: u64,
+    struck: Coverage,
 }
 
 impl Record {
@@ -108,6 +111,21 @@ impl Recorder {
             history.record(at, what);
         }
         history
+    }
+
+    /// A fault hit an actor in that state.
+    pub(super) fn struck(&self, kind: FaultKind, path: &str, state: LifeState) {
+        self.lock().struck.mark(kind, path, state);
+    }
+
+    /// A fault that is aimed at nobody happened.
+    pub(super) fn struck_apart(&self, kind: FaultKind) {
+        self.lock().struck.mark_apart(kind);
+    }
+
+    /// What was hit.
+    pub(super) fn coverage(&self) -> Coverage {
+        self.lock().struck.clone()
     }
 
     /// The number of a new request.
