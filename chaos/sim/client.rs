@@ -1,5 +1,6 @@
 //! A client of the simulated front door: one HTTP/1.1 request on a connection of its own.
 
+use crate::history::Status;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, Request};
@@ -16,7 +17,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) path: String,
@@ -93,4 +94,18 @@ async fn exchange(lane: &Lane, peer: SocketAddr, asked: Asked) -> Answered {
     let answered = answered.await.unwrap_or(Answered::Broken);
     driver.abort();
     answered
+}
+
+/// What an HTTP status tells.
+pub(super) const fn told(status: u16) -> Status {
+    match status {
+        200..300 => Status::Answered,
+        401 | 403 => Status::Refused,
+        409 | 412 => Status::Conflict,
+        429 => Status::Overloaded,
+        503 => Status::Unavailable,
+        504 => Status::TimedOut,
+        400..500 => Status::Invalid,
+        _ => Status::Failed,
+    }
 }

@@ -8,6 +8,7 @@ use super::hook::Hook;
 use super::nemesis::Nemesis;
 use super::node::Site;
 use super::recorder::Recorder;
+use super::viewer;
 use super::workload::{self, PEOPLE, Step};
 use crate::history::What;
 use crate::{FaultKind, Mutant, Schedule};
@@ -71,7 +72,8 @@ impl Era<'_> {
             begun,
         };
         let life = async {
-            tokio::join!(self.strike(site, &nemesis), self.day(site, begun));
+            let (strikes, day) = (self.strike(site, &nemesis), self.day(site, begun));
+            tokio::join!(strikes, day, self.looks(site, begun));
         };
         let crash = async {
             match self.end {
@@ -148,14 +150,27 @@ impl Era<'_> {
         futures_util::future::join_all(asked).await;
     }
 
+    async fn looks(&self, site: &Site, begun: Instant) {
+        let viewers = viewer::viewers(self.schedule.seed, self.schedule.viewers);
+        let looks = viewers.into_iter();
+        let looks = looks.map(|one| self.look(site, begun, one));
+        futures_util::future::join_all(looks).await;
+    }
+
     async fn ask(&self, site: &Site, begun: Instant, step: &Step) -> bool {
+        let answered = self.exchange(site, begun, step).await;
+        matches!(answered, Answered::Whole(200..300, ..))
+    }
+
+    /// Asks, and has it written down.
+    pub(super) async fn exchange(&self, site: &Site, begun: Instant, step: &Step) -> Answered {
         let number = self.recorder.request();
         let asked_at = self.from + begun.elapsed();
         self.recorder
             .record(What::RequestBegan(step.request(number)));
         let mut asked = step.asked.clone();
         let Some(person) = PEOPLE.get(step.who) else {
-            return false;
+            return Answered::NoDoor;
         };
         asked.token = token(site, person).unwrap_or_default();
         let mut exchange = Exchange {
@@ -168,7 +183,7 @@ impl Era<'_> {
             answered: Answered::Broken,
         };
         exchange.answered = client::ask(&site.lane, HERE, asked).await;
-        matches!(exchange.answered, Answered::Whole(200..300, ..))
+        exchange.answered.clone()
     }
 
     /// Asks until it is served, as somebody would who stands at a bed.
@@ -187,9 +202,10 @@ impl Era<'_> {
 }
 
 /// Where everybody sits.
-const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 40_000);
+pub(super) const HERE: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 40_000);
 
-fn token(site: &Site, person: &workload::Person) -> Option<String> {
+pub(super) fn token(site: &Site, person: &workload::Person) -> Option<String> {
     let subject = PrincipalId::parse(person.name).ok()?;
     let role = Role::parse(person.role).ok()?;
     let identity = &site.config().identity;

@@ -3,7 +3,7 @@
 //! It is written down when it is over, and when it is cut off with its node, for what it asked may
 //! have happened.
 
-use super::client::Answered;
+use super::client::{Answered, told};
 use super::recorder::Recorder;
 use super::workload::{Step, What as Asked};
 use crate::history::{RequestEnd, Scope, Status, What};
@@ -97,19 +97,5 @@ impl Exchange<'_> {
             (false, true) => self.recorder.record(What::Revoked(scope)),
             (false, false) => {}
         }
-    }
-}
-
-/// What an HTTP status tells.
-const fn told(status: u16) -> Status {
-    match status {
-        200..300 => Status::Answered,
-        401 | 403 => Status::Refused,
-        409 | 412 => Status::Conflict,
-        429 => Status::Overloaded,
-        503 => Status::Unavailable,
-        504 => Status::TimedOut,
-        400..500 => Status::Invalid,
-        _ => Status::Failed,
     }
 }

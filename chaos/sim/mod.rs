@@ -4,7 +4,7 @@
 //! at the same virtual times. A crash of the node ends its runtime with everything that runs in it;
 //! the next incarnation starts from what is durable.
 //!
-//! What this does not do yet: guests are not run, nobody looks at a live page, and faults of the
+//! What this does not do yet: guests are not run, and faults of the
 //! kinds [`NOT_YET`] are written down and not injected.
 
 mod client;
@@ -17,6 +17,7 @@ mod node;
 mod plan;
 mod recorder;
 mod verdict;
+mod viewer;
 mod workload;
 
 pub use hunt::{Caught, hunt};

@@ -3,8 +3,9 @@
 use super::exchange::Acknowledged;
 use crate::history::{TrailRow, What};
 use crate::twin::Tables;
-use plantao_schema::audit::{ChainHead, Chained, Outcome};
-use std::collections::BTreeMap;
+use plantao_schema::access::Action;
+use plantao_schema::audit::{ChainHead, Chained, Outcome, Phase};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The trail, the records that were written, and the changes that were made.
@@ -29,7 +30,8 @@ pub(super) fn last(
     }));
     let made = tables.completions.values();
     let made = made.filter(|one| one.outcome == Outcome::Success);
-    let mut changes: Vec<u64> = made.map(|one| number(one.entry)).collect();
+    let made = made.map(|one| one.entry);
+    let mut changes: Vec<u64> = made.chain(looks(tables)).map(&mut *number).collect();
     changes.sort_unstable();
     last.push(What::FinalRecord {
         resource: "changes of all resources".to_owned(),
@@ -37,6 +39,19 @@ pub(super) fn last(
         changes,
     });
     last
+}
+
+/// Looks at a page that ended well: they are opened and completed as changes are, and change
+/// nothing that could be missing.
+fn looks(tables: &Tables) -> impl Iterator<Item = Uuid> {
+    let opened = tables.entries.values().map(|row| &row.entry);
+    let opened = opened.filter(|entry| entry.phase == Phase::Opened);
+    let looks = opened.filter(|entry| entry.action != Action::Write.as_str());
+    let looks: BTreeSet<Uuid> = looks.map(|entry| entry.id).collect();
+    let entries = tables.entries.values().map(|row| &row.entry);
+    let well = entries.filter(|entry| entry.outcome == Outcome::Success);
+    well.filter_map(|entry| entry.opens)
+        .filter(move |opened| looks.contains(opened))
 }
 
 fn trail(tables: &Tables, number: &mut dyn FnMut(Uuid) -> u64) -> What {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// How many patients there are. All of them lie in one ward.
 pub(super) const PATIENTS: u32 = 4;
+/// The ward.
+pub(super) const WARD: &str = "uti-1";
 /// Requests are spread over so much of virtual time.
 pub(super) const DAY: Duration = Duration::from_secs(25);
 /// So long at most before a change of consent, others begin to write to the same file, and so long
@@ -55,6 +57,8 @@ pub(super) enum What {
     Place { patient: u32 },
     /// A patient withdraws consent to treatment, or gives it again.
     Say { patient: u32, granted: bool },
+    /// Looks at the ward's page.
+    Look,
 }
 
 /// One request of the day.
@@ -76,6 +80,7 @@ impl Step {
                 resource,
                 patient: of,
             } => ("write", resource.clone(), patient(*of)),
+            What::Look => ("look", format!("ward/{WARD}"), None),
             What::Place { patient: of } => ("place", "bed".to_owned(), patient(*of)),
             What::Say {
                 patient: of,
@@ -155,7 +160,7 @@ fn any(rng: &mut Rng) -> Step {
         }
         40..75 => written(rng, at, patient),
         75..88 => {
-            let path = format!("/v1/wards/uti-1/beds/b{}", rng.u32(0..PATIENTS));
+            let path = format!("/v1/wards/{WARD}/beds/b{}", rng.u32(0..PATIENTS));
             let body = format!(r#"{{"patient":"p{patient}"}}"#);
             step(at, 2, What::Place { patient }, put(path, JSON, body))
         }
@@ -207,11 +212,7 @@ fn get(path: String) -> Asked {
     Asked {
         method: Method::GET,
         path,
-        token: String::new(),
-        content_type: "",
-        body: String::new(),
-        body_after: Duration::ZERO,
-        break_glass: false,
+        ..Asked::default()
     }
 }
 

@@ -116,16 +116,20 @@ pub(super) async fn handle(
             let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
             texts::content(services, permit, body).await
         }
-        Route::Audit(page) => audit(services, &permit, page).await,
+        Route::Audit(page) => audit(services, &taken(services, permit).await?, page).await,
         Route::Call { plugin, function } => {
             let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
             texts::call(services, permit, plugin.as_str(), &function, body).await
         }
         Route::Plugins => {
+            taken(services, permit).await?;
             let plugins = serde_json::json!({ "plugins": services.plugins.list() });
             Ok(looked_at(Answer::json(StatusCode::OK, JSON, &plugins)))
         }
-        Route::Beds(ward) => wards::beds(services, &permit, ward).await,
+        Route::Beds(ward) => {
+            let permit = taken(services, permit).await?;
+            wards::beds(services, &permit, ward).await
+        }
         Route::Bed { ward, bed, free } => {
             wards::place(services, permit, (ward, bed), free, headers, body).await
         }
@@ -137,11 +141,30 @@ pub(super) async fn handle(
             let about = (patient, purpose);
             consents::consent(services, permit, about, set, headers, body).await
         }
-        Route::Page(PageRoute::Live(live)) => live::open(services, permit, live, asked).await,
-        Route::Page(page) => pages::page(services, permit, page, &asked).await,
+        Route::Page(page) => {
+            let permit = taken(services, permit).await?;
+            match page {
+                PageRoute::Live(live) => live::open(services, permit, live, asked).await,
+                page => pages::page(services, permit, page, &asked).await,
+            }
+        }
         Route::LogIn(LogInRoute::Offer) => log_in::offer(services, permit, &asked).await,
-        Route::LogIn(LogInRoute::Leave) => log_in::leave(services, permit, asked.claims).await,
+        Route::LogIn(LogInRoute::Leave) => {
+            let permit = taken(services, permit).await?;
+            log_in::leave(services, permit, asked.claims).await
+        }
         Route::LogIn(_) => Err(internal("this address makes its own permit").into()),
+    }
+}
+
+/// The permit handed in here, where no actor further down does that.
+async fn taken(services: &Services, permit: Permit) -> Result<Permit, Problem> {
+    match permit.hand_in(services.clock.now()).await {
+        Ok(()) => Ok(permit),
+        Err(error) => {
+            let (code, detail) = problems::permit(error);
+            Err(Problem::new(code, detail))
+        }
     }
 }
 

@@ -1,0 +1,138 @@
+//! People who look at the ward's live page, and open it again when it breaks off.
+
+use super::client::{self, Answered, Asked};
+use super::era::{Era, HERE, token};
+use super::node::Site;
+use super::workload::{DAY, PEOPLE, Step, WARD, What as Wanted};
+use crate::history::{RequestEnd, Status, What};
+use fastrand::Rng;
+use futures_util::{SinkExt, StreamExt};
+use http::Method;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
+
+/// Before a page that broke off is opened again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Longest wait for a WebSocket.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Somebody who looks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Viewer {
+    who: usize,
+    from: Duration,
+    until: Duration,
+}
+
+/// Those of a seed.
+pub(super) fn viewers(seed: u64, count: u32) -> Vec<Viewer> {
+    let mut rng = Rng::with_seed(seed ^ 0x5649_4557);
+    let day = u64::try_from(DAY.as_millis()).unwrap_or(u64::MAX);
+    let mut one = || {
+        let from = rng.u64(0..day);
+        Viewer {
+            // Those who may see a ward at all.
+            who: rng.usize(0..2),
+            from: Duration::from_millis(from),
+            until: Duration::from_millis(rng.u64(from..=day)),
+        }
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+impl Era<'_> {
+    /// Looks until it is time to go, or the node is over.
+    pub(super) async fn look(&self, site: &Site, begun: Instant, viewer: Viewer) {
+        let (from, until) = (viewer.from, viewer.until);
+        if until <= self.from || self.end.is_some_and(|end| from >= end) {
+            return;
+        }
+        sleep_until(begun + from.saturating_sub(self.from)).await;
+        let until = begun + until.saturating_sub(self.from);
+        while Instant::now() < until {
+            if let Some(version) = self.page(site, begun, viewer.who).await {
+                self.watch(site, viewer.who, &version, until).await;
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// The version of the page's templates, from the page.
+    async fn page(&self, site: &Site, begun: Instant, who: usize) -> Option<String> {
+        let asked = Asked {
+            method: Method::GET,
+            path: format!("/wards/{WARD}"),
+            ..Asked::default()
+        };
+        let step = Step {
+            at: Duration::ZERO,
+            who,
+            what: Wanted::Look,
+            asked,
+        };
+        match self.exchange(site, begun, &step).await {
+            Answered::Whole(200, _, body) => {
+                let page = String::from_utf8_lossy(&body).into_owned();
+                let (_, rest) = page.split_once(" data-version=\"")?;
+                Some(rest.split_once('"')?.0.to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads what the page is sent until it is time to go, or the page breaks off.
+    async fn watch(&self, site: &Site, who: usize, version: &str, until: Instant) {
+        let number = self.recorder.request();
+        let step = Step {
+            at: Duration::ZERO,
+            who,
+            what: Wanted::Look,
+            asked: Asked::default(),
+        };
+        self.recorder
+            .record(What::RequestBegan(step.request(number)));
+        let opened = timeout(PATIENCE, self.open(site, who, version)).await;
+        let status = match &opened {
+            Ok(Ok(_)) => Status::Answered,
+            Ok(Err(status)) => *status,
+            // Never answered: the history shows that by saying nothing.
+            Err(_) => return,
+        };
+        self.recorder.record(What::RequestEnded(RequestEnd {
+            request: number,
+            status,
+            data_out: false,
+            receipt: None,
+            permit: None,
+        }));
+        let Ok(Ok(mut socket)) = opened else { return };
+        while let Ok(Some(Ok(message))) = tokio::time::timeout_at(until, socket.next()).await {
+            if message.is_close() {
+                return;
+            }
+        }
+        // Gone without waiting for an answer, as a tab is that is closed.
+        let _ = timeout(AGAIN, socket.send(tungstenite::Message::Close(None))).await;
+    }
+
+    async fn open(&self, site: &Site, who: usize, version: &str) -> Result<Socket, Status> {
+        let person = PEOPLE.get(who).ok_or(Status::Invalid)?;
+        let bearer = format!("Bearer {}", token(site, person).unwrap_or_default());
+        let uri = format!("ws://plantao/live?topic=ward/{WARD}&v={version}");
+        let mut request = uri.into_client_request().map_err(|_| Status::Invalid)?;
+        let bearer = bearer.parse().map_err(|_| Status::Invalid)?;
+        request
+            .headers_mut()
+            .insert(http::header::AUTHORIZATION, bearer);
+        let stream = site.lane.connect(HERE).map_err(|_| Status::Unavailable)?;
+        match client_async(request, stream).await {
+            Ok((socket, _switched)) => Ok(socket),
+            Err(tungstenite::Error::Http(answer)) => Err(client::told(answer.status().as_u16())),
+            Err(_) => Err(Status::Lost),
+        }
+    }
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio::io::DuplexStream>;
