@@ -17,7 +17,7 @@ const HORIZON_MS: u64 = 20_000;
 /// A child that is to be struck while it restarts is brought down that long afterwards.
 const NUDGE_MS: u64 = 10;
 const REQUESTS: RangeInclusive<u32> = 20..=200;
-const VIEWERS: RangeInclusive<u32> = 0..=12;
+const VIEWERS: RangeInclusive<u32> = 0..=6;
 /// More hits than the strictest supervisor of the tree puts up with.
 const BURST: RangeInclusive<u32> = 20..=80;
 /// One in so many faults that can be a burst is one.

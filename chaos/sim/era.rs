@@ -206,6 +206,11 @@ pub(super) const HERE: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 40_000);
 
 pub(super) fn token(site: &Site, person: &workload::Person) -> Option<String> {
+    // Signing takes longer than all else about a request, and one credential is good for many.
+    site.keep_token(person.name, || signed(site, person))
+}
+
+fn signed(site: &Site, person: &workload::Person) -> Option<String> {
     let subject = PrincipalId::parse(person.name).ok()?;
     let role = Role::parse(person.role).ok()?;
     let identity = &site.config().identity;

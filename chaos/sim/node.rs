@@ -17,7 +17,9 @@ use plantao_actors::policy::Policy;
 use plantao_actors::vault::{MasterKeySource, Vault};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{FaultHook, Tree};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The simulated day begins here: 2026-03-02T12:00:00Z.
 pub(super) const BEGIN: Timestamp = Timestamp::from_micros(1_772_452_800_000_000);
@@ -34,6 +36,7 @@ pub(super) struct Site {
     seed: u64,
     recorder: Recorder,
     mutant: Option<Mutant>,
+    tokens: Mutex<BTreeMap<(&'static str, i64), String>>,
 }
 
 /// A node that is up.
@@ -63,12 +66,27 @@ impl Site {
             seed,
             recorder,
             mutant,
+            tokens: Mutex::default(),
         }
     }
 
     /// Signs in.
     pub(super) fn token(&self, claims: &Claims) -> Result<String, SimError> {
         self.issuer.issue(claims).map_err(|_| SimError::Edges)
+    }
+
+    /// The credential that somebody got within the same minute, or a new one.
+    pub(super) fn keep_token(
+        &self,
+        name: &'static str,
+        sign: impl FnOnce() -> Option<String>,
+    ) -> Option<String> {
+        let minute = self.clock.now().seconds().div_euclid(60);
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        match tokens.entry((name, minute)) {
+            Entry::Occupied(kept) => Some(kept.get().clone()),
+            Entry::Vacant(place) => Some(place.insert(sign()?).clone()),
+        }
     }
 
     /// The same site on the clock of another runtime.
