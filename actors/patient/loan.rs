@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 /// The lender's side; a clone travels in the message.
-pub(super) struct Loan<T>(Arc<Desk<T>>);
+pub struct Loan<T>(Arc<Desk<T>>);
 
 struct Desk<T> {
     value: Mutex<Option<T>>,
@@ -27,7 +27,8 @@ pub struct Borrowed<T> {
 
 impl<T> Loan<T> {
     /// Offers a value.
-    pub(super) fn new(value: T) -> Self {
+    #[must_use]
+    pub fn new(value: T) -> Self {
         Self(Arc::new(Desk {
             value: Mutex::new(Some(value)),
             returned: Notify::new(),
@@ -42,7 +43,8 @@ impl<T> Loan<T> {
     }
 
     /// Takes the value for a while; `None` once the lender took it back.
-    pub(super) fn borrow(&self) -> Option<Borrowed<T>> {
+    #[must_use]
+    pub fn borrow(&self) -> Option<Borrowed<T>> {
         let value = self.0.take()?;
         self.0.borrowed.store(true, Ordering::Release);
         Some(Borrowed {
@@ -57,7 +59,8 @@ impl<T> Loan<T> {
     }
 
     /// Whether the borrower sent a commit.
-    pub(super) fn is_committing(&self) -> bool {
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
         self.0.committing.load(Ordering::Acquire)
     }
 

@@ -3,7 +3,7 @@
 //! A chart is rebuilt from the newest records, and a monitor fills those within the hour. What is
 //! charted by hand or by a cuff counts for longer: a level of consciousness for twelve hours, and
 //! without it an early warning score falls while the patient is no better. So each Observation is
-//! stored with a mask of the slow signs in it, and [`super::recent`] looks them up beyond the
+//! stored with a mask of the slow signs in it, and [`super::RecordStore::recent`] looks them up beyond the
 //! newest records.
 //!
 //! PHI: the mask lies in clear beside the sealed body, whose code no query can read. It says that
@@ -28,15 +28,16 @@ pub(super) const MASKS: [i16; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 
 
 /// Most Observations looked up of each mask: the whole window of a sign, whose alarm depends on
 /// all of it. Most patients have four masks; all of them make 5,400.
-pub(super) const OF_EACH: usize = WINDOW_READINGS;
+pub const OF_EACH: usize = WINDOW_READINGS;
 
 /// How far back from the newest record they are looked up. The longest that a reading is shown
 /// ([`Freshness`]), and its window before it: it was stored after it was true.
-pub(super) const KEPT: Duration = Duration::from_hours(30);
+pub const KEPT: Duration = Duration::from_hours(30);
 
 /// The mask of a record that is stored `at`: the signs of which it says something that can be true
 /// and may be shown. An old history brought in later must not stand before what is true now.
-pub(super) fn signs(resource: &Resource, at: Timestamp) -> i16 {
+#[must_use]
+pub fn signs(resource: &Resource, at: Timestamp) -> i16 {
     if resource.kind != FhirType::Observation {
         return 0;
     }

@@ -1,6 +1,7 @@
 //! The consents' twin.
 
-use super::{Disk, Tables, complete};
+use super::tables::{CHECKED, complete, kept_time, rejected};
+use super::{Disk, Tables};
 use crate::mutant::Mutant;
 use futures_util::future::BoxFuture;
 use plantao_actors::audit::OpenEntry;
@@ -8,7 +9,6 @@ use plantao_actors::consent::{Consent, ConsentError, ConsentStore, Statement};
 use plantao_actors::database::Scope;
 use plantao_schema::access::{ConsentStatus, Purpose};
 use plantao_schema::audit::Outcome;
-use plantao_schema::fhir::FhirType;
 use plantao_schema::id::PatientId;
 use std::collections::{BTreeSet, HashMap};
 
@@ -27,12 +27,15 @@ impl ConsentStore for TwinConsents {
         let change = move |tables: &mut Tables| {
             let tenant = scope.tenant.clone();
             let patient = statement.patient.clone();
-            let record = (tenant.clone(), FhirType::Patient, patient.to_string());
-            if !tables.records.contains_key(&record) {
+            if !tables.has_patient(scope, statement.patient) {
                 return Err(ConsentError::UnknownPatient);
             }
-            complete(tables, open.completion(Outcome::Success))?;
-            let said = (statement.status, statement.at);
+            if statement.status == ConsentStatus::NotAsked {
+                // The column takes what was said, and nothing else.
+                return Err(rejected(CHECKED).into());
+            }
+            complete(tables, scope, open.completion(Outcome::Success))?;
+            let said = (statement.status, kept_time(statement.at));
             let place = (tenant, patient, statement.purpose);
             tables.consents.insert(place, said);
             Ok(())

@@ -1,5 +1,6 @@
 //! The wrapped keys' twin.
 
+use super::tables::{CHECKED, FOREIGN_ROW, rejected};
 use super::{Disk, Tables};
 use plantao_actors::database::Scope;
 use plantao_actors::vault::{Asked, KeyStore, Made, Place, VaultError};
@@ -23,12 +24,22 @@ impl KeyStore for TwinKeys {
         Box::pin(async move { Ok(self.0.read(look).await?) })
     }
 
-    fn add<'a>(&'a self, _scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {
+    fn add<'a>(&'a self, scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {
         let add = move |tables: &mut Tables| {
-            let master = tables.master.get_or_insert_with(|| made.master.to_vec());
-            if *master != made.master {
+            if tables
+                .master
+                .as_ref()
+                .is_some_and(|one| *one != made.master)
+            {
                 return Err(VaultError::OtherMasterKey);
             }
+            if place.tenant != scope.tenant.as_str() {
+                return Err(rejected(FOREIGN_ROW).into());
+            }
+            if place.version < 1 {
+                return Err(rejected(CHECKED).into());
+            }
+            tables.master = Some(made.master.to_vec());
             let (tenant, subject) = (place.tenant.clone(), place.subject.clone());
             let place = (tenant, subject, place.version);
             if tables.keys.contains_key(&place) {

@@ -1,7 +1,7 @@
-//! The log-ins' twin: sessions that end. There are no accounts in it: nobody types a password in a
-//! simulated day, which would take a real hash's time on a thread of its own.
+//! The log-ins' twin: accounts with their tries, and sessions that end.
 
-use super::{Disk, Tables, complete};
+use super::tables::{AccountRow, CHECKED, complete, kept_time, rejected};
+use super::{Disk, Tables};
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::database::Scope;
 use plantao_actors::login::{Account, Asked, Ending, LogInError, LogInStore, NewAccount};
@@ -14,35 +14,78 @@ use std::sync::atomic::Ordering;
 /// How long an ended session matters beyond its credential's time, as in PostgreSQL.
 const KEPT_SECONDS: i64 = 3_600;
 
+/// Tries in a row before an account is locked, as in PostgreSQL.
+const FAILURES_MAX: i32 = 5;
+
+/// How long it is locked, as in PostgreSQL.
+const LOCKED_SECONDS: i64 = 15 * 60;
+
 /// See the module.
 pub(crate) struct TwinLogIns(pub(crate) Disk);
 
 impl LogInStore for TwinLogIns {
     fn charge<'a>(
         &'a self,
-        _scope: &'a Scope,
-        _principal: &'a PrincipalId,
-        _now: Timestamp,
+        scope: &'a Scope,
+        principal: &'a PrincipalId,
+        now: Timestamp,
     ) -> Asked<'a, Option<Account>> {
-        Box::pin(async move { Ok(self.0.read(|_| None).await?) })
+        let charge = move |tables: &mut Tables| {
+            let place = (scope.tenant.clone(), principal.clone());
+            Ok(tables
+                .accounts
+                .get_mut(&place)
+                .and_then(|row| charged(row, now)))
+        };
+        Box::pin(async move { self.0.commit(charge).await.map_err(unanswered) })
     }
 
     fn acquit<'a>(
         &'a self,
-        _scope: &'a Scope,
-        _principal: &'a PrincipalId,
-        _step: i64,
+        scope: &'a Scope,
+        principal: &'a PrincipalId,
+        step: i64,
     ) -> Asked<'a, bool> {
-        Box::pin(async move { Ok(self.0.read(|_| false).await?) })
+        let acquit = move |tables: &mut Tables| {
+            let place = (scope.tenant.clone(), principal.clone());
+            let row = tables.accounts.get_mut(&place);
+            let Some(row) = row.filter(|row| row.last_step < step) else {
+                return Ok(false);
+            };
+            (row.failed, row.locked_until, row.last_step) = (0, None, step);
+            Ok(true)
+        };
+        Box::pin(async move { self.0.commit(acquit).await.map_err(unanswered) })
     }
 
     fn add<'a>(
         &'a self,
-        _scope: &'a Scope,
-        _account: &'a NewAccount<'a>,
-        _open: &'a OpenEntry,
+        scope: &'a Scope,
+        account: &'a NewAccount<'a>,
+        open: &'a OpenEntry,
     ) -> Asked<'a, ()> {
-        Box::pin(async { Err(LogInError::Unavailable) })
+        let add = move |tables: &mut Tables| {
+            let place = (scope.tenant.clone(), account.principal.clone());
+            if account.key_version < 1 {
+                return Err(rejected(CHECKED).into());
+            }
+            if tables.accounts.contains_key(&place) {
+                return Err(LogInError::AccountExists);
+            }
+            complete(tables, scope, open.completion(Outcome::Success))?;
+            let row = AccountRow {
+                role: account.role.clone(),
+                password_hash: account.password_hash.clone(),
+                sealed: account.sealed.clone(),
+                key_version: account.key_version,
+                last_step: 0,
+                failed: 0,
+                locked_until: None,
+            };
+            tables.accounts.insert(place, row);
+            Ok(())
+        };
+        Box::pin(async move { self.0.commit(add).await })
     }
 
     fn end<'a>(
@@ -52,16 +95,19 @@ impl LogInStore for TwinLogIns {
         open: &'a OpenEntry,
     ) -> Asked<'a, ()> {
         let end = move |tables: &mut Tables| {
-            complete(tables, open.completion(Outcome::Success))?;
+            complete(tables, scope, open.completion(Outcome::Success))?;
+            let since = since(ending.now);
+            tables
+                .ended
+                .retain(|(one, _), until| *one != scope.tenant || *until >= since);
             let place = (scope.tenant.clone(), ending.session.clone());
-            let until = tables.ended.entry(place).or_insert(ending.until);
-            *until = (*until).max(ending.until);
+            let asked = kept_time(ending.until);
+            let until = tables.ended.entry(place).or_insert(asked);
+            *until = (*until).max(asked);
             Ok(())
         };
-        Box::pin(async move {
-            ending.committing.store(true, Ordering::Release);
-            self.0.commit(end).await
-        })
+        let sent = move || ending.committing.store(true, Ordering::Release);
+        Box::pin(async move { self.0.commit_telling(sent, end).await })
     }
 
     fn ended<'a>(
@@ -74,11 +120,43 @@ impl LogInStore for TwinLogIns {
                 .ended
                 .iter()
                 .filter(|((one, _), _)| *one == scope.tenant);
-            let since = now.plus_seconds(-KEPT_SECONDS);
+            let since = since(now);
             let kept = of_tenant.filter(|(_, until)| **until >= since);
             kept.map(|((_, session), until)| (session.clone(), *until))
                 .collect()
         };
         Box::pin(async move { Ok(self.0.read(all).await?) })
+    }
+}
+
+/// The oldest end of a credential's time that still matters.
+fn since(now: Timestamp) -> Timestamp {
+    kept_time(now.plus_seconds(-KEPT_SECONDS))
+}
+
+/// A try is charged before anything is compared; nothing while the account is locked.
+fn charged(row: &mut AccountRow, now: Timestamp) -> Option<Account> {
+    let locked = row.locked_until;
+    if locked.is_some_and(|until| until > kept_time(now)) {
+        return None;
+    }
+    let failed = if locked.is_none() { row.failed + 1 } else { 1 };
+    let locks = locked.is_none() && failed >= FAILURES_MAX;
+    row.failed = failed;
+    row.locked_until = locks.then(|| kept_time(now.plus_seconds(LOCKED_SECONDS)));
+    Some(Account {
+        role: row.role.clone(),
+        password_hash: row.password_hash.clone(),
+        sealed: row.sealed.clone(),
+        key_version: row.key_version,
+        last_try: locks,
+    })
+}
+
+/// A try or a code whose commit got no answer is simply not answered: nobody is told of a doubt.
+fn unanswered(error: LogInError) -> LogInError {
+    match error {
+        LogInError::InDoubt => LogInError::Unavailable,
+        other => other,
     }
 }

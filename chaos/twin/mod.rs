@@ -2,41 +2,38 @@
 //!
 //! One [`Disk`] outlives every incarnation of the node, as a server outlives its clients; each
 //! folder's twin is a view of it. A change is applied at one instant, after its wait and before its
-//! answer, so that a fault can fall on either side of it. What the twins do not imitate: statements
-//! of one transaction that interleave with another's, and row-level security.
+//! answer, so that a fault can fall on either side of it. Whatever both can be asked, both answer
+//! alike: the contract's tests hold them side by side. What the twins do not imitate: statements of
+//! one transaction that interleave with another's.
 
 mod consents;
+#[cfg(test)]
+mod contract;
 mod keys;
 mod log_ins;
 mod records;
+mod tables;
 mod trail;
 mod wards;
 
 use crate::mutant::Mutant;
 use crate::sim::Recorder;
 use fastrand::Rng;
-use plantao_actors::audit::Completion;
 use plantao_actors::consent::ConsentError;
-use plantao_actors::database::{DatabaseError, Scope, StandIn};
+use plantao_actors::database::{DatabaseError, StandIn};
 use plantao_actors::login::LogInError;
 use plantao_actors::patient::RecordError;
 use plantao_actors::vault::VaultError;
 use plantao_actors::ward::WardError;
-use plantao_schema::access::{ConsentStatus, Purpose};
-use plantao_schema::audit::Chained;
-use plantao_schema::fhir::FhirType;
-use plantao_schema::id::{BedId, PatientId, SessionId, Tenant, WardId};
-use plantao_schema::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 pub(crate) use consents::TwinConsents;
 pub(crate) use keys::TwinKeys;
 pub(crate) use log_ins::TwinLogIns;
 pub(crate) use records::TwinRecords;
+pub(crate) use tables::{Record, Tables};
 pub(crate) use trail::TwinTrail;
 pub(crate) use wards::TwinWards;
 
@@ -62,73 +59,6 @@ struct Inner {
     /// Sessions of an older epoch are gone.
     epoch: u64,
     mutant: Option<Mutant>,
-}
-
-/// The rows.
-#[derive(Default)]
-pub(crate) struct Tables {
-    /// The trail, by chain and number.
-    pub(crate) entries: BTreeMap<(String, i64), Chained>,
-    /// Where each entry is in it.
-    pub(crate) places: BTreeMap<Uuid, (String, i64)>,
-    /// What changes recorded of themselves.
-    pub(crate) completions: BTreeMap<Uuid, Completion>,
-    /// The newest version of each record.
-    pub(crate) records: BTreeMap<(Tenant, FhirType, String), Record>,
-    /// The last thing that each patient said about each purpose.
-    pub(crate) consents: BTreeMap<(Tenant, PatientId, Purpose), (ConsentStatus, Timestamp)>,
-    /// Who lies where.
-    pub(crate) beds: BTreeMap<(Tenant, WardId, BedId), Option<PatientId>>,
-    /// Wrapped keys by tenant, subject and version.
-    pub(crate) keys: BTreeMap<(String, String, i32), Vec<u8>>,
-    /// The name of the master key that wrapped the first of them.
-    pub(crate) master: Option<Vec<u8>>,
-    /// Sessions ended before their time.
-    pub(crate) ended: BTreeMap<(Tenant, SessionId), Timestamp>,
-    /// The session that holds the right to write a node's chains.
-    pub(crate) holder: Option<i32>,
-    /// How many sessions there were.
-    pub(crate) sessions: i32,
-}
-
-/// One stored record, open.
-pub(crate) struct Record {
-    pub(crate) version: u64,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) patient: Option<PatientId>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) identifiers: BTreeSet<(String, String)>,
-}
-
-impl Tables {
-    /// The request that an entry is about.
-    pub(crate) fn request_of(&self, entry: &Uuid) -> Option<String> {
-        let row = self.entries.get(self.places.get(entry)?)?;
-        Some(row.entry.request_id.clone())
-    }
-
-    /// The records of the scope's tenant, by type and id.
-    pub(crate) fn of_tenant(
-        &self,
-        scope: &Scope,
-    ) -> impl Iterator<Item = (FhirType, &str, &Record)> {
-        let tenant = scope.tenant.clone();
-        let records = self
-            .records
-            .iter()
-            .filter(move |((one, ..), _)| *one == tenant);
-        records.map(|((_, kind, id), record)| (*kind, id.as_str(), record))
-    }
-}
-
-/// Writes what a change says of itself; once, as the table's key has it.
-pub(crate) fn complete(tables: &mut Tables, completion: Completion) -> Result<(), DatabaseError> {
-    if tables.completions.contains_key(&completion.entry) {
-        let constraint = "audit_completion".to_owned();
-        return Err(DatabaseError::Conflict { constraint });
-    }
-    tables.completions.insert(completion.entry, completion);
-    Ok(())
 }
 
 /// What goes wrong next.
@@ -265,10 +195,25 @@ impl Disk {
         view(&self.lock().tables)
     }
 
+    /// Puts rows there that nobody stored.
+    #[cfg(test)]
+    pub(crate) fn fill(&self, change: impl FnOnce(&mut Tables)) {
+        change(&mut self.lock().tables);
+    }
+
     /// Makes a change, whole or not at all: refused by `change` itself, failed before it or in
     /// doubt after it.
     pub(crate) async fn commit<T, E: Unmade>(
         &self,
+        change: impl FnOnce(&mut Tables) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.commit_telling(|| {}, change).await
+    }
+
+    /// The same; `sent` is told when the change is not refused and may be durable from then on.
+    pub(crate) async fn commit_telling<T, E: Unmade>(
+        &self,
+        sent: impl FnOnce(),
         change: impl FnOnce(&mut Tables) -> Result<T, E>,
     ) -> Result<T, E> {
         self.exchange().await?;
@@ -278,13 +223,14 @@ impl Disk {
                 inner.faults.before_commit -= 1;
                 // Whoever hears nothing cannot tell this from the other.
                 let silent = inner.rng.bool();
-                return Err(if silent {
-                    E::in_doubt()
-                } else {
-                    DatabaseError::Unavailable.into()
-                });
+                if !silent {
+                    return Err(DatabaseError::Unavailable.into());
+                }
+                sent();
+                return Err(E::in_doubt());
             }
             let done = change(&mut inner.tables)?;
+            sent();
             let lost = inner.faults.after_commit > 0;
             inner.faults.after_commit = inner.faults.after_commit.saturating_sub(1);
             (done, lost)
@@ -310,12 +256,12 @@ impl Disk {
         inner.tables.sessions
     }
 
-    /// Takes the right to write, if nobody has it.
-    pub(crate) fn take_right(&self, session: i32) -> bool {
+    /// Takes the right to write a node's chains, if nobody has it.
+    pub(crate) fn take_right(&self, node: &str, session: i32) -> bool {
         let mut inner = self.lock();
-        let free = inner.tables.holder.is_none();
+        let free = !inner.tables.holders.contains_key(node);
         if free {
-            inner.tables.holder = Some(session);
+            inner.tables.holders.insert(node.to_owned(), session);
         }
         free
     }
@@ -324,8 +270,8 @@ impl Disk {
     pub(crate) fn give_right(&self, session: i32) {
         let mut inner = self.lock();
         let keeps = inner.mutant == Some(Mutant::RightNeverReturned);
-        if inner.tables.holder == Some(session) && !keeps {
-            inner.tables.holder = None;
+        if !keeps {
+            inner.tables.holders.retain(|_, holder| *holder != session);
         }
         drop(inner);
         self.0.changed.notify_waiters();
@@ -336,7 +282,7 @@ impl Inner {
     fn end_sessions(&mut self) {
         self.epoch = self.epoch.saturating_add(1);
         if self.mutant != Some(Mutant::RightNeverReturned) {
-            self.tables.holder = None;
+            self.tables.holders.clear();
         }
     }
 }

@@ -1,18 +1,24 @@
 //! The records' twin. Bodies lie open in it: what seals them is tested on PostgreSQL.
 
-use super::{Disk, Record, Tables, complete};
+use super::tables::{complete, kept_time};
+use super::{Disk, Record, Tables};
 use crate::mutant::Mutant;
 use futures_util::future::BoxFuture;
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::database::Scope;
 use plantao_actors::patient::{
-    Borrowed, Edition, Loaded, Recent, RecordError, RecordStore, Stored,
+    Borrowed, Edition, Loaded, Recent, RecordError, RecordStore, Stored, slow,
 };
 use plantao_schema::audit::Outcome;
 use plantao_schema::fhir::{self, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
 use plantao_schema::time::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
+
+/// Most records that one look-up by identifier gives back, as in PostgreSQL.
+const MAX_FOUND: usize = 50;
 
 /// See the module.
 pub(crate) struct TwinRecords(pub(crate) Disk);
@@ -64,9 +70,8 @@ impl RecordStore for TwinRecords {
         let look = move |tables: &Tables| {
             let of_kind = tables.of_tenant(scope).filter(|(one, ..)| *one == kind);
             let found = of_kind.filter(|(.., record)| record.identifiers.contains(&wanted));
-            found
-                .filter_map(|(_, id, record)| stored(id, record))
-                .collect()
+            let found = found.filter_map(|(_, id, record)| stored(id, record));
+            found.take(MAX_FOUND).collect()
         };
         Box::pin(async move { Ok(self.0.read(look).await?) })
     }
@@ -78,23 +83,7 @@ impl RecordStore for TwinRecords {
         kinds: &'a [FhirType],
         limit: usize,
     ) -> Asked<'a, Recent> {
-        let look = move |tables: &Tables| {
-            let mut recent = Recent::default();
-            for kind in kinds {
-                let of_kind = tables.of_tenant(scope).filter(|(one, ..)| one == kind);
-                let mut of_patient: Vec<Stored> = of_kind
-                    .filter(|(.., record)| record.patient.as_ref() == Some(patient))
-                    .filter_map(|(_, id, record)| stored(id, record))
-                    .collect();
-                of_patient.sort_by_key(|one| std::cmp::Reverse(one.updated_at));
-                recent.cut |= of_patient.len() >= limit;
-                of_patient.truncate(limit);
-                recent
-                    .records
-                    .extend(of_patient.into_iter().map(|one| (*kind, one)));
-            }
-            recent
-        };
+        let look = move |tables: &Tables| newest(tables, scope, patient, kinds, limit);
         Box::pin(async move { Ok(self.0.read(look).await?) })
     }
 
@@ -106,11 +95,14 @@ impl RecordStore for TwinRecords {
         since: Timestamp,
     ) -> Asked<'a, Vec<Edition>> {
         let look = move |tables: &Tables| {
+            let since = kept_time(since);
             let fresh = tables.of_tenant(scope).filter(|(kind, _, record)| {
                 kinds.contains(kind)
                     && record.patient.as_ref() == Some(patient)
                     && record.updated_at > since
             });
+            let mut fresh: Vec<_> = fresh.collect();
+            fresh.sort_by_key(|(.., record)| Reverse(record.updated_at));
             let edition = |(kind, id, record): (FhirType, &str, &Record)| {
                 Some(Edition {
                     kind,
@@ -118,6 +110,7 @@ impl RecordStore for TwinRecords {
                     version: record.version,
                 })
             };
+            let fresh = fresh.into_iter().take(fhir::MAX_ENTRIES);
             fresh.filter_map(edition).collect()
         };
         Box::pin(async move { Ok(self.0.read(look).await?) })
@@ -136,22 +129,16 @@ impl RecordStore for TwinRecords {
         );
         let twists = self.0.has(Mutant::OutcomeTwisted);
         let change = move |tables: &mut Tables| {
+            stays_filed(tables, scope, bundle)?;
             patients_exist(tables, scope, bundle)?;
+            once_each(bundle)?;
             let completion = open.value().ok_or(RecordError::Internal)?;
             let outcome = if twists {
                 Outcome::Failed
             } else {
                 Outcome::Success
             };
-            let completion = completion.completion(outcome);
-            for resource in bundle.resources() {
-                let place = (scope.tenant.clone(), resource.kind, resource.id.to_string());
-                let filed = tables.records.get(&place).map(|record| &record.patient);
-                if filed.is_some_and(|filed| *filed != resource.patient) {
-                    return Err(RecordError::OtherPatient);
-                }
-            }
-            complete(tables, completion)?;
+            complete(tables, scope, completion.completion(outcome))?;
             if loses && at.micros() % 10 == 0 {
                 let lost = bundle.entries.iter().map(|entry| told(entry, at));
                 return Ok(lost.collect());
@@ -163,9 +150,101 @@ impl RecordStore for TwinRecords {
             outcomes.collect()
         };
         Box::pin(async move {
-            open.committing();
-            self.0.commit(change).await
+            let sent = || open.committing();
+            self.0.commit_telling(sent, change).await
         })
+    }
+}
+
+/// The newest of each type, and the Observations beyond them whose slow signs may still count.
+fn newest(
+    tables: &Tables,
+    scope: &Scope,
+    patient: &PatientId,
+    kinds: &[FhirType],
+    limit: usize,
+) -> Recent {
+    let (mut recent, mut beyond) = (Recent::default(), Vec::new());
+    for kind in kinds {
+        let of_patient = tables
+            .of_tenant(scope)
+            .filter(|(one, _, record)| one == kind && record.patient.as_ref() == Some(patient));
+        let mut rows: Vec<(&str, &Record)> =
+            of_patient.map(|(_, id, record)| (id, record)).collect();
+        rows.sort_by_key(|(_, record)| Reverse(record.updated_at));
+        let older = rows.split_off(limit.min(rows.len()));
+        let full = !rows.is_empty() && rows.len() >= limit;
+        recent.cut |= full;
+        if full && *kind == FhirType::Observation {
+            beyond = still_counting(&rows, &older);
+        }
+        let opened = rows.into_iter().filter_map(|(id, one)| stored(id, one));
+        recent.records.extend(opened.map(|one| (*kind, one)));
+    }
+    recent.records.sort_by(|(kind, one), (other_kind, other)| {
+        let by_time = other.updated_at.cmp(&one.updated_at);
+        by_time.then_with(|| kind.as_str().cmp(other_kind.as_str()))
+    });
+    let beyond = beyond
+        .into_iter()
+        .filter_map(|(id, one)| stored(id, one))
+        .map(|one| (FhirType::Observation, one));
+    recent.records.extend(beyond);
+    let newest_first = |(_, one): &(FhirType, Stored)| Reverse(one.updated_at);
+    recent.records.sort_by_key(newest_first);
+    recent
+}
+
+/// Of the Observations beyond the newest those that [`slow`] has looked up: newest first, of each
+/// mask a bounded number, those among the newest counted.
+fn still_counting<'a>(
+    newest: &[(&'a str, &'a Record)],
+    older: &[(&'a str, &'a Record)],
+) -> Vec<(&'a str, &'a Record)> {
+    let (Some((_, first)), Some((_, last))) = (newest.first(), newest.last()) else {
+        return Vec::new();
+    };
+    let kept_us = i64::try_from(slow::KEPT.as_micros()).unwrap_or(i64::MAX);
+    let since_us = first.updated_at.micros().saturating_sub(kept_us).max(0);
+    let mut of_mask: BTreeMap<i16, usize> = BTreeMap::new();
+    for (_, record) in newest
+        .iter()
+        .filter(|(_, one)| one.updated_at == last.updated_at)
+    {
+        *of_mask.entry(record.slow_signs).or_default() += 1;
+    }
+    let counts = older.iter().filter(|(_, record)| {
+        let of_mask = of_mask.entry(record.slow_signs).or_default();
+        *of_mask += 1;
+        record.slow_signs != 0 && *of_mask <= slow::OF_EACH && record.updated_at.micros() > since_us
+    });
+    counts.copied().collect()
+}
+
+/// Nothing that is there moves into another patient's file.
+fn stays_filed(
+    tables: &Tables,
+    scope: &Scope,
+    bundle: &fhir::Transaction,
+) -> Result<(), RecordError> {
+    for resource in bundle.resources() {
+        let place = (scope.tenant.clone(), resource.kind, resource.id.to_string());
+        let filed = tables.records.get(&place).map(|record| &record.patient);
+        if filed.is_some_and(|filed| *filed != resource.patient) {
+            return Err(RecordError::OtherPatient);
+        }
+    }
+    Ok(())
+}
+
+/// No record is written twice by one bundle.
+fn once_each(bundle: &fhir::Transaction) -> Result<(), RecordError> {
+    let mut seen = BTreeSet::new();
+    let mut places = bundle.resources().map(|one| (one.kind, one.id.as_str()));
+    if places.all(|place| seen.insert(place)) {
+        Ok(())
+    } else {
+        Err(RecordError::Conflict)
     }
 }
 
@@ -180,10 +259,7 @@ fn patients_exist(
             .resources()
             .any(|one| one.kind == FhirType::Patient && one.patient.as_ref() == Some(patient))
     };
-    let here = |patient: &PatientId| {
-        let place = (scope.tenant.clone(), FhirType::Patient, patient.to_string());
-        tables.records.contains_key(&place)
-    };
+    let here = |patient: &PatientId| tables.has_patient(scope, patient);
     let mut named = bundle.resources().filter_map(|one| one.patient.as_ref());
     if named.all(|patient| brought(patient) || here(patient)) {
         Ok(())
@@ -210,10 +286,11 @@ fn keep(
     let body = serde_json::to_vec(&resource.body);
     let record = Record {
         version: if undoes && version > 2 { 1 } else { version },
-        updated_at: at,
+        updated_at: kept_time(at),
         patient: resource.patient.clone(),
         body: body.map_err(|_| RecordError::Internal)?,
         identifiers: fhir::identifiers(resource).into_iter().collect(),
+        slow_signs: slow::signs(resource, at),
     };
     tables.records.insert(place, record);
     Ok(EntryOutcome::Stored {

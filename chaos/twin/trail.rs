@@ -1,25 +1,29 @@
 //! The trail's twin.
 
+use super::tables::{CHECKED, conflict, rejected};
 use super::{Disk, Tables};
 use crate::mutant::Mutant;
 use plantao_actors::audit::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailStore};
-use plantao_actors::database::DatabaseError;
+use plantao_actors::database::{DatabaseError, STATEMENT_DEADLINE};
 use plantao_schema::audit::{ChainHead, Chained, Outcome, Phase};
 use plantao_schema::time::Timestamp;
+use std::collections::BTreeSet;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// See the module.
 pub(crate) struct TwinTrail(pub(crate) Disk);
 
 impl TrailStore for TwinTrail {
-    fn write<'a>(&'a self, _node: &'a str) -> Kept<'a, Box<dyn TrailSession>> {
+    fn write<'a>(&'a self, node: &'a str) -> Kept<'a, Box<dyn TrailSession>> {
         Box::pin(async move {
             self.0.exchange().await?;
             let session = Session::new(&self.0);
-            while !self.0.take_right(session.number) {
-                self.0.changed().await;
-                session.ask()?;
-            }
+            let Ok(taken) = timeout(STATEMENT_DEADLINE, session.take_right(node)).await else {
+                let after = STATEMENT_DEADLINE;
+                return Err(DatabaseError::Timeout { after });
+            };
+            taken?;
             Ok(Box::new(session) as Box<dyn TrailSession>)
         })
     }
@@ -45,6 +49,14 @@ impl Session {
             number: disk.next_session(),
             epoch: disk.epoch(),
         }
+    }
+
+    async fn take_right(&self, node: &str) -> Result<(), DatabaseError> {
+        while !self.disk.take_right(node, self.number) {
+            self.disk.changed().await;
+            self.ask()?;
+        }
+        Ok(())
     }
 
     fn is_gone(&self) -> bool {
@@ -97,9 +109,16 @@ impl TrailSession for Session {
         Box::pin(async move {
             let disk = self.ask()?;
             let kept = planted(disk, rows);
+            let doubled = doubled(disk, &kept);
             let forks = disk.has(Mutant::ChainForked);
-            disk.commit(|tables| keep(tables, self.number, &kept, forks))
-                .await?;
+            let add = |tables: &mut Tables| {
+                keep(tables, self.number, &kept, forks)?;
+                if let Some(row) = &doubled {
+                    put(tables, row, false);
+                }
+                Ok(())
+            };
+            disk.commit(add).await?;
             disk.tell_kept(rows);
             Ok(())
         })
@@ -116,45 +135,76 @@ impl TrailSession for Session {
 
     fn completions<'a>(&'a self, opened: &'a [Uuid]) -> Kept<'a, Vec<Chained>> {
         Box::pin(async move {
-            let completes = |row: &Chained| {
-                row.entry.phase == Phase::Completed
-                    && row.entry.opens.is_some_and(|id| opened.contains(&id))
-            };
             let all = |tables: &Tables| {
-                let rows = tables.entries.values().filter(|row| completes(row));
-                rows.cloned().collect()
+                let asked = |row: &&Chained| completes(row).is_some_and(|id| opened.contains(&id));
+                tables.entries.values().filter(asked).cloned().collect()
             };
             self.ask()?.read(all).await
         })
     }
 }
 
-/// All of them or none: a key that is taken, or an entry that is complete, is a conflict. Only who
-/// holds the right writes.
+/// All of them or none. Only who holds the right writes.
 fn keep(
     tables: &mut Tables,
     session: i32,
     rows: &[Chained],
     forks: bool,
 ) -> Result<(), DatabaseError> {
-    if tables.holder != Some(session) {
+    if !tables.holders.values().any(|holder| *holder == session) {
         return Err(DatabaseError::Unavailable);
     }
-    let taken = |row: &Chained| {
-        tables.places.contains_key(&row.entry.id)
-            || tables.entries.contains_key(&(row.chain.clone(), row.seq))
-    };
-    if rows.iter().any(taken) {
-        let constraint = "audit_entry".to_owned();
-        return Err(DatabaseError::Conflict { constraint });
-    }
+    look(tables, rows)?;
     for row in rows {
-        let ahead = i64::from(forks && row.seq % 50 == 0);
-        let place = (row.chain.clone(), row.seq.saturating_add(ahead));
-        tables.places.insert(row.entry.id, place.clone());
-        tables.entries.insert(place, row.clone());
+        put(tables, row, forks && row.seq % 50 == 0);
     }
     Ok(())
+}
+
+/// Refuses the first row that the trail cannot take: its number is none, its place or its key is
+/// taken, or what it completes is complete. What it says of its predecessor is not looked at.
+fn look(tables: &Tables, rows: &[Chained]) -> Result<(), DatabaseError> {
+    let (mut places, mut keys, mut completed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for row in rows {
+        if row.seq < 1 {
+            return Err(rejected(CHECKED));
+        }
+        let place = (row.chain.clone(), row.seq);
+        if tables.entries.contains_key(&place) || !places.insert(place) {
+            return Err(conflict("audit_entry_pkey"));
+        }
+        if tables.places.contains_key(&row.entry.id) || !keys.insert(row.entry.id) {
+            return Err(conflict("audit_entry_once"));
+        }
+        let again = |id: Uuid| tables.completed.contains(&id) || !completed.insert(id);
+        if completes(row).is_some_and(again) {
+            return Err(conflict("audit_entry_completes"));
+        }
+    }
+    Ok(())
+}
+
+/// Puts a row in its place, or one ahead of it, and keeps the list of what waits.
+fn put(tables: &mut Tables, row: &Chained, ahead: bool) {
+    let place = (row.chain.clone(), row.seq.saturating_add(i64::from(ahead)));
+    let listed = |id| (row.chain.clone(), id);
+    if row.entry.phase == Phase::Opened {
+        tables.pending.insert(listed(row.entry.id));
+    }
+    if let Some(opened) = completes(row) {
+        // Only in the chain that it was opened in.
+        tables.pending.remove(&listed(opened));
+        tables.completed.insert(opened);
+    }
+    tables.places.insert(row.entry.id, place.clone());
+    tables.entries.insert(place, row.clone());
+}
+
+/// The opened entry that a row completes.
+fn completes(row: &Chained) -> Option<Uuid> {
+    row.entry
+        .opens
+        .filter(|_| row.entry.phase == Phase::Completed)
 }
 
 /// What is really kept, where a defect is planted.
@@ -166,37 +216,30 @@ fn planted(disk: &Disk, rows: &[Chained]) -> Vec<Chained> {
     if disk.has(Mutant::CompletionLost) {
         rows.retain(|row| row.entry.phase != Phase::Completed || row.seq % 10 != 0);
     }
-    if disk.has(Mutant::RetryDuplicates)
-        && let Some(last) = rows.last().filter(|last| last.seq % 10 == 0).cloned()
-    {
-        rows.push(Chained::after(
-            &last.chain,
-            &last.head(),
-            last.entry.clone(),
-        ));
-    }
     rows
 }
 
+/// The row that a planted defect keeps a second time.
+fn doubled(disk: &Disk, rows: &[Chained]) -> Option<Chained> {
+    let last = rows.last().filter(|last| last.seq % 10 == 0)?;
+    let again = || Chained::after(&last.chain, &last.head(), last.entry.clone());
+    disk.has(Mutant::RetryDuplicates).then(again)
+}
+
 fn found(tables: &Tables, keys: &[Uuid]) -> Vec<Chained> {
-    let places = keys.iter().filter_map(|key| tables.places.get(key));
+    let keys: BTreeSet<&Uuid> = keys.iter().collect();
+    let places = keys.into_iter().filter_map(|key| tables.places.get(key));
     places
         .filter_map(|place| tables.entries.get(place))
         .cloned()
         .collect()
 }
 
-fn is_complete(tables: &Tables, opened: Uuid) -> bool {
-    let completes =
-        |row: &Chained| row.entry.phase == Phase::Completed && row.entry.opens == Some(opened);
-    tables.entries.values().any(completes)
-}
-
 impl SettlingSession for Session {
     fn is_held(&self, holder: i32) -> Kept<'_, bool> {
         Box::pin(async move {
             self.ask()?
-                .read(|tables| tables.holder == Some(holder))
+                .read(|tables| tables.holders.values().any(|one| *one == holder))
                 .await
         })
     }
@@ -207,18 +250,14 @@ impl SettlingSession for Session {
         held: &'a [Uuid],
         limit: usize,
     ) -> Kept<'a, Vec<Pending>> {
-        let of_node = move |row: &Chained| {
-            let chain = row.chain.strip_prefix(node);
-            row.entry.phase == Phase::Opened
-                && chain.is_some_and(|rest| rest.starts_with('/'))
-                && !held.contains(&row.entry.id)
-        };
         let page = move |tables: &Tables| {
-            let open = tables.entries.values().filter(|row| of_node(row));
-            let open = open.filter(|row| !is_complete(tables, row.entry.id));
-            let pending = open.map(|row| Pending {
-                chain: row.chain.clone(),
-                id: row.entry.id,
+            let of_node = tables.pending.iter().filter(|(chain, id)| {
+                let rest = chain.strip_prefix(node);
+                rest.is_some_and(|rest| rest.starts_with('/')) && !held.contains(id)
+            });
+            let pending = of_node.map(|(chain, id)| Pending {
+                chain: chain.clone(),
+                id: *id,
             });
             pending.take(limit).collect()
         };
@@ -228,12 +267,12 @@ impl SettlingSession for Session {
     fn record<'a>(&'a self, one: &'a Pending, at: Timestamp) -> Kept<'a, Option<Outcome>> {
         Box::pin(async move {
             let record = |tables: &mut Tables| {
+                if !tables.pending.contains(&(one.chain.clone(), one.id)) {
+                    return Ok(None);
+                }
                 let place = tables.places.get(&one.id);
                 let row = place.and_then(|place| tables.entries.get(place));
                 let tenant = row.ok_or(DatabaseError::Mismatch)?.entry.tenant.clone();
-                if is_complete(tables, one.id) {
-                    return Ok(None);
-                }
                 let unknown = Completion {
                     tenant,
                     entry: one.id,

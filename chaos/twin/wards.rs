@@ -1,11 +1,14 @@
 //! The wards' twin.
 
-use super::{Disk, Tables, complete};
+use super::tables::complete;
+use super::{Disk, Tables};
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::database::Scope;
-use plantao_actors::ward::{Asked, Bed, Placement, WardError, WardStore};
+use plantao_actors::ward::{
+    Asked, Bed, MAX_BEDS_OF_TENANT, MAX_BEDS_OF_WARD, MAX_WARDS_LISTED, Placement, WardError,
+    WardStore,
+};
 use plantao_schema::audit::Outcome;
-use plantao_schema::fhir::FhirType;
 use plantao_schema::id::WardId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +40,8 @@ impl WardStore for TwinWards {
         let look = move |tables: &Tables| {
             let of_tenant = tables.beds.keys().filter(|(one, ..)| *one == scope.tenant);
             let wards: BTreeSet<WardId> = of_tenant.map(|(_, ward, _)| ward.clone()).collect();
-            wards.into_iter().collect()
+            let most = usize::try_from(MAX_WARDS_LISTED).unwrap_or(usize::MAX);
+            wards.into_iter().take(most).collect()
         };
         Box::pin(async move { Ok(self.0.read(look).await?) })
     }
@@ -49,7 +53,7 @@ impl WardStore for TwinWards {
     ) -> Asked<'a, BTreeSet<WardId>> {
         let make = move |tables: &mut Tables| {
             let touched = admit(tables, placement)?;
-            complete(tables, open.completion(Outcome::Success))?;
+            complete(tables, placement.scope, open.completion(Outcome::Success))?;
             if touched.is_some() {
                 occupy(tables, placement);
             }
@@ -77,28 +81,42 @@ fn admit(
         (Some(patient), Some(Some(other))) if patient != other => Err(WardError::Occupied),
         (Some(_), Some(Some(_))) | (None, Some(None)) => Ok(None),
         (None, Some(Some(_))) => Ok(Some(BTreeSet::new())),
-        (Some(patient), _) => {
-            let record = (tenant, FhirType::Patient, patient.to_string());
-            if !tables.records.contains_key(&record) {
+        (Some(patient), before) => {
+            if !tables.has_patient(placement.scope, patient) {
                 return Err(WardError::UnknownPatient);
+            }
+            if before.is_none() && is_full(tables, placement) {
+                return Err(WardError::Full);
             }
             let left = tables
                 .beds
                 .iter()
-                .filter(|(_, lies)| lies.as_ref() == Some(patient));
+                .filter(|((one, ..), lies)| *one == tenant && lies.as_ref() == Some(patient));
             Ok(Some(left.map(|((_, ward, _), _)| ward.clone()).collect()))
         }
     }
 }
 
+/// Whether the ward or the institution has as many beds as it may have.
+fn is_full(tables: &Tables, placement: &Placement<'_>) -> bool {
+    let tenant = &placement.scope.tenant;
+    let (mut of_ward, mut of_tenant) = (0, 0);
+    for (_, ward, _) in tables.beds.keys().filter(|(one, ..)| one == tenant) {
+        of_tenant += 1;
+        of_ward += i64::from(ward == placement.ward);
+    }
+    of_ward >= MAX_BEDS_OF_WARD || of_tenant >= MAX_BEDS_OF_TENANT
+}
+
 fn occupy(tables: &mut Tables, placement: &Placement<'_>) {
+    let tenant = placement.scope.tenant.clone();
     if let Some(patient) = placement.patient {
-        let beds = tables.beds.values_mut();
-        for lies in beds.filter(|lies| lies.as_ref() == Some(patient)) {
-            *lies = None;
+        for ((one, ..), lies) in &mut tables.beds {
+            if *one == tenant && lies.as_ref() == Some(patient) {
+                *lies = None;
+            }
         }
     }
-    let tenant = placement.scope.tenant.clone();
     let bed = (tenant, placement.ward.clone(), placement.bed.clone());
     tables.beds.insert(bed, placement.patient.cloned());
 }
