@@ -37,8 +37,9 @@ pub(crate) use tables::{Record, Tables};
 pub(crate) use trail::TwinTrail;
 pub(crate) use wards::TwinWards;
 
-/// The longest that a healthy store takes over one exchange.
-const LATENCY_MAX_US: u64 = 2_000;
+/// The shortest and the longest that a healthy store takes over one exchange.
+const LATENCY_MIN_US: u64 = 100;
+const LATENCY_MAX_US: u64 = 1_999;
 
 /// What is durable. Clones share it.
 #[derive(Clone)]
@@ -56,6 +57,7 @@ struct Inner {
     tables: Tables,
     faults: Faults,
     rng: Rng,
+    latency_max_us: u64,
     /// Sessions of an older epoch are gone.
     epoch: u64,
     mutant: Option<Mutant>,
@@ -121,6 +123,7 @@ impl Disk {
             tables: Tables::default(),
             faults: Faults::default(),
             rng,
+            latency_max_us: LATENCY_MAX_US,
             epoch: 0,
             mutant,
         };
@@ -134,6 +137,13 @@ impl Disk {
     /// The store tells its writer that these rows are kept.
     pub(crate) fn tell_kept(&self, rows: &[Chained]) {
         self.0.recorder.kept(rows);
+    }
+
+    /// The same, which takes no time over anything.
+    #[cfg(test)]
+    pub(crate) fn prompt(self) -> Self {
+        self.lock().latency_max_us = 0;
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -173,7 +183,11 @@ impl Disk {
 
     /// Waits as long as an exchange takes, and fails where nothing answers.
     pub(crate) async fn exchange(&self) -> Result<(), DatabaseError> {
-        let wait = self.lock().rng.u64(100..LATENCY_MAX_US);
+        let wait = {
+            let mut inner = self.lock();
+            let most = inner.latency_max_us;
+            inner.rng.u64(most.min(LATENCY_MIN_US)..=most)
+        };
         tokio::time::sleep(Duration::from_micros(wait)).await;
         if self.lock().faults.is_out {
             return Err(DatabaseError::Unavailable);

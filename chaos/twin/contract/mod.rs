@@ -13,6 +13,7 @@ mod trail;
 mod wards;
 
 use super::{Disk, TwinRecords, TwinTrail};
+use crate::sim::Recorder;
 use fastrand::Rng;
 use futures_util::future::{join, join_all};
 use plantao_actors::audit::{AuditLog, Completion, OpenEntry, TrailStore, audit_child};
@@ -54,13 +55,15 @@ impl Both {
         let clock = WallClock::manual(AT);
         let (vault, audit) = (Vault::new(), AuditLog::new(clock));
         // Entries are opened in a trail apart: what is compared is what the stores make of them.
-        let trail: Arc<dyn TrailStore> = Arc::new(TwinTrail(Disk::new(rng.fork(), None, Recorder::default())));
+        let trail: Arc<dyn TrailStore> = Arc::new(TwinTrail(
+            Disk::new(rng.fork(), None, Recorder::default()).prompt(),
+        ));
         let once = Intensity::new(1, Duration::from_secs(5));
         let spec = SupervisorSpec::new(Strategy::OneForOne, once)
             .child(vault_child(&vault, MasterKeySource::held([7; 32])))
             .child(audit_child(&audit, trail, "apart"));
         Self {
-            disk: Disk::new(rng.fork(), None, Recorder::default()),
+            disk: Disk::new(rng.fork(), None, Recorder::default()).prompt(),
             database: TestDatabase::create().await,
             vault,
             audit,
