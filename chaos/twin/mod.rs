@@ -25,6 +25,7 @@ use plantao_actors::login::LogInError;
 use plantao_actors::patient::RecordError;
 use plantao_actors::vault::VaultError;
 use plantao_actors::ward::WardError;
+use plantao_schema::audit::Chained;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
