@@ -181,7 +181,7 @@ fn count(rng: &mut Rng, kind: FaultKind) -> u32 {
     let is_burst = rng.u8(..BURST_ONE_IN) == 0;
     match kind {
         FaultKind::Kill | FaultKind::Panic | FaultKind::StartFailure if is_burst => rng.u32(BURST),
-        FaultKind::Flood => rng.u32(16..=512),
+        FaultKind::Flood => rng.u32(16..=8_192),
         FaultKind::Delay | FaultKind::Drop | FaultKind::Duplicate => rng.u32(1..=8),
         kind if kind.is_counted() => rng.u32(1..=3),
         _ => 1,

@@ -11,7 +11,10 @@ use super::recorder::Recorder;
 use super::viewer;
 use super::workload::{self, PEOPLE, Step};
 use crate::history::What;
-use crate::{FaultKind, Mutant, Schedule};
+use crate::twin::Side;
+use crate::{Fault, FaultKind, Mutant, Schedule};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use plantao::identity::Claims;
 use plantao_schema::access::{DevicePosture, Role};
 use plantao_schema::id::PrincipalId;
@@ -46,8 +49,8 @@ pub(super) struct Era<'a> {
     pub(super) mutant: Option<Mutant>,
     /// What was over before.
     pub(super) from: Duration,
-    /// When the node crashes.
-    pub(super) end: Option<Duration>,
+    /// When the node crashes, and where it has to be by then.
+    pub(super) crashes: &'a [Fault],
 }
 
 impl Era<'_> {
@@ -55,6 +58,8 @@ impl Era<'_> {
     pub(super) async fn live(&self, site: &Site) -> Result<Lived, SimError> {
         let begun = Instant::now();
         self.recorder.open(self.from);
+        // An outage that outlasted the node before is over with it.
+        site.disk.disturb(|next| next.is_out = false);
         self.recorder.record(What::NodeStarted);
         let planted = self.mutant.and_then(Mutant::of_supervision);
         let hook = Hook::new(self.recorder.clone(), planted);
@@ -75,15 +80,9 @@ impl Era<'_> {
             let (strikes, day) = (self.strike(site, &nemesis), self.day(site, begun));
             tokio::join!(strikes, day, self.looks(site, begun));
         };
-        let crash = async {
-            match self.end {
-                Some(end) => sleep_until(begun + end.saturating_sub(self.from)).await,
-                None => std::future::pending().await,
-            }
-        };
         let is_cut = tokio::select! {
             biased;
-            () = crash => {
+            () = self.crash(site, begun) => {
                 self.crashed();
                 true
             }
@@ -105,6 +104,29 @@ impl Era<'_> {
             lasted: begun.elapsed(),
             is_last: !is_cut,
         })
+    }
+
+    /// When it crashes at the latest.
+    pub(super) fn end(&self) -> Option<Duration> {
+        let crashes = self.crashes.iter();
+        let timed = crashes.filter(|one| one.at > self.from && one.failpoint.is_none());
+        timed.map(|one| one.at).min()
+    }
+
+    /// Resolves when it crashes.
+    async fn crash(&self, site: &Site, begun: Instant) {
+        let crashes = self.crashes.iter().filter(|one| one.at > self.from);
+        let mut crashes: FuturesUnordered<_> = crashes
+            .map(|one| async move {
+                sleep_until(begun + one.at.saturating_sub(self.from)).await;
+                if let Some(point) = &one.failpoint {
+                    site.disk.wait_at(point, Side::After).await;
+                }
+            })
+            .collect();
+        if crashes.next().await.is_none() {
+            std::future::pending().await
+        }
     }
 
     /// What the fall of the node drops was not done by anybody.
@@ -130,7 +152,8 @@ impl Era<'_> {
     }
 
     async fn strike(&self, site: &Site, nemesis: &Nemesis) {
-        let mine = |at: Duration| at >= self.from && self.end.is_none_or(|end| at < end);
+        let end = self.end();
+        let mine = |at: Duration| at >= self.from && end.is_none_or(|end| at < end);
         // A node's crash is its runner's to see to.
         let faults = self.schedule.faults.iter();
         let faults = faults.filter(|fault| fault.kind != FaultKind::NodeCrash && mine(fault.at));
@@ -140,9 +163,10 @@ impl Era<'_> {
 
     async fn day(&self, site: &Site, begun: Instant) {
         let steps = workload::day(self.schedule.seed, self.schedule.requests);
+        let end = self.end();
         let mine = steps
             .iter()
-            .filter(|step| step.at >= self.from && self.end.is_none_or(|end| step.at < end));
+            .filter(|step| step.at >= self.from && end.is_none_or(|end| step.at < end));
         let asked = mine.map(|step| async move {
             sleep_until(begun + step.at.saturating_sub(self.from)).await;
             self.ask(site, begun, step).await;

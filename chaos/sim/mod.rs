@@ -27,7 +27,7 @@ use crate::checkers::{Sometimes, Violation, check_all};
 use crate::coverage::Coverage;
 use crate::history::{History, Status, What};
 use crate::mutant::Mutant;
-use crate::{Experiment, ExperimentError, FaultKind, Invariant, Schedule};
+use crate::{Experiment, ExperimentError, Fault, FaultKind, Invariant, Schedule};
 use era::{Era, Lived};
 use exchange::Acknowledged;
 use node::Site;
@@ -168,7 +168,7 @@ impl Simulator {
             .faults
             .iter()
             .filter(|fault| fault.kind == FaultKind::NodeCrash);
-        let crashes: Vec<Duration> = crashes.map(|fault| fault.at).collect();
+        let crashes: Vec<Fault> = crashes.cloned().collect();
         let mut site: Option<Site> = None;
         let mut from = Duration::ZERO;
         for _ in 0..INCARNATIONS_MAX {
@@ -178,7 +178,7 @@ impl Simulator {
                 written: written.clone(),
                 mutant: self.mutant,
                 from,
-                end: crashes.iter().copied().find(|at| *at > from),
+                crashes: &crashes,
             };
             let (here, lived) = self.incarnation(&era, site.take())?;
             here.disk.end_sessions();

@@ -4,14 +4,17 @@ use super::hook::{Act, Charge, Hook, life_state};
 use super::node::Site;
 use super::recorder::Recorder;
 use crate::history::What;
+use crate::twin::Side;
 use crate::{Fault, FaultKind, LifeState, Selector};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{Snapshot, Tree};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Between two looks for somebody in the state that a fault asks for.
 const LOOK: Duration = Duration::from_millis(2);
+/// How long a fault waits for somebody to come by its failpoint.
+const PASSING: Duration = Duration::from_secs(10);
 /// How long a flood lasts at least.
 const FLOOD: Duration = Duration::from_secs(1);
 /// How long a fault waits for its occasion.
@@ -30,6 +33,12 @@ impl Nemesis {
     /// Waits for a fault's time and strikes. `from` is what of the run was over before this node.
     pub(super) async fn strike(&self, site: &Site, fault: &Fault, from: Duration) {
         sleep_until(self.begun + fault.at.saturating_sub(from)).await;
+        if let Some(point) = &fault.failpoint {
+            let reached = site.disk.wait_at(point, side(fault.kind));
+            if timeout(PASSING, reached).await.is_err() {
+                return;
+            }
+        }
         if !fault.kind.is_aimed() {
             self.recorder.struck_apart(fault.kind);
         }
@@ -113,6 +122,15 @@ impl Nemesis {
             }
             sleep(LOOK).await;
         }
+    }
+}
+
+/// A store's own failure is laid before the change; all else strikes where the change is made and
+/// nobody was told.
+const fn side(kind: FaultKind) -> Side {
+    match kind {
+        FaultKind::StoreErrorBeforeCommit | FaultKind::StoreErrorAfterCommit => Side::Before,
+        _ => Side::After,
     }
 }
 

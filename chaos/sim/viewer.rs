@@ -46,7 +46,7 @@ impl Era<'_> {
     /// Looks until it is time to go, or the node is over.
     pub(super) async fn look(&self, site: &Site, begun: Instant, viewer: Viewer) {
         let (from, until) = (viewer.from, viewer.until);
-        if until <= self.from || self.end.is_some_and(|end| from >= end) {
+        if until <= self.from || self.end().is_some_and(|end| from >= end) {
             return;
         }
         sleep_until(begun + from.saturating_sub(self.from)).await;

@@ -1,7 +1,7 @@
 //! The wrapped keys' twin.
 
 use super::tables::{CHECKED, FOREIGN_ROW, rejected};
-use super::{Disk, Tables};
+use super::{Disk, Side, Tables};
 use plantao_actors::database::Scope;
 use plantao_actors::vault::{Asked, KeyStore, Made, Place, VaultError};
 
@@ -21,7 +21,10 @@ impl KeyStore for TwinKeys {
             let newest = tables.keys.range(range).next_back();
             newest.map(|((.., version), wrapped)| (*version, wrapped.clone()))
         };
-        Box::pin(async move { Ok(self.0.read(look).await?) })
+        Box::pin(async move {
+            self.0.reach(Side::After).await;
+            Ok(self.0.read(look).await?)
+        })
     }
 
     fn add<'a>(&'a self, scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {

@@ -11,6 +11,7 @@ mod consents;
 mod contract;
 mod keys;
 mod log_ins;
+mod points;
 mod records;
 mod tables;
 mod trail;
@@ -33,6 +34,8 @@ use tokio::sync::Notify;
 pub(crate) use consents::TwinConsents;
 pub(crate) use keys::TwinKeys;
 pub(crate) use log_ins::TwinLogIns;
+use points::Points;
+pub(crate) use points::Side;
 pub(crate) use records::TwinRecords;
 pub(crate) use tables::{Record, Tables};
 pub(crate) use trail::TwinTrail;
@@ -44,7 +47,11 @@ const LATENCY_MAX_US: u64 = 1_999;
 
 /// What is durable. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Disk(Arc<Shared>);
+pub(crate) struct Disk {
+    shared: Arc<Shared>,
+    /// The failpoint that its changes come by.
+    point: &'static str,
+}
 
 struct Shared {
     inner: Mutex<Inner>,
@@ -52,6 +59,7 @@ struct Shared {
     changed: Notify,
     /// Hears of what the trail keeps.
     recorder: Recorder,
+    points: Points,
 }
 
 struct Inner {
@@ -128,16 +136,34 @@ impl Disk {
             epoch: 0,
             mutant,
         };
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             inner: Mutex::new(inner),
             changed: Notify::new(),
             recorder,
-        }))
+            points: Points::default(),
+        });
+        Self { shared, point: "" }
+    }
+
+    /// The same disk, whose changes come by that failpoint.
+    pub(crate) fn at(&self, point: &'static str) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { shared, point }
+    }
+
+    /// Waits for somebody to come by a failpoint.
+    pub(crate) async fn wait_at(&self, point: &str, side: Side) {
+        self.shared.points.wait(point, side).await;
+    }
+
+    /// Comes by the disk's failpoint.
+    pub(crate) async fn reach(&self, side: Side) {
+        self.shared.points.reach(self.point, side).await;
     }
 
     /// The store tells its writer that these rows are kept.
     pub(crate) fn tell_kept(&self, rows: &[Chained]) {
-        self.0.recorder.kept(rows);
+        self.shared.recorder.kept(rows);
     }
 
     /// The same, which takes no time over anything.
@@ -148,7 +174,10 @@ impl Disk {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what goes wrong. An outage ends every session.
@@ -163,13 +192,13 @@ impl Disk {
             inner.end_sessions();
         }
         drop(inner);
-        self.0.changed.notify_waiters();
+        self.shared.changed.notify_waiters();
     }
 
     /// The node died with all its sessions.
     pub(crate) fn end_sessions(&self) {
         self.lock().end_sessions();
-        self.0.changed.notify_waiters();
+        self.shared.changed.notify_waiters();
     }
 
     /// Whether that defect is planted.
@@ -232,6 +261,7 @@ impl Disk {
         change: impl FnOnce(&mut Tables) -> Result<T, E>,
     ) -> Result<T, E> {
         self.exchange().await?;
+        self.reach(Side::Before).await;
         let (done, lost) = {
             let mut inner = self.lock();
             if inner.faults.before_commit > 0 {
@@ -250,6 +280,7 @@ impl Disk {
             inner.faults.after_commit = inner.faults.after_commit.saturating_sub(1);
             (done, lost)
         };
+        self.reach(Side::After).await;
         let answered = self.exchange().await.is_ok();
         if lost || !answered {
             return Err(E::in_doubt());
@@ -260,7 +291,7 @@ impl Disk {
     /// Resolves when a session ended or the store came back.
     pub(crate) async fn changed(&self) {
         // Ends by itself too: a notice may have come just before.
-        let wait = tokio::time::timeout(Duration::from_millis(20), self.0.changed.notified());
+        let wait = tokio::time::timeout(Duration::from_millis(20), self.shared.changed.notified());
         let _either = wait.await;
     }
 
@@ -289,7 +320,7 @@ impl Disk {
             inner.tables.holders.retain(|_, holder| *holder != session);
         }
         drop(inner);
-        self.0.changed.notify_waiters();
+        self.shared.changed.notify_waiters();
     }
 }
 
