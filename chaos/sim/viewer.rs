@@ -3,6 +3,7 @@
 use super::client::{self, Answered, Asked};
 use super::era::{Era, HERE, token};
 use super::node::Site;
+use super::recorder::Recorder;
 use super::workload::{DAY, PEOPLE, Step, WARD, What as Wanted};
 use crate::history::{RequestEnd, Status, What};
 use fastrand::Rng;
@@ -93,20 +94,19 @@ impl Era<'_> {
         };
         self.recorder
             .record(What::RequestBegan(step.request(number)));
-        let opened = timeout(PATIENCE, self.open(site, who, version)).await;
-        let status = match &opened {
-            Ok(Ok(_)) => Status::Answered,
-            Ok(Err(status)) => *status,
-            // Never answered: the history shows that by saying nothing.
-            Err(_) => return,
+        let mut opening = Opening {
+            recorder: &self.recorder,
+            number,
+            status: Some(Status::Lost),
         };
-        self.recorder.record(What::RequestEnded(RequestEnd {
-            request: number,
-            status,
-            data_out: false,
-            receipt: None,
-            permit: None,
-        }));
+        let opened = timeout(PATIENCE, self.open(site, who, version)).await;
+        opening.status = match &opened {
+            Ok(Ok(_)) => Some(Status::Answered),
+            Ok(Err(status)) => Some(*status),
+            // Never answered: the history shows that by saying nothing.
+            Err(_) => None,
+        };
+        drop(opening);
         let Ok(Ok(mut socket)) = opened else { return };
         while let Ok(Some(Ok(message))) = tokio::time::timeout_at(until, socket.next()).await {
             if message.is_close() {
@@ -132,6 +132,26 @@ impl Era<'_> {
             Err(tungstenite::Error::Http(answer)) => Err(client::told(answer.status().as_u16())),
             Err(_) => Err(Status::Lost),
         }
+    }
+}
+
+/// A WebSocket that is asked for: cut off with its node, its connection is lost.
+struct Opening<'a> {
+    recorder: &'a Recorder,
+    number: u64,
+    status: Option<Status>,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let Some(status) = self.status else { return };
+        self.recorder.record(What::RequestEnded(RequestEnd {
+            request: self.number,
+            status,
+            data_out: false,
+            receipt: None,
+            permit: None,
+        }));
     }
 }
 
