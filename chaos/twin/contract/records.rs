@@ -214,45 +214,26 @@ async fn a_bundle_is_refused_for_the_same_reason_and_leaves_nothing() {
         version,
         updated_at: AT,
     };
+    let (maria, joao, nobody) = ([of("maria")], [of("joao")], [of("nobody")]);
     let twice = [of("maria"), of("maria")];
+    let of_ida = observation("ida", "o2", &SIGNS[..1], AT);
+    let brought = [of("maria"), admitted("ida"), of_ida];
+    let first = vec![stored(FhirType::Observation, "o", 1)];
+    let all = vec![
+        stored(FhirType::Observation, "o", 2),
+        stored(FhirType::Patient, "ida", 1),
+        stored(FhirType::Observation, "o2", 1),
+    ];
     for (resources, loan, wanted, sent) in [
-        (
-            &[of("nobody")][..],
-            0,
-            Err(RecordError::UnknownPatient),
-            false,
-        ),
-        (&twice[..], 0, Err(RecordError::Conflict), false),
-        (&[of("maria")][..], 1, Err(RecordError::Internal), false),
-        (
-            &[of("maria")][..],
-            0,
-            Ok(vec![stored(FhirType::Observation, "o", 1)]),
-            true,
-        ),
-        (&[of("maria")][..], 0, Err(RecordError::Conflict), true),
-        (&[of("joao")][..], 2, Err(RecordError::OtherPatient), false),
-        (
-            &[of("nobody")][..],
-            2,
-            Err(RecordError::OtherPatient),
-            false,
-        ),
-        (&twice[..], 2, Err(RecordError::Conflict), false),
-        (
-            &[
-                of("maria"),
-                admitted("ida"),
-                observation("ida", "o2", &SIGNS[..1], AT),
-            ][..],
-            2,
-            Ok(vec![
-                stored(FhirType::Observation, "o", 2),
-                stored(FhirType::Patient, "ida", 1),
-                stored(FhirType::Observation, "o2", 1),
-            ]),
-            true,
-        ),
+        (&nobody[..], 0, Err(RecordError::UnknownPatient), false),
+        (&twice, 0, Err(RecordError::Conflict), false),
+        (&maria, 1, Err(RecordError::Internal), false),
+        (&maria, 0, Ok(first), true),
+        (&maria, 0, Err(RecordError::Conflict), true),
+        (&joao, 2, Err(RecordError::OtherPatient), false),
+        (&nobody, 2, Err(RecordError::OtherPatient), false),
+        (&twice, 2, Err(RecordError::Conflict), false),
+        (&brought, 2, Ok(all), true),
     ] {
         let (made, loan) = (bundle(resources), &loans[loan]);
         let answer = agree(
