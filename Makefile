@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps plugins build run test conformance features lint bench chaos sim mutants clean
+.PHONY: help deps plugins build run test conformance features lint bench chaos sim campaign mutants clean
 
 # A rustup toolchain wins over Debian's, which is here only to build the plugins where needed.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -59,6 +59,10 @@ sim: ## break the real tree in 10,000 simulated days; SEED=… SCHEDULES=… cho
 	@cargo run -q -p plantao-chaos --locked -- sim \
 		--seed $(or $(SEED),1) --schedules $(or $(SCHEDULES),10000)
 
+campaign: ## break it for MINUTES=10, aiming at what was not struck; the report goes to chaos-report/
+	@cargo run -q -p plantao-chaos --locked -- campaign --minutes $(or $(MINUTES),10) \
+		$(if $(SEED),--seed $(SEED)) --report $(or $(REPORT),chaos-report)
+
 mutants: ## plant defects one by one and tell which invariant caught each
 	@cargo run -q -p plantao-chaos --locked -- mutants
 
@@ -66,8 +70,9 @@ chaos: ## what can be broken, and how
 	@printf 'While `make run` runs, end any actor and watch its supervisor:\n'
 	@printf '  target/debug/plantao tree --watch\n'
 	@printf '  target/debug/plantao kill plantao/trust/policy\n'
-	@printf 'Without a hospital: `make sim` breaks the real tree in simulated days, `make mutants`\n'
-	@printf 'shows that defects are caught, and\n'
+	@printf 'Without a hospital: `make sim` breaks the real tree in simulated days, `make campaign`\n'
+	@printf 'aims at what was not struck yet and writes a page about it, `make mutants` shows that\n'
+	@printf 'defects are caught, and\n'
 	@printf '  cargo run -p plantao-chaos -- replay --seed 7\n'
 	@printf 'prints what happened in one of them.\n'
 

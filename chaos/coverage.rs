@@ -11,12 +11,18 @@ use std::fmt;
 const DYNAMIC: [&str; 4] = ["sessions", "topics", "viewers", "instances"];
 /// Between two columns of the table.
 const GAP: usize = 2;
+/// A field of the table of which no cell was struck.
+const NOT_YET: &str = ".";
+/// A field of the table that has no cell.
+const NEVER: &str = "-";
 
 /// How often each cell was struck.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     children: BTreeSet<String>,
     counts: BTreeMap<Cell, u64>,
+    /// What cannot be struck here, whatever its kind allows.
+    never: BTreeSet<Cell>,
 }
 
 /// One thing that can be struck.
@@ -56,7 +62,15 @@ impl Coverage {
         Self {
             children: paths.iter().map(|path| collapsed(path)).collect(),
             counts: BTreeMap::new(),
+            never: BTreeSet::new(),
         }
+    }
+
+    /// The same without these cells: they are neither covered nor missed.
+    #[must_use]
+    pub fn without(mut self, cells: impl IntoIterator<Item = Cell>) -> Self {
+        self.never.extend(cells);
+        self
     }
 
     /// Counts a strike on the actor at `path`, which may be new. A kind that strikes no actor
@@ -79,6 +93,7 @@ impl Coverage {
     /// Takes in what another run covered.
     pub fn merge(&mut self, other: &Self) {
         self.children.extend(other.children.iter().cloned());
+        self.never.extend(other.never.iter().cloned());
         for (cell, count) in &other.counts {
             self.add(cell.clone(), *count);
         }
@@ -98,6 +113,20 @@ impl Coverage {
             .collect()
     }
 
+    /// Everything that can be struck and was struck less often than `times`, in a fixed order.
+    #[must_use]
+    pub fn thinner_than(&self, times: u64) -> Vec<Cell> {
+        self.cells()
+            .filter(|cell| self.count(cell) < times)
+            .collect()
+    }
+
+    /// How many cells there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.cells().count()
+    }
+
     fn add(&mut self, cell: Cell, strikes: u64) {
         let count = self.counts.entry(cell).or_default();
         *count = count.saturating_add(strikes);
@@ -105,7 +134,7 @@ impl Coverage {
 
     /// Everything that can be struck.
     fn cells(&self) -> impl Iterator<Item = Cell> {
-        FaultKind::ALL.into_iter().flat_map(|kind| {
+        let all = FaultKind::ALL.into_iter().flat_map(|kind| {
             let apart = (!kind.is_aimed()).then_some(Cell { kind, place: None });
             let places = self.children.iter().flat_map(move |child| {
                 let states = LifeState::ALL.into_iter();
@@ -120,24 +149,32 @@ impl Coverage {
                     })
             });
             apart.into_iter().chain(places)
-        })
-    }
-
-    /// Strikes of one kind on one child, in whatever state.
-    fn strikes(&self, kind: FaultKind, child: &str) -> u64 {
-        let states = LifeState::ALL.into_iter().map(|state| {
-            let child = child.to_owned();
-            let place = Some(Place { child, state });
-            self.count(&Cell { kind, place })
         });
-        states.fold(0, u64::saturating_add)
+        all.filter(|cell| !self.never.contains(cell))
     }
-}
 
-fn shown(count: u64) -> String {
-    match count {
-        0 => ".".to_owned(),
-        count => count.to_string(),
+    /// A field of the table: strikes of one kind on one child in whatever state.
+    fn shown(&self, kind: FaultKind, child: Option<&String>) -> String {
+        let states = LifeState::ALL.into_iter();
+        let cells: Vec<Cell> = match child {
+            None => vec![Cell { kind, place: None }],
+            Some(child) => states
+                .filter(|state| kind.strikes_in(*state))
+                .map(|state| {
+                    let child = child.clone();
+                    let place = Some(Place { child, state });
+                    Cell { kind, place }
+                })
+                .collect(),
+        };
+        if cells.iter().all(|cell| self.never.contains(cell)) {
+            return NEVER.to_owned();
+        }
+        let counts = cells.iter().map(|cell| self.count(cell));
+        match counts.fold(0, u64::saturating_add) {
+            0 => NOT_YET.to_owned(),
+            count => count.to_string(),
+        }
     }
 }
 
@@ -170,18 +207,20 @@ impl fmt::Display for Coverage {
         let heads = aimed.iter().map(FaultKind::to_string);
         let mut lines = vec![std::iter::once("child".to_owned()).chain(heads).collect()];
         for child in &self.children {
-            let counts = aimed.iter().map(|kind| shown(self.strikes(*kind, child)));
+            let counts = aimed.iter().map(|kind| self.shown(*kind, Some(child)));
             lines.push(std::iter::once(child.clone()).chain(counts).collect());
         }
         write_table(f, &lines)?;
         writeln!(f)?;
         let mut lines = vec![vec!["no child".to_owned(), "strikes".to_owned()]];
         for kind in apart {
-            let count = self.count(&Cell { kind, place: None });
-            lines.push(vec![kind.to_string(), shown(count)]);
+            lines.push(vec![kind.to_string(), self.shown(kind, None)]);
         }
         write_table(f, &lines)?;
         let (left, all) = (self.uncovered(), self.cells().count());
+        if !self.never.is_empty() {
+            writeln!(f, "\n{NOT_YET} not struck   {NEVER} cannot be struck here")?;
+        }
         write!(f, "\n{} of {all} cells are not covered:", left.len())?;
         for state in LifeState::ALL {
             let places = left.iter().filter_map(|cell| cell.place.as_ref());
@@ -268,6 +307,19 @@ mod tests {
             "60 of 62 cells are not covered: \
              starting 14, running 13, restarting 14, stopping 14, no child 5\n"
         ));
+    }
+
+    #[test]
+    fn what_cannot_be_struck_is_no_hole_and_has_a_sign_of_its_own() {
+        let all = Coverage::new(&PATHS).uncovered();
+        let never = all.into_iter().filter(|cell| cell.kind == FaultKind::Flood);
+        let coverage = Coverage::new(&PATHS).without(never);
+        let left = coverage.uncovered();
+        assert_eq!(left.len(), 2 * (CELLS_OF_A_CHILD - 4) + 6);
+        assert!(left.iter().all(|cell| cell.kind != FaultKind::Flood));
+        let table = coverage.to_string();
+        assert!(table.lines().nth(1).unwrap().ends_with("  -"), "{table}");
+        assert!(table.contains("\n. not struck   - cannot be struck here\n"));
     }
 
     proptest! {

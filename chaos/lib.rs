@@ -5,6 +5,7 @@
 //! simulator ([`sim`]), which plays schedules on the real tree with a paused clock. Faults in a
 //! running hospital are injected by its own admin socket (`plantao kill PATH`).
 
+mod campaign;
 mod checkers;
 pub mod cli;
 mod coverage;
@@ -21,6 +22,7 @@ mod shrink;
 pub mod sim;
 mod twin;
 
+pub use campaign::Campaign;
 pub use checkers::{
     Arrangement, ChildPlan, Rare, Sometimes, SupervisorPlan, Tree, VIOLATIONS_MAX, Violation,
     check, check_all,
@@ -33,7 +35,7 @@ pub use fault::{
 pub use history::History;
 pub use invariant::{Invariant, UnknownInvariant};
 pub use mutant::Mutant;
-pub use report::{JOURNAL_VERSION, Report, ReportError, ScheduleResult};
+pub use report::{Collector, JOURNAL_VERSION, LeftOut, Report, ReportError, ScheduleResult};
 pub use schedule::Schedule;
 pub use seed_file::{SeedFile, SeedFileError};
 pub use selector::{Selector, SelectorError};

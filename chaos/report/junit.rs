@@ -22,7 +22,7 @@ pub(super) fn xml(report: &Report) -> String {
         .collect();
     let tests: usize = suites.iter().map(|suite| suite.cases.len()).sum();
     let failures: usize = suites.iter().map(Suite::failures).sum();
-    let seconds: f64 = report.schedules.iter().map(seconds).sum();
+    let seconds = seconds(report.virtual_ms());
     let name = escaped(&report.title);
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing to a String cannot fail.
@@ -58,7 +58,7 @@ struct Failure {
 
 fn over_all(report: &Report) -> Suite {
     let violated = report.violated_by();
-    let of = report.schedules.len();
+    let of = report.played();
     let judged = judged(report, violated.keys().copied());
     let cases = judged.into_iter().map(|invariant| Case {
         name: invariant.name(),
@@ -82,7 +82,7 @@ fn over_all(report: &Report) -> Suite {
     Suite {
         name: format!("{of} schedules"),
         class: "plantao_chaos.all".to_owned(),
-        seconds: report.schedules.iter().map(seconds).sum(),
+        seconds: seconds(report.virtual_ms()),
         cases: cases.collect(),
     }
 }
@@ -106,14 +106,19 @@ fn of_schedule(report: &Report, schedule: &ScheduleResult) -> Suite {
                 message: found
                     .first()
                     .map_or_else(String::new, |first| first.what.clone()),
-                text: format!("{}\n\ntrace {}\n{faults}", lines.join("\n"), schedule.hash),
+                text: format!(
+                    "{}\n\nagain: {}\ntrace {}\n{faults}",
+                    lines.join("\n"),
+                    schedule.again,
+                    schedule.hash
+                ),
             }
         }),
     });
     Suite {
         name: format!("seed {seed}"),
         class: format!("plantao_chaos.seed_{seed}"),
-        seconds: seconds(schedule),
+        seconds: seconds(schedule.virtual_ms),
         cases: cases.collect(),
     }
 }
@@ -128,8 +133,8 @@ fn judged(report: &Report, found: impl Iterator<Item = Invariant>) -> Vec<Invari
 }
 
 /// Virtual: a schedule takes as long on every machine.
-fn seconds(schedule: &ScheduleResult) -> f64 {
-    std::time::Duration::from_millis(schedule.virtual_ms).as_secs_f64()
+fn seconds(virtual_ms: u64) -> f64 {
+    std::time::Duration::from_millis(virtual_ms).as_secs_f64()
 }
 
 impl Suite {

@@ -3,11 +3,17 @@
 //! A report is made of results alone and asks nothing of whoever ran. The page names nobody: it
 //! shows faults, paths with the names of dynamic children left open, times, and the judges' words.
 
+mod collector;
+mod day;
 mod junit;
+mod labels;
+mod outcome;
 mod page;
 mod points;
 mod timeline;
 mod words;
+
+pub use collector::Collector;
 
 use crate::checkers::{Sometimes, Violation};
 use crate::history::History;
@@ -34,10 +40,23 @@ pub struct Report {
     pub invariants: Vec<Invariant>,
     /// What was played.
     pub schedules: Vec<ScheduleResult>,
+    /// What was played besides, held, and is not listed.
+    pub left_out: LeftOut,
     /// The rare states that were reached.
     pub sometimes: Sometimes,
     /// What was struck, as a table of text.
     pub coverage: String,
+}
+
+/// Schedules that held and are counted alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// How many.
+    pub schedules: u64,
+    /// How many faults they had.
+    pub faults: u64,
+    /// How long they took together, in virtual time.
+    pub virtual_ms: u64,
 }
 
 /// One schedule.
@@ -54,6 +73,8 @@ pub struct ScheduleResult {
     pub faults: Vec<String>,
     /// How long it took, in virtual time.
     pub virtual_ms: u64,
+    /// The command that plays it again.
+    pub again: String,
     /// What happened, where it was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
@@ -106,6 +127,18 @@ impl Report {
         self.schedules
             .iter()
             .filter(|one| !one.violations.is_empty())
+    }
+
+    /// How many schedules were played.
+    fn played(&self) -> u64 {
+        let listed = u64::try_from(self.schedules.len()).unwrap_or(u64::MAX);
+        listed.saturating_add(self.left_out.schedules)
+    }
+
+    /// How long they took together.
+    fn virtual_ms(&self) -> u64 {
+        let listed = self.schedules.iter().map(|one| one.virtual_ms);
+        listed.fold(self.left_out.virtual_ms, u64::saturating_add)
     }
 
     /// The seeds of the schedules in which each invariant did not hold.

@@ -4,16 +4,16 @@
 //! years later has no script to miss.
 
 use super::words::{self, Both, both};
-use super::{Report, ScheduleResult, hex, timeline};
+use super::{Report, day, hex};
 use crate::checkers::Rare;
 use crate::invariant::Invariant;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
 /// Most schedules with a section of their own.
-const SCHEDULES_MAX: usize = 30;
-/// Most violations of one schedule that are listed.
-const VIOLATIONS_SHOWN: usize = 20;
+pub(super) const SCHEDULES_MAX: usize = 30;
+/// Schedules that are unfolded when the page is opened.
+const OPEN_MAX: usize = 3;
 /// Most seeds that are listed with an invariant.
 const SEEDS_SHOWN: usize = 5;
 
@@ -33,7 +33,12 @@ pub(super) fn html(report: &Report) -> String {
             }
             body {
                 (languages())
-                header { h1 { (report.title) } (summary(report)) }
+                header {
+                    h1 { (both("Plantão: relatório de caos", "Plantão: chaos report")) }
+                    p.command { code { (report.title) } }
+                    (summary(report))
+                    (what_it_is())
+                }
                 main {
                     (invariants(report))
                     (rare_states(report))
@@ -58,8 +63,10 @@ fn languages() -> Markup {
 fn summary(report: &Report) -> Markup {
     let (first, last) = report.seeds;
     let failing = report.failing().count();
-    let faults: usize = report.schedules.iter().map(|one| one.faults.len()).sum();
-    let virtual_ms: u64 = report.schedules.iter().map(|one| one.virtual_ms).sum();
+    let listed: usize = report.schedules.iter().map(|one| one.faults.len()).sum();
+    let faults = u64::try_from(listed)
+        .unwrap_or(u64::MAX)
+        .saturating_add(report.left_out.faults);
     let verdict = if failing == 0 {
         both("Tudo se manteve", "Everything held")
     } else {
@@ -73,11 +80,27 @@ fn summary(report: &Report) -> Markup {
     html! {
         p class=(class) { (sign(failing == 0)) (verdict) }
         dl.summary {
-            (figure(both("cenários", "schedules"), &report.schedules.len().to_string()))
+            (figure(both("cenários", "schedules"), &report.played().to_string()))
             (figure(both("com violação", "violated"), &failing.to_string()))
             (figure(both("falhas injetadas", "faults injected"), &faults.to_string()))
-            (figure(both("tempo virtual", "virtual time"), &span(virtual_ms)))
+            (figure(both("tempo virtual", "virtual time"), &span(report.virtual_ms())))
             (figure(both("sementes", "seeds"), &format!("{} – {}", hex(first), hex(last))))
+        }
+    }
+}
+
+/// The terms, for whoever sees such a page for the first time.
+fn what_it_is() -> Markup {
+    html! {
+        p.intro {
+            (both(
+                "Um cenário é um dia simulado do hospital: pedidos e falhas sorteados a partir de \
+                 uma semente, executados na árvore de supervisão real em tempo virtual. As \
+                 invariantes são o que precisa valer, não importa o que quebre.",
+                "A schedule is a simulated day of the hospital: requests and faults drawn from a \
+                 seed, played on the real supervision tree in virtual time. Invariants are what \
+                 must hold whatever breaks.",
+            ))
         }
     }
 }
@@ -155,6 +178,12 @@ fn rare_states(report: &Report) -> Markup {
     html! {
         section {
             h2 { (both("Estados raros alcançados", "Rare states reached")) }
+            p.note {
+                (both(
+                    "O que precisa acontecer às vezes: o que nunca aconteceu não foi testado.",
+                    "What has to happen at times: what never did was not tested.",
+                ))
+            }
             ul.rare {
                 @for one in Rare::ALL {
                     @let count = report.sometimes.count(one);
@@ -170,7 +199,7 @@ fn rare_states(report: &Report) -> Markup {
     }
 }
 
-/// The failing ones first; when all held, those whose history was kept.
+/// The failing ones; when all held, those whose history was kept.
 fn schedules(report: &Report) -> Markup {
     let failing = report.failing().count();
     let kept = report
@@ -178,84 +207,33 @@ fn schedules(report: &Report) -> Markup {
         .iter()
         .filter(|one| !one.violations.is_empty() || (failing == 0 && one.history.is_some()));
     let left_out = failing.saturating_sub(SCHEDULES_MAX);
+    let note = if failing == 0 {
+        both(
+            "Nenhum violou nada; o primeiro serve de exemplo.",
+            "None violated anything; the first one serves as an example.",
+        )
+    } else {
+        both(
+            "Os que violaram algo. Cada um se repete com o comando indicado.",
+            "Those that violated something. Each is played again by the command shown.",
+        )
+    };
     html! {
         section {
             h2 { (both("Cenários", "Schedules")) }
-            @for schedule in kept.take(SCHEDULES_MAX) { (section(schedule)) }
+            p.note { (note) }
+            (day::legend())
+            @for (place, schedule) in kept.take(SCHEDULES_MAX).enumerate() {
+                (day::section(schedule, place < OPEN_MAX))
+            }
             @if left_out > 0 {
                 p.note {
                     (left_out) " "
-                    (both("outros cenários com violação", "more schedules violated something"))
+                    (both(
+                        "outros cenários com violação: todos estão em journal.json",
+                        "more schedules violated something: all of them are in journal.json",
+                    ))
                 }
-            }
-        }
-    }
-}
-
-fn section(schedule: &ScheduleResult) -> Markup {
-    let seed = hex(schedule.seed);
-    let more = schedule.violations.len().saturating_sub(VIOLATIONS_SHOWN);
-    html! {
-        article {
-            h3 { (both("Semente", "Seed")) " " code { (seed) } }
-            p.note { (both("traço", "trace")) " " code.hash { (schedule.hash) } }
-            @if let Some(history) = &schedule.history {
-                (timeline::svg(schedule, history))
-                (legend())
-            }
-            @if !schedule.violations.is_empty() {
-                h4 { (both("Violações", "Violations")) }
-                ol.violations lang="en" {
-                    @for one in schedule.violations.iter().take(VIOLATIONS_SHOWN) {
-                        li {
-                            code { (one.invariant.name()) } " "
-                            span.time { (format!("{:.3} s", one.at.as_secs_f64())) }
-                            p { (one.what) }
-                        }
-                    }
-                }
-                @if more > 0 { p.note { "+ " (more) } }
-            }
-            @if !schedule.faults.is_empty() {
-                h4 { (both("Falhas", "Faults")) }
-                ul.faults lang="en" { @for fault in &schedule.faults { li { code { (fault) } } } }
-            }
-        }
-    }
-}
-
-fn legend() -> Markup {
-    let entries = [
-        ("fault", "▲", both("falha injetada", "fault injected")),
-        ("restart", "○", both("reinício", "restart")),
-        (
-            "gave-up",
-            "◆",
-            both("supervisor desistiu", "supervisor gave up"),
-        ),
-        ("error", "✕", both("fim anormal", "abnormal end")),
-        (
-            "error",
-            "◆",
-            both("pedido não atendido", "request not served"),
-        ),
-        (
-            "error",
-            "●",
-            both("chamada não respondida", "call not answered"),
-        ),
-        ("served", "•", both("latência, atendido", "latency, served")),
-        (
-            "unserved",
-            "◦",
-            both("latência, não atendido", "latency, not served"),
-        ),
-        ("violation", "┆", both("violação", "violation")),
-    ];
-    html! {
-        ul.legend {
-            @for (class, sign, name) in entries {
-                li { span class={ "key " (class) } aria-hidden="true" { (sign) } " " (name) }
             }
         }
     }
@@ -265,7 +243,17 @@ fn coverage(report: &Report) -> Markup {
     html! {
         section {
             h2 { (both("Cobertura", "Coverage")) }
-            pre tabindex="0" { (report.coverage) }
+            p.note {
+                (both(
+                    "Quantas vezes cada tipo de falha (colunas) atingiu cada ator da árvore de \
+                     supervisão (linhas). * representa atores que vêm e vão; ponto: ainda não \
+                     atingido; hífen: aqui não pode ser atingido.",
+                    "How often each kind of fault (columns) struck each actor of the supervision \
+                     tree (rows). * stands for actors that come and go; a dot: not struck yet; a \
+                     hyphen: cannot be struck here.",
+                ))
+            }
+            pre tabindex="0" lang="en" { (report.coverage) }
         }
     }
 }
@@ -327,7 +315,8 @@ mod tests {
         let failed = report.schedules[1].clone();
         report.schedules.extend(std::iter::repeat_n(failed, 2_000));
         let page = html(&report);
-        assert_eq!(page.matches("<article>").count(), SCHEDULES_MAX);
+        assert_eq!(page.matches("<details").count(), SCHEDULES_MAX);
+        assert_eq!(page.matches("<details open").count(), OPEN_MAX);
         assert!(page.contains("1971 "), "the rest is counted");
         assert!(page.len() < 2_000_000, "{} bytes", page.len());
     }

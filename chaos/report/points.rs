@@ -34,6 +34,8 @@ pub(super) struct Point {
     pub(super) shape: Shape,
     /// What is told when it is pointed at.
     pub(super) label: String,
+    /// Of a fault: how a schedule lists it, with its time or without.
+    pub(super) listed: Option<String>,
 }
 
 /// A request: when it ended, and after how long.
@@ -156,7 +158,17 @@ fn point(event: &Event) -> Option<Point> {
         lane,
         shape,
         label,
+        listed: listed(&event.what),
     })
+}
+
+/// A crash is told by its kind alone.
+fn listed(what: &What) -> Option<String> {
+    match what {
+        What::FaultInjected { kind, detail, .. } if detail.is_empty() => Some(kind.clone()),
+        What::FaultInjected { detail, .. } => Some(detail.clone()),
+        _ => None,
+    }
 }
 
 fn mark(event: &Event) -> Option<Mark> {

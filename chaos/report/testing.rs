@@ -1,6 +1,6 @@
 //! A report to test with: one schedule that held and one that did not.
 
-use super::{Report, ScheduleResult};
+use super::{LeftOut, Report, ScheduleResult};
 use crate::checkers::{Rare, Sometimes, Violation};
 use crate::history::{Change, History, Lifecycle, Reason, Request, RequestEnd, Status, What};
 use crate::invariant::Invariant;
@@ -108,6 +108,7 @@ pub(super) fn report() -> Report {
         ],
         faults: vec!["@3000 panic plantao/records/sessions/*".to_owned()],
         virtual_ms: 20_000,
+        again: "plantao-chaos replay --seed 0xffffffffffffffff".to_owned(),
         history: Some(history),
     };
     Report {
@@ -115,6 +116,7 @@ pub(super) fn report() -> Report {
         seeds: (1, u64::MAX),
         invariants: vec![Invariant::NoOverlap, Invariant::Recovers],
         schedules: vec![held, failed],
+        left_out: LeftOut::default(),
         sometimes,
         coverage: "child   kill  panic\npolicy     1      0\n".to_owned(),
     }

@@ -2,18 +2,20 @@
 //! faults, restarts, errors and latency.
 
 use super::ScheduleResult;
+use super::labels::{self, Row};
 use super::points::{Lane, Latency, Mark, Point, Points, Shape};
 use super::words::{Both, both};
 use crate::history::History;
 use maud::{Markup, html};
 use std::time::Duration;
 
-const WIDTH: f64 = 1160.0;
+pub(super) const WIDTH: f64 = 1160.0;
 /// Room for the lanes' names.
 const LEFT: f64 = 108.0;
 const RIGHT: f64 = 14.0;
-/// Room for the names of lines across.
-const TOP: f64 = 34.0;
+/// Room for the names of lines across, which stand in rows.
+const TOP: f64 = 10.0 + ROW * labels::ROWS as f64;
+const ROW: f64 = 15.0;
 const LANE: f64 = 44.0;
 const LATENCY: f64 = 120.0;
 const HEIGHT: f64 = TOP + 3.0 * LANE + LATENCY + 34.0;
@@ -48,7 +50,7 @@ pub(super) fn svg(schedule: &ScheduleResult, history: &History) -> Markup {
             svg viewBox=(view) role="img" aria-label=(WHAT) {
                 (ticks(&scale))
                 (lanes())
-                @for mark in &shown.marks { (across(&scale, mark)) }
+                @for (mark, row) in rows(&scale, &shown.marks) { (across(&scale, mark, row)) }
                 @for violation in &schedule.violations {
                     @let x = scale.x(violation.at);
                     line.violation x1=(x) x2=(x) y1=(TOP) y2=(bottom()) {
@@ -57,6 +59,10 @@ pub(super) fn svg(schedule: &ScheduleResult, history: &History) -> Markup {
                 }
                 @for latency in &shown.latencies { (dot(&scale, latency)) }
                 @for point in &shown.points { (drawn(&scale, point)) }
+                @for (x, text) in numbers(&scale, schedule, &shown.points) {
+                    text.number x=(place(x)) y=(place(middle(Lane::Faults) - 9.0))
+                        text-anchor="middle" { (text) }
+                }
             }
         }
         @if left_out > 0 {
@@ -156,14 +162,59 @@ fn named_at(x: f64, y: f64, class: &str, name: Both) -> Markup {
     }
 }
 
-fn across(scale: &Scale, mark: &Mark) -> Markup {
-    let x = scale.along(mark.at.as_secs_f64());
-    // The names of what follows at once stand above each other.
-    let y = if mark.class == "crash" { 12.0 } else { 26.0 };
+/// The lines across, each with the row that its name stands in; of those that find no room the
+/// name is told when they are pointed at.
+fn rows<'a>(scale: &Scale, marks: &'a [Mark]) -> Vec<(&'a Mark, Option<Row>)> {
+    let wide = |mark: &Mark| {
+        mark.label
+            .pt
+            .chars()
+            .count()
+            .max(mark.label.en.chars().count())
+    };
+    let places = marks.iter().map(|mark| {
+        let x = scale.along(mark.at.as_secs_f64());
+        (x, wide(mark))
+    });
+    let rows = labels::rows(places);
+    marks.iter().zip(rows).collect()
+}
+
+fn across(scale: &Scale, mark: &Mark, row: Option<Row>) -> Markup {
+    let x = place(scale.along(mark.at.as_secs_f64()));
+    let class = format!("mark {}", mark.class);
     html! {
-        line class={ "mark " (mark.class) } x1=(place(x)) x2=(place(x)) y1=(y) y2=(bottom()) {}
-        (named_at((x + 4.0).min(WIDTH - 110.0), y, "mark", mark.label))
+        @match row {
+            Some(row) => {
+                @let y = 12.0 + ROW * row.number;
+                line class=(class) x1=(x) x2=(x) y1=(place(y - 10.0)) y2=(bottom()) {}
+                (named_at(row.x, y, "mark", mark.label))
+            }
+            None => {
+                line class=(class) x1=(x) x2=(x) y1=(TOP) y2=(bottom()) {
+                    title { (mark.label.pt) " / " (mark.label.en) }
+                }
+            }
+        }
     }
+}
+
+/// The numbers of faults in their schedule's list, over where they struck.
+fn numbers(scale: &Scale, schedule: &ScheduleResult, points: &[Point]) -> Vec<(f64, String)> {
+    let mut left: Vec<Option<&str>> = schedule.faults.iter().map(|one| Some(&**one)).collect();
+    let numbered = points.iter().filter_map(|point| {
+        let listed = point.listed.as_deref()?;
+        let is_it = |one: &str| {
+            let (_, what) = one.split_once(": ").unwrap_or(("", one));
+            one == listed || what.split(' ').next() == Some(listed)
+        };
+        let index = left.iter().position(|one| one.is_some_and(is_it))?;
+        if let Some(taken) = left.get_mut(index) {
+            *taken = None;
+        }
+        Some((scale.along(point.at.as_secs_f64()), index + 1))
+    });
+    labels::clusters(numbered)
 }
 
 fn dot(scale: &Scale, latency: &Latency) -> Markup {
@@ -183,7 +234,9 @@ fn drawn(scale: &Scale, point: &Point) -> Markup {
         Lane::Restarts => "restart",
         Lane::Errors => "error",
     };
-    let (x, y) = (scale.along(point.at.as_secs_f64()), middle(point.lane));
+    let under_number = if point.lane == Lane::Faults { 6.0 } else { 0.0 };
+    let x = scale.along(point.at.as_secs_f64());
+    let y = middle(point.lane) + under_number;
     let path = match point.shape {
         Shape::Triangle => format!("M0 {}L{HALF} {HALF}L-{HALF} {HALF}Z", -HALF),
         Shape::Diamond => format!("M0 {}L{HALF} 0L0 {HALF}L-{HALF} 0Z", -HALF),
@@ -202,6 +255,7 @@ fn drawn(scale: &Scale, point: &Point) -> Markup {
 mod tests {
     use super::super::testing::report;
     use super::*;
+    use crate::history::What;
 
     #[test]
     fn the_scale_is_never_crowded_and_reaches_from_left_to_right() {
@@ -219,6 +273,39 @@ mod tests {
         assert!(height(none) < bottom());
         assert!(height(ages) > TOP + 3.0 * LANE);
         assert!(height(Duration::from_millis(10)) > height(Duration::from_millis(11)));
+    }
+
+    #[test]
+    fn faults_bear_their_numbers_in_the_list_and_a_crash_is_known_by_its_kind() {
+        let fault = |at_s, kind: &str, detail: &str| {
+            let (kind, detail) = (kind.to_owned(), detail.to_owned());
+            let target = None;
+            let what = What::FaultInjected {
+                kind,
+                target,
+                detail,
+            };
+            (Duration::from_secs(at_s), what)
+        };
+        let history = History::from_iter([
+            fault(5, "node_crash", ""),
+            fault(20, "kill", "6000 ms: kill a/b"),
+            fault(40, "kill", "6000 ms: kill a/b"),
+        ]);
+        let faults = [
+            "4000 ms: node_crash at audit.commit",
+            "6000 ms: kill a/b",
+            "6000 ms: kill a/b",
+        ];
+        let schedule = ScheduleResult {
+            faults: faults.map(str::to_owned).into(),
+            ..ScheduleResult::default()
+        };
+        let points = Points::of(&history).points;
+        let scale = Scale { whole_s: 60.0 };
+        let numbers = numbers(&scale, &schedule, &points).into_iter();
+        let texts: Vec<String> = numbers.map(|(_, text)| text).collect();
+        assert_eq!(texts, ["1", "2", "3"]);
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! The search for a schedule that shows a planted defect.
 //!
-//! Schedules are biased toward what the ones before did not hit, so that a defect which needs one
-//! actor to be hit in one state is met before long.
+//! It is a campaign: each schedule aims at what the ones before did not hit, so that a defect which
+//! needs one actor to be hit in one state is met before long.
 
-use super::{Outcome, PATHS, SimError, Simulator};
-use crate::coverage::Coverage;
-use crate::{Mutant, Schedule};
+use super::{Outcome, SimError, Simulator};
+use crate::{Campaign, Mutant};
 
 /// What a hunt came to.
 #[derive(Clone, Debug)]
@@ -16,17 +15,25 @@ pub struct Caught {
     pub schedules: u64,
 }
 
-/// Plays at most `limit` schedules, from seed `first` on; nothing when none shows the defect.
+/// Plays at most `limit` schedules, from seed `first` on, or until `is_over`; nothing when none
+/// shows the defect.
 ///
 /// # Errors
 /// [`SimError`] when a node could not be put together.
-pub fn hunt(mutant: Mutant, first: u64, limit: u64) -> Result<Option<Caught>, SimError> {
+pub fn hunt(
+    mutant: Mutant,
+    (first, limit): (u64, u64),
+    is_over: impl Fn() -> bool,
+) -> Result<Option<Caught>, SimError> {
     let simulator = Simulator::new()?.with(Some(mutant));
-    let mut struck = Coverage::new(&PATHS);
+    let mut campaign = Campaign::new(None);
     for number in 0..limit {
-        let schedule = Schedule::biased(first.wrapping_add(number), &PATHS, &struck);
+        if is_over() {
+            break;
+        }
+        let schedule = campaign.next(first.wrapping_add(number));
         let outcome = simulator.play(&schedule)?;
-        struck.merge(&outcome.struck);
+        campaign.learn(&outcome.struck);
         let mut violations = outcome.violations.iter();
         if violations.any(|one| one.invariant == mutant.breaks()) {
             let schedules = number + 1;
