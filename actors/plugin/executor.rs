@@ -13,8 +13,9 @@ use wasmtime::{Instance, Store, Trap};
 use super::error::{LimitKind, PluginError};
 use super::guard::{GuestInput, RawAllowed};
 use super::log_lines::presentable;
-use super::module::{GuestModule, Shape};
+use super::module::{Code, GuestModule, Shape, Wasm};
 use super::state::{GuestState, Stop};
+use super::twin::{GuestTwin, TwinStop};
 
 /// Ticks of the engine's clock a guest runs before it gives way.
 const TICKS_PER_SHARE: u64 = 1;
@@ -75,9 +76,13 @@ async fn execute(
     let shape = module
         .shape(function)
         .ok_or_else(|| no_function(plugin, function))?;
-    let mut store = store(module, input).map_err(|stop| stop.into_error(plugin))?;
-    let _ticking = module.engine.running();
-    let code = call(module, &mut store, function, shape)
+    let wasm = match &module.code {
+        Code::Wasm(wasm) => wasm,
+        Code::Twin(twin) => return stood_in(&**twin, plugin, function, input).await,
+    };
+    let mut store = store(module, wasm, input).map_err(|stop| stop.into_error(plugin))?;
+    let _ticking = wasm.engine.running();
+    let code = call(wasm, &mut store, function, shape)
         .await
         .map_err(|e| failed(plugin, &e))?;
     let state = store.data();
@@ -92,6 +97,11 @@ async fn execute(
         });
     }
     let output = state.output().map_err(|stop| stop.into_error(plugin))?;
+    text(plugin, output)
+}
+
+/// What a guest answered has to be text.
+fn text(plugin: &str, output: &[u8]) -> Result<String, PluginError> {
     match str::from_utf8(output) {
         Ok(text) => Ok(text.to_owned()),
         Err(e) => Err(PluginError::NotText {
@@ -101,15 +111,37 @@ async fn execute(
     }
 }
 
+/// Runs what stands in for a module.
+async fn stood_in(
+    twin: &dyn GuestTwin,
+    plugin: &str,
+    function: &str,
+    input: &GuestInput,
+) -> Result<String, PluginError> {
+    let plugin_name = || plugin.to_owned();
+    match twin.run(plugin, function, input.as_bytes()).await {
+        Ok(output) => text(plugin, &output),
+        Err(TwinStop::Trapped) => Err(PluginError::Trapped {
+            plugin: plugin_name(),
+            trap: "unreachable".to_owned(),
+        }),
+        Err(TwinStop::Failed(code)) => Err(PluginError::Failed {
+            plugin: plugin_name(),
+            code,
+            message: String::new(),
+        }),
+    }
+}
+
 /// Limits and deadline are in place before the first page is mapped.
-fn store(module: &GuestModule, input: &GuestInput) -> Result<Store<GuestState>, Stop> {
+fn store(module: &GuestModule, wasm: &Wasm, input: &GuestInput) -> Result<Store<GuestState>, Stop> {
     let state = GuestState::new(
         Arc::clone(&module.plugin),
         module.limits,
         Arc::clone(&module.config),
         input,
     )?;
-    let mut store = Store::new(module.engine.wasm(), state);
+    let mut store = Store::new(wasm.engine.wasm(), state);
     store.limiter(|state| state);
     store.set_epoch_deadline(TICKS_PER_SHARE);
     store.epoch_deadline_async_yield_and_update(TICKS_PER_SHARE);
@@ -117,7 +149,7 @@ fn store(module: &GuestModule, input: &GuestInput) -> Result<Store<GuestState>, 
 }
 
 async fn call(
-    module: &GuestModule,
+    module: &Wasm,
     store: &mut Store<GuestState>,
     function: &str,
     shape: Shape,

@@ -19,6 +19,7 @@ use super::instance_actor;
 use super::module::GuestModule;
 use super::pool::Pool;
 use super::spec::PluginSpec;
+use super::twin::GuestTwin;
 
 /// What a loader is asked.
 pub(super) enum Message {
@@ -45,6 +46,7 @@ pub(super) struct Source {
     pub(super) spec: PluginSpec,
     pub(super) engine: GuestEngine,
     pub(super) guests: GuestRuntime,
+    pub(super) twin: Option<Arc<dyn GuestTwin>>,
     pub(super) dir: PathBuf,
     pub(super) module_bytes: u64,
     pub(super) published: ArcSwap<Published>,
@@ -65,6 +67,9 @@ impl Source {
 
     /// Compiles off the reactor: the compiler takes up to seconds and never yields.
     async fn load(self: &Arc<Self>) -> Result<Arc<GuestModule>, PluginError> {
+        if let Some(twin) = &self.twin {
+            return Ok(Arc::new(GuestModule::of_twin(Arc::clone(twin), &self.spec)));
+        }
         let source = Arc::clone(self);
         let work = move || {
             GuestModule::load(

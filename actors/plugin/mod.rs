@@ -38,6 +38,7 @@ mod spec;
 mod state;
 #[cfg(test)]
 mod tests;
+mod twin;
 
 pub use engine::EngineError;
 pub use error::{ImportRefusal, LimitKind, PluginError};
@@ -45,3 +46,4 @@ pub use guests::GuestRuntime;
 pub use limits::Limits;
 pub use plugins::{PluginHost, PluginOutput, PluginState, PluginStatus, Plugins};
 pub use spec::{Grant, PluginSpec};
+pub use twin::{GuestTwin, TwinStop};

@@ -21,6 +21,7 @@ use super::error::{ImportRefusal, LimitKind, PluginError};
 use super::limits::Limits;
 use super::spec::PluginSpec;
 use super::state::GuestState;
+use super::twin::GuestTwin;
 
 /// A validator's message repeats what it read, so it is cut before it becomes ours.
 const REASON_MAX_CHARS: usize = 200;
@@ -32,6 +33,19 @@ pub(super) struct GuestModule {
     pub(super) sha256: String,
     pub(super) limits: Limits,
     pub(super) config: Arc<BTreeMap<String, String>>,
+    pub(super) code: Code,
+}
+
+/// What runs.
+pub(super) enum Code {
+    /// A module.
+    Wasm(Box<Wasm>),
+    /// What stands in for it.
+    Twin(Arc<dyn GuestTwin>),
+}
+
+/// A compiled module.
+pub(super) struct Wasm {
     pub(super) pre: InstancePre<GuestState>,
     pub(super) engine: GuestEngine,
     functions: BTreeMap<String, Shape>,
@@ -92,12 +106,36 @@ impl GuestModule {
             sha256: hex(digest::digest(&digest::SHA256, bytes).as_ref()),
             limits: spec.limits,
             config: Arc::new(spec.config.clone()),
-            functions: functions(&module),
-            pre,
-            engine: engine.clone(),
+            code: Code::Wasm(Box::new(Wasm {
+                functions: functions(&module),
+                pre,
+                engine: engine.clone(),
+            })),
         })
     }
 
+    /// What stands in for a module.
+    pub(super) fn of_twin(twin: Arc<dyn GuestTwin>, spec: &PluginSpec) -> Self {
+        let name = spec.name.as_bytes();
+        Self {
+            plugin: spec.name.as_str().into(),
+            sha256: hex(digest::digest(&digest::SHA256, name).as_ref()),
+            limits: spec.limits,
+            config: Arc::new(spec.config.clone()),
+            code: Code::Twin(twin),
+        }
+    }
+
+    /// How the function is called, if it can be.
+    pub(super) fn shape(&self, function: &str) -> Option<Shape> {
+        match &self.code {
+            Code::Wasm(wasm) => wasm.shape(function),
+            Code::Twin(twin) => twin.has(&self.plugin, function).then_some(Shape::Code),
+        }
+    }
+}
+
+impl Wasm {
     /// How the function is called, if it can be.
     pub(super) fn shape(&self, function: &str) -> Option<Shape> {
         self.functions.get(function).copied()

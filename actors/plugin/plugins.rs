@@ -30,6 +30,7 @@ use super::log_lines::presentable;
 use super::pool::{NoSlot, Pool};
 use super::spec::{Grant, PluginSpec};
 use super::state::Stop;
+use super::twin::GuestTwin;
 use crate::clock::WallClock;
 use crate::policy::Permit;
 
@@ -44,7 +45,7 @@ const SUBTREE_RESTARTS: u32 = 5;
 const SUBTREE_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the host of all plugins needs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PluginHost {
     /// Where modules are looked up.
     pub dir: PathBuf,
@@ -56,6 +57,8 @@ pub struct PluginHost {
     pub capacity: u32,
     /// Largest module file: 2 MiB, since compile time grows with it.
     pub module_bytes: u64,
+    /// What stands in for every module, in a simulation.
+    pub twin: Option<Arc<dyn GuestTwin>>,
 }
 
 impl PluginHost {
@@ -68,6 +71,7 @@ impl PluginHost {
             clock,
             capacity: 64,
             module_bytes: 2 * 1024 * 1024,
+            twin: None,
         }
     }
 }
@@ -200,6 +204,7 @@ impl Plugins {
             spec,
             engine: self.inner.engine.clone(),
             guests: self.inner.host.guests.clone(),
+            twin: self.inner.host.twin.clone(),
             dir: self.inner.host.dir.clone(),
             module_bytes: self.inner.host.module_bytes,
             published: ArcSwap::from_pointee(Published::Nothing),

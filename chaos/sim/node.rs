@@ -106,7 +106,8 @@ impl Site {
     /// Starts the tree over the disk as it is.
     pub(super) async fn start(&self, hook: Arc<dyn FaultHook>) -> Result<Node, SimError> {
         let edges = self.edges()?;
-        let host = PluginHost::new("nowhere", GuestRuntime::current(), self.clock.clone());
+        let mut host = PluginHost::new("nowhere", GuestRuntime::current(), self.clock.clone());
+        host.twin = Some(Arc::new(twin::Guests(self.disk.clone())));
         let plugins = Plugins::new(host).map_err(|_| SimError::Edges)?;
         let built = service::build(&self.config, Flags::default(), edges, plugins);
         // The cell stays empty: nobody looks at the tree's page here, and a tree in a cell that its

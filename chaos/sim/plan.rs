@@ -34,7 +34,24 @@ pub(super) fn plan() -> Tree {
             &all(&["pool"]),
         )
         .with("plantao/trust", one, within(60, 10), &trust)
-        .with("plantao/plugins", one, within(20, 10), &[])
+        .with(
+            "plantao/plugins",
+            one,
+            within(20, 10),
+            &all(&["lgpd-analyzer"]),
+        )
+        .with(
+            "plantao/plugins/lgpd-analyzer",
+            fixed(RestForOne),
+            within(5, 10),
+            &all(&["instances", "loader"]),
+        )
+        .with(
+            "plantao/plugins/lgpd-analyzer/instances",
+            dynamic,
+            within(136, 1),
+            &alone(Permanent),
+        )
         .with("plantao/records", one, within(60, 10), &records)
         .with(
             "plantao/records/sessions",

@@ -2,6 +2,7 @@
 
 use super::client::Asked;
 use crate::history::Request;
+use crate::twin;
 use fastrand::Rng;
 use http::Method;
 use std::time::Duration;
@@ -19,13 +20,16 @@ const CONTENDING_MS: u64 = 1_000;
 const RECORDS: u32 = 3;
 
 /// Those who ask.
-pub(super) const PEOPLE: [Person; 5] = [
+pub(super) const PEOPLE: [Person; 6] = [
     Person::new("medica", "physician", true),
     Person::new("enfermeiro", "nurse", true),
     Person::new("recepcao", "ward_clerk", true),
     Person::new("plantonista", "physician", false),
     Person::new("visitante", "visitor", false),
+    Person::new("redatora", "author", true),
 ];
+/// Who submits content.
+const EDITOR: usize = 5;
 
 /// Somebody with a credential.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +63,8 @@ pub(super) enum What {
     Say { patient: u32, granted: bool },
     /// Looks at the ward's page.
     Look,
+    /// Has a text checked before it is published.
+    Check,
 }
 
 /// One request of the day.
@@ -80,6 +86,7 @@ impl Step {
                 resource,
                 patient: of,
             } => ("write", resource.clone(), patient(*of)),
+            What::Check => ("submit", "content".to_owned(), None),
             What::Look => ("look", format!("ward/{WARD}"), None),
             What::Place { patient: of } => ("place", "bed".to_owned(), patient(*of)),
             What::Say {
@@ -159,7 +166,8 @@ fn any(rng: &mut Rng) -> Step {
             step(at, who, what, asked)
         }
         40..75 => written(rng, at, patient),
-        75..88 => {
+        75..82 => step(at, EDITOR, What::Check, content(rng)),
+        82..90 => {
             let path = format!("/v1/wards/{WARD}/beds/b{}", rng.u32(0..PATIENTS));
             let body = format!(r#"{{"patient":"p{patient}"}}"#);
             step(at, 2, What::Place { patient }, put(path, JSON, body))
@@ -182,6 +190,22 @@ fn written(rng: &mut Rng, at: Duration, patient: u32) -> Step {
     let asked = put(format!("/fhir/{resource}"), FHIR, body);
     let what = What::Write { resource, patient };
     step(at, rng.usize(0..2), what, asked)
+}
+
+/// A text, which may not agree with whoever checks it.
+fn content(rng: &mut Rng) -> Asked {
+    let word = match rng.u32(0..10) {
+        0 => twin::TRAPS,
+        1 => twin::LOOPS,
+        _ => "plantão",
+    };
+    Asked {
+        method: Method::POST,
+        path: "/v1/content".to_owned(),
+        content_type: "text/plain; charset=utf-8",
+        body: format!("Nota da equipe: {word}, CPF 123.456.789-09."),
+        ..Asked::default()
+    }
 }
 
 /// Often somebody writes, slowly, to the file of a patient who is just changing their mind.

@@ -9,6 +9,7 @@
 mod consents;
 #[cfg(test)]
 mod contract;
+mod guests;
 mod keys;
 mod log_ins;
 mod points;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub(crate) use consents::TwinConsents;
+pub(crate) use guests::{Guests, LOOPS, TRAPS};
 pub(crate) use keys::TwinKeys;
 pub(crate) use log_ins::TwinLogIns;
 use points::Points;
@@ -213,16 +215,21 @@ impl Disk {
 
     /// Waits as long as an exchange takes, and fails where nothing answers.
     pub(crate) async fn exchange(&self) -> Result<(), DatabaseError> {
+        self.pass().await;
+        if self.lock().faults.is_out {
+            return Err(DatabaseError::Unavailable);
+        }
+        Ok(())
+    }
+
+    /// Waits as long as an exchange takes.
+    pub(crate) async fn pass(&self) {
         let wait = {
             let mut inner = self.lock();
             let most = inner.latency_max_us;
             inner.rng.u64(most.min(LATENCY_MIN_US)..=most)
         };
         tokio::time::sleep(Duration::from_micros(wait)).await;
-        if self.lock().faults.is_out {
-            return Err(DatabaseError::Unavailable);
-        }
-        Ok(())
     }
 
     /// Reads the rows.
