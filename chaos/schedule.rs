@@ -22,6 +22,8 @@ const VIEWERS: RangeInclusive<u32> = 0..=6;
 const BURST: RangeInclusive<u32> = 20..=80;
 /// One in so many faults that can be a burst is one.
 const BURST_ONE_IN: u8 = 12;
+/// One in so many kills is its target's supervisor's.
+const SUPERVISOR_ONE_IN: u8 = 4;
 /// Cells not yet covered are aimed at in so many of four faults.
 const BIAS_OF_FOUR: u8 = 3;
 /// Which child reaches which place.
@@ -125,7 +127,16 @@ impl Aim {
         let states = LifeState::ALL.into_iter();
         let states: Vec<LifeState> = states.filter(|one| kind.strikes_in(*one)).collect();
         let state = rng.choice(states).filter(|_| rng.u8(..3) == 0);
-        Self { kind, child, state }
+        // Supervisors can be killed like anybody, and are hit by nothing else.
+        let is_above = kind == FaultKind::Kill && rng.u8(..SUPERVISOR_ONE_IN) == 0;
+        match child.as_deref().and_then(above).filter(|_| is_above) {
+            Some(above) => Self {
+                kind,
+                child: Some(above),
+                state: None,
+            },
+            None => Self { kind, child, state },
+        }
     }
 
     /// Draws the rest. Every aim makes a fault; a test holds this to it.
@@ -147,6 +158,12 @@ impl Aim {
         };
         Fault::new(parts).ok()
     }
+}
+
+/// The supervisor of a child, unless that is the root.
+fn above(child: &str) -> Option<String> {
+    let (above, _) = child.rsplit_once('/')?;
+    above.contains('/').then(|| above.to_owned())
 }
 
 /// Brings a child down that is to be struck while it restarts: few restart by themselves.

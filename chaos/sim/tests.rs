@@ -9,13 +9,9 @@ use plantao_supervisors::{NodeKind, Snapshot};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What this tree cannot come to: no group has two children here, no child has a limit for one
-/// message, and nothing blocks a thread.
-const UNREACHABLE: [Rare; 3] = [
-    Rare::GroupRestarted,
-    Rare::ChildStalled,
-    Rare::ChildQuarantined,
-];
+/// What this tree cannot come to: no child has a limit for one message, and nothing blocks a
+/// thread.
+const UNREACHABLE: [Rare; 2] = [Rare::ChildStalled, Rare::ChildQuarantined];
 
 fn schedule(seed: u64) -> Schedule {
     Schedule::from_seed(seed, &PATHS)
