@@ -8,6 +8,7 @@ pub mod audit;
 pub mod clock;
 pub mod consent;
 pub mod database;
+pub mod entropy;
 pub mod live;
 pub mod login;
 pub mod patient;

@@ -1,44 +1,47 @@
 //! Audit entries of decided accesses: what was asked, decided and done, without PHI.
 
-use crate::clock::WallClock;
+use super::{AuditError, AuditLog};
 use plantao_schema::access::{AccessRequest, Decision, VerdictKind};
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
-use uuid::Uuid;
 
-/// The entry of an access that was decided. `outcome` says what became of it.
-#[must_use]
-pub fn decided(
-    access: &AccessRequest,
-    decision: &Decision,
-    phase: Phase,
-    outcome: Outcome,
-    clock: &WallClock,
-) -> Entry {
-    let severity = match (decision.verdict, outcome) {
-        (VerdictKind::BreakGlass, _) => Severity::Critical,
-        (VerdictKind::Allow, Outcome::Success | Outcome::Pending) => Severity::Info,
-        _ => Severity::Warning,
-    };
-    Entry {
-        id: Uuid::now_v7(),
-        at: clock.now(),
-        phase,
-        opens: None,
-        severity,
-        tenant: access.principal.tenant.clone(),
-        principal: access.principal.id.to_string(),
-        role: access.principal.role.to_string(),
-        action: access.action.to_string(),
-        resource_kind: access.kind.to_string(),
-        resource_id: access.resource.as_ref().map(ToString::to_string),
-        patient: access.patient.as_ref().map(ToString::to_string),
-        purpose: access.purpose.to_string(),
-        verdict: decision.verdict.as_str().to_owned(),
-        score: decision.trust.score,
-        explanation: explanation(access, decision),
-        request_id: access.request_id.to_string(),
-        outcome,
-        plugin: None,
+impl AuditLog {
+    /// The entry of an access that was decided. `outcome` says what became of it.
+    ///
+    /// # Errors
+    /// As [`AuditLog::entry_key`].
+    pub fn decided(
+        &self,
+        access: &AccessRequest,
+        decision: &Decision,
+        phase: Phase,
+        outcome: Outcome,
+    ) -> Result<Entry, AuditError> {
+        let severity = match (decision.verdict, outcome) {
+            (VerdictKind::BreakGlass, _) => Severity::Critical,
+            (VerdictKind::Allow, Outcome::Success | Outcome::Pending) => Severity::Info,
+            _ => Severity::Warning,
+        };
+        Ok(Entry {
+            id: self.entry_key()?,
+            at: self.clock.now(),
+            phase,
+            opens: None,
+            severity,
+            tenant: access.principal.tenant.clone(),
+            principal: access.principal.id.to_string(),
+            role: access.principal.role.to_string(),
+            action: access.action.to_string(),
+            resource_kind: access.kind.to_string(),
+            resource_id: access.resource.as_ref().map(ToString::to_string),
+            patient: access.patient.as_ref().map(ToString::to_string),
+            purpose: access.purpose.to_string(),
+            verdict: decision.verdict.as_str().to_owned(),
+            score: decision.trust.score,
+            explanation: explanation(access, decision),
+            request_id: access.request_id.to_string(),
+            outcome,
+            plugin: None,
+        })
     }
 }
 

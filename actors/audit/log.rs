@@ -10,6 +10,7 @@ use super::writer::Message;
 use super::{AuditError, QUEUE_LIMIT};
 use crate::clock::WallClock;
 use crate::database::{DatabaseError, Transaction};
+use crate::entropy::Entropy;
 use plantao_schema::audit::{Chained, Entry, Hash, Outcome, Phase};
 use plantao_supervisors::{Handle, Limits};
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub struct AuditLog {
     pub(super) writer: Handle<Message>,
     pub(super) held: Held,
     pub(super) clock: WallClock,
+    entropy: Entropy,
 }
 
 /// Proof that an entry is on disk. Only the writer makes one.
@@ -141,21 +143,31 @@ impl OpenEntry {
 }
 
 impl AuditLog {
-    /// A handle that no writer serves yet. `clock` dates completions.
+    /// A handle that no writer serves yet. `clock` dates completions; keys are the system's.
     #[must_use]
     pub fn new(clock: WallClock) -> Self {
-        Self::with_queue(clock, QUEUE_LIMIT)
+        Self::with_queue(clock, Entropy::system(), QUEUE_LIMIT)
     }
 
-    /// The same with another bound on how many entries may wait.
+    /// The same with keys from another source and another bound on how many entries may wait.
     #[must_use]
-    pub fn with_queue(clock: WallClock, entries: usize) -> Self {
+    pub fn with_queue(clock: WallClock, entropy: Entropy, entries: usize) -> Self {
         let writer = Handle::new(Limits::in_flight(entries));
         Self {
             writer,
             held: Held::default(),
             clock,
+            entropy,
         }
+    }
+
+    /// A key for a new entry.
+    ///
+    /// # Errors
+    /// [`AuditError::Unavailable`] when none could be drawn; then there is no entry, and nothing
+    /// that needs one may happen.
+    pub fn entry_key(&self) -> Result<Uuid, AuditError> {
+        Ok(self.entropy.uuid_v7(self.clock.now())?)
     }
 
     /// Appends an entry that is whole: a read, a refusal, a notice.
@@ -204,8 +216,8 @@ impl AuditLog {
             clock,
             mut hold,
         } = open;
-        let at = clock.now();
-        let receipt = self.append(completion(&entry, outcome, at)).await?;
+        let (key, at) = (self.entry_key()?, clock.now());
+        let receipt = self.append(completion(key, &entry, outcome, at)).await?;
         hold.settled = true;
         Ok(receipt)
     }
@@ -246,16 +258,16 @@ impl AuditLog {
 
 /// The entry that closes `opened`.
 pub(super) fn completion(
+    key: Uuid,
     opened: &Entry,
     outcome: Outcome,
     at: plantao_schema::time::Timestamp,
 ) -> Entry {
-    let (id, opens) = (Uuid::now_v7(), Some(opened.id));
     Entry {
-        id,
+        id: key,
         at,
         phase: Phase::Completed,
-        opens,
+        opens: Some(opened.id),
         outcome,
         ..opened.clone()
     }

@@ -45,7 +45,6 @@ mod trail;
 mod unfinished;
 mod writer;
 
-pub use entries::decided;
 pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};
 pub use postgres::PostgresTrail;
 pub use reader::{Cursor, Filter, PAGE_MAX};
@@ -53,6 +52,7 @@ pub use trail::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailS
 pub use writer::{QUEUE_LIMIT, audit_child};
 
 use crate::database::DatabaseError;
+use crate::entropy::EntropyError;
 use plantao_supervisors::CallError;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ use std::time::Duration;
 /// entry again is safe and gives the receipt of the one that is there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
-    /// The writer or its database is down.
+    /// The writer or its database is down, or no key for the entry could be drawn.
     #[error("the audit trail is not available")]
     Unavailable,
     /// More entries wait than may.
@@ -112,6 +112,12 @@ impl From<CallError> for AuditError {
 
 impl From<DatabaseError> for AuditError {
     fn from(_: DatabaseError) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl From<EntropyError> for AuditError {
+    fn from(_: EntropyError) -> Self {
         Self::Unavailable
     }
 }

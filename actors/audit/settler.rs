@@ -94,13 +94,15 @@ async fn complete(
     }
     let keys: Vec<Uuid> = outcomes.iter().map(|(id, _)| *id).collect();
     let found = session.find(&keys).await?;
-    let settlements: Vec<Entry> = found
+    let settlements: Result<Vec<Entry>, AuditError> = found
         .iter()
         .filter_map(|item| {
             let (_, outcome) = outcomes.iter().find(|(id, _)| *id == item.entry.id)?;
-            Some(settlement(&item.entry, *outcome, &duties.log.clock))
+            Some(settlement(&item.entry, *outcome, &duties.log))
         })
         .collect();
+    // What is recorded stays recorded: the next round finds it and tries again.
+    let settlements = settlements.map_err(|_| DatabaseError::Unavailable)?;
     let appended = settlements
         .iter()
         .map(|entry| duties.log.append(entry.clone()));

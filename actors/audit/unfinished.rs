@@ -1,7 +1,7 @@
 //! Opened entries: which are in someone's hands, and what to say of those that are in nobody's.
 
 use super::log::completion;
-use crate::clock::WallClock;
+use super::{AuditError, AuditLog};
 use dashmap::DashSet;
 use plantao_schema::audit::{Entry, Outcome, Severity};
 use std::sync::Arc;
@@ -50,7 +50,14 @@ impl Held {
 
 /// The completion of an entry that nobody holds any more. `recorded` is what the transaction that
 /// made the change wrote about it, or [`Outcome::Unknown`] where none has.
-pub(super) fn settlement(opened: &Entry, recorded: Outcome, clock: &WallClock) -> Entry {
+///
+/// # Errors
+/// As [`AuditLog::entry_key`].
+pub(super) fn settlement(
+    opened: &Entry,
+    recorded: Outcome,
+    log: &AuditLog,
+) -> Result<Entry, AuditError> {
     let (severity, explanation) = if recorded == Outcome::Unknown {
         (
             Severity::Warning,
@@ -62,9 +69,10 @@ pub(super) fn settlement(opened: &Entry, recorded: Outcome, clock: &WallClock) -
             "completed from the transaction's own record",
         )
     };
-    Entry {
+    let (key, at) = (log.entry_key()?, log.clock.now());
+    Ok(Entry {
         severity,
         explanation: explanation.to_owned(),
-        ..completion(opened, recorded, clock.now())
-    }
+        ..completion(key, opened, recorded, at)
+    })
 }

@@ -81,8 +81,8 @@ impl Step {
 }
 
 impl Feed {
-    /// A feed that starts with `view`.
-    pub(super) fn new(view: View, now: Timestamp) -> Self {
+    /// A feed that starts with `view`; `epoch` is its own.
+    pub(super) fn new(epoch: Uuid, view: View, now: Timestamp) -> Self {
         let shared = Shared {
             ring: Ring::new(FIRST),
             current: Arc::new(view.rendered),
@@ -91,9 +91,8 @@ impl Feed {
             whole: Arc::default(),
             folded: BTreeMap::new(),
         };
-        let epoch = Uuid::new_v4().simple().to_string();
         Self {
-            epoch: Arc::from(epoch),
+            epoch: Arc::from(epoch.simple().to_string()),
             born: Instant::now(),
             beat_ms: AtomicU64::new(0),
             shared: Mutex::new(shared),

@@ -9,6 +9,7 @@ use super::viewers::{Arrival, Guest, Room, Seat, ViewerEnd, Viewers};
 use super::{CloseReason, LiveCounts};
 use crate::audit::{AuditLog, OpenEntry};
 use crate::clock::WallClock;
+use crate::entropy::{Entropy, EntropyError};
 use crate::policy::{Permit, Policy};
 use plantao_supervisors::{ChildSpec, DynamicSpec, Intensity};
 use std::net::IpAddr;
@@ -37,6 +38,12 @@ impl From<PageError> for LiveError {
             PageError::Unavailable => Self::Unavailable,
             PageError::Overloaded => Self::Overloaded,
         }
+    }
+}
+
+impl From<EntropyError> for LiveError {
+    fn from(_: EntropyError) -> Self {
+        Self::Unavailable
     }
 }
 
@@ -77,12 +84,12 @@ impl<P: Pages> Live<P> {
     #[must_use]
     pub fn new(
         pages: Arc<P>,
-        (policy, audit, clock): (Policy, AuditLog, WallClock),
+        (policy, audit, clock, entropy): (Policy, AuditLog, WallClock, Entropy),
         version: String,
         limits: LiveLimits,
     ) -> Self {
         let counts = Arc::new(LiveCounts::default());
-        let topics = Topics::new(pages, clock.clone(), Arc::clone(&counts));
+        let topics = Topics::new(pages, clock.clone(), entropy, Arc::clone(&counts));
         let offices = Offices {
             policy,
             audit,
@@ -122,7 +129,7 @@ impl<P: Pages> Live<P> {
     /// # Errors
     /// [`LiveError`], within three seconds.
     pub async fn page(&self, key: &TopicKey) -> Result<Shown, LiveError> {
-        let seat = self.shared.topics.seat(key);
+        let seat = self.shared.topics.seat(key)?;
         Ok(self.shared.topics.feed(&seat).await?.shown())
     }
 
@@ -133,7 +140,7 @@ impl<P: Pages> Live<P> {
     pub async fn seat(&self, key: &TopicKey) -> Result<Seat, LiveError> {
         let limit = u64::from(self.shared.limits.viewers);
         let room = Room::take(&self.shared.counts, limit).ok_or(LiveError::Overloaded)?;
-        let watching = Watching::new(self.shared.topics.seat(key));
+        let watching = Watching::new(self.shared.topics.seat(key)?);
         self.shared.topics.feed(&watching.0).await?;
         Ok(Seat {
             watching,

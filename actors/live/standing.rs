@@ -10,7 +10,7 @@
 
 use super::page::Patients;
 use super::{CloseReason, LiveCounts};
-use crate::audit::{self, AuditLog, OpenEntry};
+use crate::audit::{AuditError, AuditLog, OpenEntry};
 use crate::clock::WallClock;
 use crate::policy::{Permit, Policy, Verdict, ViewGrant};
 use futures_util::future::join_all;
@@ -171,19 +171,24 @@ impl Standing {
         let wanted: Vec<&PatientId> = patients.iter().filter(unknown).collect();
         if !wanted.is_empty() {
             let permit = self.judge(grant)?;
-            let mut owed = std::mem::take(&mut self.owed);
-            let entries: BTreeMap<PatientId, Entry> = wanted
+            let entries: Result<BTreeMap<PatientId, Entry>, AuditError> = wanted
                 .into_iter()
                 .map(|patient| {
-                    let known = owed.remove(patient);
-                    let entry = known.unwrap_or_else(|| self.entry(&permit, patient));
-                    (patient.clone(), entry)
+                    let entry = match self.owed.get(patient) {
+                        Some(known) => known.clone(),
+                        None => self.entry(&permit, patient)?,
+                    };
+                    Ok((patient.clone(), entry))
                 })
                 .collect();
+            let Ok(entries) = entries else {
+                return Ok(false);
+            };
             if !self.recorded(&entries).await {
                 self.owed = entries;
                 return Ok(false);
             }
+            self.owed.clear();
             self.offices.counts.disclosed(entries.len());
         }
         if again || self.disclosed.is_empty() {
@@ -200,15 +205,15 @@ impl Standing {
         receipts.is_ok_and(|all| all.iter().all(Result::is_ok))
     }
 
-    fn entry(&self, permit: &Permit, patient: &PatientId) -> Entry {
+    fn entry(&self, permit: &Permit, patient: &PatientId) -> Result<Entry, AuditError> {
         let (access, decision) = (permit.access(), permit.decision());
         let (phase, outcome) = (Phase::Single, Outcome::Success);
-        let clock = &self.offices.clock;
-        let entry = audit::decided(access, decision, phase, outcome, clock);
-        Entry {
+        let audit = &self.offices.audit;
+        let entry = audit.decided(access, decision, phase, outcome)?;
+        Ok(Entry {
             patient: Some(patient.to_string()),
             ..entry
-        }
+        })
     }
 
     /// Completes the view's own entry.

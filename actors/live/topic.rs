@@ -17,11 +17,13 @@ use super::page::{Page, PageError, Pages};
 use super::pump::Pump;
 use super::topics::{OPEN_DEADLINE, Slot, TopicSeat};
 use crate::clock::WallClock;
+use crate::entropy::Entropy;
 use plantao_supervisors::Envelope;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
+use uuid::Uuid;
 
 /// How often a page is drawn when nothing has changed: ages and staleness are shown to the second.
 const TICK: Duration = Duration::from_secs(1);
@@ -39,6 +41,7 @@ pub(super) enum Message {}
 pub(super) struct Topic<P> {
     pages: Arc<P>,
     clock: WallClock,
+    entropy: Entropy,
     counts: Arc<LiveCounts>,
     seat: Arc<TopicSeat>,
 }
@@ -47,12 +50,14 @@ impl<P> Topic<P> {
     pub(super) const fn new(
         pages: Arc<P>,
         clock: WallClock,
+        entropy: Entropy,
         counts: Arc<LiveCounts>,
         seat: Arc<TopicSeat>,
     ) -> Self {
         Self {
             pages,
             clock,
+            entropy,
             counts,
             seat,
         }
@@ -71,9 +76,14 @@ impl<P: Pages> Actor for Topic<P> {
     ) -> Result<Pump, ActorProcessingErr> {
         let (pages, seat) = (Arc::clone(&self.pages), Arc::clone(&self.seat));
         let (clock, counts) = (self.clock.clone(), Arc::clone(&self.counts));
+        let entropy = self.entropy.clone();
         Ok(Pump::start(myself, async move {
-            if let Some(page) = opened(&*pages, &seat).await {
-                show(page, &seat, &clock, &counts).await;
+            let Some(page) = opened(&*pages, &seat).await else {
+                return;
+            };
+            match entropy.uuid_v4() {
+                Ok(epoch) => show(epoch, page, &seat, &clock, &counts).await,
+                Err(_) => seat.refuse(PageError::Unavailable),
             }
         }))
     }
@@ -106,13 +116,14 @@ async fn opened<P: Pages>(pages: &P, seat: &TopicSeat) -> Option<P::Page> {
 
 /// Shows the page until nobody looks.
 async fn show(
+    epoch: Uuid,
     mut page: impl Page,
     seat: &Arc<TopicSeat>,
     clock: &WallClock,
     counts: &Arc<LiveCounts>,
 ) {
     let now = clock.now();
-    let feed = Arc::new(Feed::new(page.render(now), now));
+    let feed = Arc::new(Feed::new(epoch, page.render(now), now));
     let on_show = OnShow::new(feed, seat, counts);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

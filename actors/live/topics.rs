@@ -9,18 +9,16 @@ use super::page::{PageError, Pages, TopicKey};
 use super::topic::{Message, Topic};
 use super::{LiveCounts, LiveError};
 use crate::clock::WallClock;
-use aws_lc_rs::digest;
+use crate::entropy::{Entropy, EntropyError, Salt};
 use plantao_supervisors::{
     ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, SupervisorError,
 };
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
 /// How long a caller waits for a topic to show its page.
 pub(super) const OPEN_DEADLINE: Duration = Duration::from_secs(3);
@@ -145,7 +143,8 @@ pub(super) struct Topics<P> {
     clock: WallClock,
     counts: Arc<LiveCounts>,
     supervisor: DynamicHandle,
-    salt: Uuid,
+    entropy: Entropy,
+    salt: Salt,
     seats: Mutex<Seats>,
 }
 
@@ -156,13 +155,19 @@ struct Seats {
 }
 
 impl<P: Pages> Topics<P> {
-    pub(super) fn new(pages: Arc<P>, clock: WallClock, counts: Arc<LiveCounts>) -> Self {
+    pub(super) fn new(
+        pages: Arc<P>,
+        clock: WallClock,
+        entropy: Entropy,
+        counts: Arc<LiveCounts>,
+    ) -> Self {
         Self {
             pages,
             clock,
             counts,
             supervisor: DynamicHandle::new(),
-            salt: Uuid::new_v4(),
+            salt: Salt::new(entropy.clone()),
+            entropy,
             seats: Mutex::default(),
         }
     }
@@ -173,18 +178,21 @@ impl<P: Pages> Topics<P> {
 
     /// The seat of a topic, made when there is none. Two callers never hold two seats of one
     /// topic: one that anybody holds is found here, the supervisor's description included.
-    pub(super) fn seat(&self, key: &TopicKey) -> Arc<TopicSeat> {
+    ///
+    /// # Errors
+    /// `Unavailable` when there is no name for it.
+    pub(super) fn seat(&self, key: &TopicKey) -> Result<Arc<TopicSeat>, LiveError> {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seat) = seats.by_key.get(key).and_then(Weak::upgrade) {
-            return seat;
+            return Ok(seat);
         }
         if seats.by_key.len() >= seats.sweep_at {
             seats.by_key.retain(|_, seat| seat.strong_count() > 0);
             seats.sweep_at = (seats.by_key.len() * 2).max(SWEEP_MIN);
         }
-        let seat = Arc::new(TopicSeat::new(key.clone(), self.name(key)));
+        let seat = Arc::new(TopicSeat::new(key.clone(), self.name(key)?));
         seats.by_key.insert(key.clone(), Arc::downgrade(&seat));
-        seat
+        Ok(seat)
     }
 
     /// What the topic shows, which is started when it is not live.
@@ -235,9 +243,11 @@ impl<P: Pages> Topics<P> {
     fn child(&self, seat: &Arc<TopicSeat>) -> ChildSpec {
         let (pages, clock) = (Arc::clone(&self.pages), self.clock.clone());
         let (counts, own) = (Arc::clone(&self.counts), Arc::clone(seat));
+        let entropy = self.entropy.clone();
         let make = move || {
             let (pages, own) = (Arc::clone(&pages), Arc::clone(&own));
-            let topic = Topic::new(pages, clock.clone(), Arc::clone(&counts), own);
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            let topic = Topic::new(pages, clock, entropy, Arc::clone(&counts), own);
             (topic, ())
         };
         ChildSpec::worker(seat.name.as_str(), &seat.handle, make)
@@ -246,14 +256,8 @@ impl<P: Pages> Topics<P> {
     }
 
     /// Its kind, and sixteen hexadecimal digits that mean nothing outside this process.
-    fn name(&self, key: &TopicKey) -> String {
-        let text = format!("{}|{key:?}", self.salt);
-        let digest = digest::digest(&digest::SHA256, text.as_bytes());
-        let mut name = format!("{}-", key.subject.kind());
-        for byte in digest.as_ref().iter().take(8) {
-            // Writing to a string does not fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+    fn name(&self, key: &TopicKey) -> Result<String, EntropyError> {
+        let name = self.salt.name(&format!("{key:?}"))?;
+        Ok(format!("{}-{name}", key.subject.kind()))
     }
 }

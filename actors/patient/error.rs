@@ -5,6 +5,7 @@
 //! learns nothing, the log holds the incident.
 
 use crate::database::DatabaseError;
+use crate::entropy::EntropyError;
 use crate::policy::PermitError;
 use plantao_supervisors::CallError;
 use std::time::Duration;
@@ -68,6 +69,12 @@ impl RecordError {
             self,
             Self::Unavailable | Self::Overloaded | Self::Timeout { .. }
         )
+    }
+}
+
+impl From<EntropyError> for RecordError {
+    fn from(_: EntropyError) -> Self {
+        Self::Unavailable
     }
 }
 

@@ -14,6 +14,7 @@ use super::{RecordError, RecordStore, guard};
 use crate::audit::OpenEntry;
 use crate::clock::WallClock;
 use crate::database::{Database, Scope};
+use crate::entropy::Entropy;
 use crate::policy::{Permit, Policy};
 use crate::vault::Vault;
 use plantao_schema::fhir::{self, BundleKind, EntryOutcome, FhirType};
@@ -62,16 +63,17 @@ pub(super) struct Shared {
 }
 
 impl Records {
-    /// Records kept in PostgreSQL.
+    /// Records kept in PostgreSQL; the names of sessions are the system's.
     #[must_use]
     pub fn new(database: Database, vault: Vault, clock: WallClock) -> Self {
-        Self::with_store(Arc::new(PostgresRecords::new(database, vault)), clock)
+        let store = PostgresRecords::new(database, vault);
+        Self::with_store(Arc::new(store), clock, Entropy::system())
     }
 
     /// Records kept in any store.
     #[must_use]
-    pub fn with_store(store: Arc<dyn RecordStore>, clock: WallClock) -> Self {
-        let sessions = Arc::new(Sessions::new(Arc::clone(&store), clock.clone()));
+    pub fn with_store(store: Arc<dyn RecordStore>, clock: WallClock, entropy: Entropy) -> Self {
+        let sessions = Arc::new(Sessions::new(Arc::clone(&store), clock.clone(), entropy));
         let worker = |_| Handle::new(Limits::in_flight(WORKER_IN_FLIGHT));
         let directory = (0..DIRECTORY_WORKERS).map(worker).collect();
         Self {

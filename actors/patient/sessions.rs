@@ -10,15 +10,13 @@ use super::session::{Message, PatientSession};
 use super::watched::{FirstTurn, Turns};
 use super::{RecordError, RecordStore};
 use crate::clock::WallClock;
-use aws_lc_rs::digest;
+use crate::entropy::{Entropy, EntropyError, Salt};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{ChildSpec, DynamicHandle, Handle, Restart, Shutdown, SupervisorError};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 /// Most bytes that the sessions of one node remember together: a session's own limit alone would
 /// let twenty thousand of them take twenty gigabytes.
@@ -39,19 +37,19 @@ pub(super) struct Sessions {
     supervisor: DynamicHandle,
     seats: Seats,
     budget: Arc<Budget>,
-    salt: Uuid,
+    salt: Salt,
     store: Arc<dyn RecordStore>,
     clock: WallClock,
     turns: Arc<Turns>,
 }
 
 impl Sessions {
-    pub(super) fn new(store: Arc<dyn RecordStore>, clock: WallClock) -> Self {
+    pub(super) fn new(store: Arc<dyn RecordStore>, clock: WallClock, entropy: Entropy) -> Self {
         Self {
             supervisor: DynamicHandle::new(),
             seats: Seats::default(),
             budget: Arc::new(Budget::new(CACHE_BUDGET_BYTES)),
-            salt: Uuid::new_v4(),
+            salt: Salt::new(entropy),
             store,
             clock,
             turns: Arc::default(),
@@ -71,7 +69,8 @@ impl Sessions {
     /// The session of a patient, started when it is not live.
     ///
     /// # Errors
-    /// `Overloaded` when as many are live as may be, `Unavailable` when it does not come up.
+    /// `Overloaded` when as many are live as may be, `Unavailable` when it does not come up or
+    /// there is no name for it.
     pub(super) async fn started(
         &self,
         tenant: &Tenant,
@@ -81,7 +80,7 @@ impl Sessions {
         if seat.handle.is_up() {
             return Ok(seat.handle.clone());
         }
-        let name = self.name(tenant, patient);
+        let name = self.name(tenant, patient)?;
         let until = Instant::now() + START_DEADLINE;
         while !seat.handle.is_up() {
             match self
@@ -136,17 +135,7 @@ impl Sessions {
     }
 
     /// Sixteen hexadecimal digits that mean nothing outside this process.
-    fn name(&self, tenant: &Tenant, patient: &PatientId) -> String {
-        let text = format!("{}|{tenant}|{patient}", self.salt);
-        let digest = digest::digest(&digest::SHA256, text.as_bytes());
-        digest
-            .as_ref()
-            .iter()
-            .take(8)
-            .fold(String::new(), |mut name, byte| {
-                // Writing to a string does not fail.
-                let _ = write!(name, "{byte:02x}");
-                name
-            })
+    fn name(&self, tenant: &Tenant, patient: &PatientId) -> Result<String, EntropyError> {
+        self.salt.name(&format!("{tenant}|{patient}"))
     }
 }

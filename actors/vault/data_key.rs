@@ -3,7 +3,8 @@
 //! Refuses to be printed or copied out: the bytes of a key are visible inside this folder only.
 
 use super::VaultError;
-use aws_lc_rs::aead::{self, AES_256_GCM, NONCE_LEN, Nonce, RandomizedNonceKey};
+use crate::entropy::Entropy;
+use aws_lc_rs::aead::{self, AES_256_GCM, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use plantao_schema::id::{PatientId, Tenant};
 use std::fmt;
@@ -56,7 +57,7 @@ pub struct Aad<'a> {
 
 impl Aad<'_> {
     /// Every part with its length, so that no two places share their bytes.
-    fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let version = self.key_version.to_be_bytes();
         let parts = [self.tenant.as_str(), self.table, self.column, self.row].map(str::as_bytes);
         lengths_and_bytes(&[parts[0], parts[1], parts[2], parts[3], &version])
@@ -86,11 +87,12 @@ impl DataKey {
         subject: KeySubject,
         version: i32,
         bytes: &KeyBytes,
+        entropy: &Entropy,
     ) -> Result<Self, VaultError> {
         Ok(Self {
             subject,
             version,
-            cipher: Arc::new(Cipher::new(bytes)?),
+            cipher: Arc::new(Cipher::new(bytes, entropy)?),
         })
     }
 
@@ -143,26 +145,40 @@ impl fmt::Debug for DataKey {
 }
 
 /// AES-256-GCM with a fresh random nonce each time: 2^32 values may share a key, and a patient has
-/// thousands.
-pub(super) struct Cipher(RandomizedNonceKey);
+/// thousands. The nonce is drawn within sealing and nowhere else: no caller can give one twice.
+pub(super) struct Cipher {
+    key: LessSafeKey,
+    entropy: Entropy,
+}
 
 impl Cipher {
-    pub(super) fn new(bytes: &KeyBytes) -> Result<Self, VaultError> {
+    pub(super) fn new(bytes: &KeyBytes, entropy: &Entropy) -> Result<Self, VaultError> {
         // A key of the right length is never refused.
-        let key = RandomizedNonceKey::new(&AES_256_GCM, bytes.as_slice());
-        key.map(Self).map_err(|_| VaultError::Sealed)
+        let key = UnboundKey::new(&AES_256_GCM, bytes.as_slice());
+        Ok(Self {
+            key: LessSafeKey::new(key.map_err(|_| VaultError::Sealed)?),
+            entropy: entropy.clone(),
+        })
     }
 
     pub(super) fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let mut nonce = [0; NONCE_LEN];
+        self.entropy
+            .fill(&mut nonce)
+            .map_err(|_| VaultError::Random)?;
         let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
         body.extend_from_slice(plain);
-        let sealed = self
-            .0
-            .seal_in_place_append_tag(aead::Aad::from(place), &mut *body);
-        let nonce = sealed.map_err(|_| VaultError::Random)?;
+        // Only a body of more than 64 GiB is refused.
+        self.key
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                aead::Aad::from(place),
+                &mut *body,
+            )
+            .map_err(|_| VaultError::Sealed)?;
         let mut value = Vec::with_capacity(1 + NONCE_LEN + body.len());
         value.push(FORMAT);
-        value.extend_from_slice(nonce.as_ref());
+        value.extend_from_slice(&nonce);
         value.extend_from_slice(&body);
         Ok(value)
     }
@@ -181,7 +197,7 @@ impl Cipher {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Sealed)?;
         let mut plain = Zeroizing::new(body.to_vec());
         let opened = self
-            .0
+            .key
             .open_in_place(nonce, aead::Aad::from(place), plain.as_mut_slice());
         let length = opened.map_err(|_| VaultError::Sealed)?.len();
         plain.truncate(length);

@@ -11,6 +11,7 @@ use super::data_key::{DataKey, IndexKey, KeyBytes, KeySubject};
 use super::master_key::{MasterKey, MasterKeySource, NAME_BYTES, Place};
 use super::store::KeyStore;
 use crate::database::Scope;
+use crate::entropy::Entropy;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::time::Duration;
@@ -29,6 +30,7 @@ const FIRST_VERSION: i32 = 1;
 #[derive(Clone)]
 pub struct Vault {
     keeper: Handle<Message>,
+    entropy: Entropy,
 }
 
 impl Default for Vault {
@@ -41,17 +43,25 @@ impl Default for Vault {
 #[must_use]
 pub fn vault_child(vault: &Vault, master: impl Into<MasterKeySource>) -> ChildSpec {
     let master = master.into();
+    let entropy = vault.entropy.clone();
     ChildSpec::worker("vault", &vault.keeper, move || {
-        (VaultKeeper, master.clone())
+        (VaultKeeper, (master.clone(), entropy.clone()))
     })
 }
 
 impl Vault {
-    /// A handle that no keeper serves yet.
+    /// A handle that no keeper serves yet; keys and nonces are the system's.
     #[must_use]
     pub fn new() -> Self {
+        Self::drawing(Entropy::system())
+    }
+
+    /// The same with keys and nonces from another source.
+    #[must_use]
+    pub fn drawing(entropy: Entropy) -> Self {
         Self {
             keeper: Handle::new(Limits::in_flight(IN_FLIGHT)),
+            entropy,
         }
     }
 
@@ -67,7 +77,7 @@ impl Vault {
         subject: &KeySubject,
     ) -> Result<DataKey, VaultError> {
         let (version, bytes) = self.key(store, scope, subject.label()).await?;
-        DataKey::new(subject.clone(), version, &bytes)
+        DataKey::new(subject.clone(), version, &bytes, &self.entropy)
     }
 
     /// One version of a subject's key, to open what was sealed under it. Never makes one.
@@ -89,11 +99,8 @@ impl Vault {
             subject: label,
             version,
         };
-        DataKey::new(
-            subject.clone(),
-            version,
-            &self.unwrap(place, wrapped).await?,
-        )
+        let bytes = self.unwrap(place, wrapped).await?;
+        DataKey::new(subject.clone(), version, &bytes, &self.entropy)
     }
 
     /// The tenant's key for blind indexes, made if there is none.
@@ -196,19 +203,19 @@ struct VaultKeeper;
 impl Actor for VaultKeeper {
     type Msg = Envelope<Message>;
     type State = MasterKey;
-    type Arguments = MasterKeySource;
+    type Arguments = (MasterKeySource, Entropy);
 
     async fn pre_start(
         &self,
         _myself: ActorRef<Self::Msg>,
-        master: MasterKeySource,
+        (master, entropy): (MasterKeySource, Entropy),
     ) -> Result<Self::State, ActorProcessingErr> {
         let key_file = match master {
-            MasterKeySource::Held(bytes) => return Ok(MasterKey::new(&bytes)?),
+            MasterKeySource::Held(bytes) => return Ok(MasterKey::new(&bytes, &entropy)?),
             MasterKeySource::File(key_file) => key_file,
         };
-        let loaded = tokio::task::spawn_blocking(move || MasterKey::load(&key_file)).await?;
-        Ok(loaded?)
+        let load = move || MasterKey::load(&key_file, &entropy);
+        Ok(tokio::task::spawn_blocking(load).await??)
     }
 
     async fn handle(

@@ -6,8 +6,8 @@
 
 use super::VaultError;
 use super::data_key::{Cipher, KEY_BYTES, KeyBytes, lengths_and_bytes};
+use crate::entropy::Entropy;
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use rustix::fs::OFlags;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -86,11 +86,12 @@ pub enum MasterKeyError {
 pub(super) struct MasterKey {
     cipher: Cipher,
     name: [u8; NAME_BYTES],
+    entropy: Entropy,
 }
 
 impl MasterKey {
     /// Reads the key, or makes it on the first start. Blocks.
-    pub(super) fn load(path: &Path) -> Result<Self, MasterKeyError> {
+    pub(super) fn load(path: &Path, entropy: &Entropy) -> Result<Self, MasterKeyError> {
         let file_error = |source| MasterKeyError::File {
             path: path.to_owned(),
             source,
@@ -100,7 +101,7 @@ impl MasterKey {
         let bytes = match options.read(true).custom_flags(follow).open(path) {
             Ok(file) => read(path, &file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let bytes = random()?;
+                let bytes = random(entropy)?;
                 create(path, &bytes).map_err(file_error)?;
                 tracing::warn!(path = %path.display(),
                     "master key made: keep a copy elsewhere, without it no record opens");
@@ -108,10 +109,10 @@ impl MasterKey {
             }
             Err(error) => return Err(file_error(error)),
         };
-        Ok(Self::new(&bytes)?)
+        Ok(Self::new(&bytes, entropy)?)
     }
 
-    pub(super) fn new(bytes: &KeyBytes) -> Result<Self, VaultError> {
+    pub(super) fn new(bytes: &KeyBytes, entropy: &Entropy) -> Result<Self, VaultError> {
         let signer = hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice());
         let mut name = [0; NAME_BYTES];
         let digest = hmac::sign(&signer, b"plantao master key name v1");
@@ -119,8 +120,9 @@ impl MasterKey {
             *to = *from;
         }
         Ok(Self {
-            cipher: Cipher::new(bytes)?,
+            cipher: Cipher::new(bytes, entropy)?,
             name,
+            entropy: entropy.clone(),
         })
     }
 
@@ -131,7 +133,7 @@ impl MasterKey {
 
     /// Draws a new key and wraps it for its place.
     pub(super) fn make(&self, place: &Place) -> Result<(Vec<u8>, KeyBytes), VaultError> {
-        let bytes = random()?;
+        let bytes = random(&self.entropy)?;
         let mut wrapped = self.name.to_vec();
         wrapped.extend(self.cipher.seal(&place.bytes(), bytes.as_slice())?);
         Ok((wrapped, bytes))
@@ -179,9 +181,9 @@ impl Place {
     }
 }
 
-fn random() -> Result<KeyBytes, VaultError> {
+fn random(entropy: &Entropy) -> Result<KeyBytes, VaultError> {
     let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    SystemRandom::new()
+    entropy
         .fill(bytes.as_mut_slice())
         .map_err(|_| VaultError::Random)?;
     Ok(bytes)
@@ -252,16 +254,40 @@ mod tests {
         }
     }
 
+    fn load(path: &Path) -> Result<MasterKey, MasterKeyError> {
+        MasterKey::load(path, &Entropy::system())
+    }
+
+    fn of(entropy: &Entropy) -> MasterKey {
+        MasterKey::new(&random(entropy).unwrap(), entropy).unwrap()
+    }
+
+    #[test]
+    fn no_key_is_made_while_nothing_can_be_drawn() {
+        let entropy = Entropy::seeded(1);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        entropy.fail_next(1);
+        let refused = MasterKey::load(&path, &entropy).err().unwrap();
+        assert!(matches!(
+            refused,
+            MasterKeyError::Cipher(VaultError::Random)
+        ));
+        assert!(!path.exists() && !path.with_extension("new").exists());
+
+        let master = of(&entropy);
+        entropy.fail_next(1);
+        assert_eq!(master.make(&place()).err(), Some(VaultError::Random));
+        master.make(&place()).unwrap();
+    }
+
     #[test]
     fn the_first_start_makes_a_key_that_the_second_reads() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
-        let (wrapped, bytes) = MasterKey::load(&path).unwrap().make(&place()).unwrap();
+        let (wrapped, bytes) = load(&path).unwrap().make(&place()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        let again = MasterKey::load(&path)
-            .unwrap()
-            .unwrap(&place(), &wrapped)
-            .unwrap();
+        let again = load(&path).unwrap().unwrap(&place(), &wrapped).unwrap();
         assert_eq!(*again, *bytes);
         assert!(!path.with_extension("new").exists());
     }
@@ -270,10 +296,10 @@ mod tests {
     fn a_key_file_that_others_can_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
-        MasterKey::load(&path).unwrap();
+        load(&path).unwrap();
         for mode in [0o640, 0o604, 0o644, 0o660, 0o620] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let error = MasterKey::load(&path).err().unwrap().to_string();
+            let error = load(&path).err().unwrap().to_string();
             assert!(error.contains("chmod 600"), "{mode:o}: {error}");
         }
     }
@@ -284,21 +310,15 @@ mod tests {
         let path = dir.path().join("master.key");
         fs::write(&path, [0; 31]).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(
-            MasterKey::load(&path),
-            Err(MasterKeyError::Length { .. })
-        ));
+        assert!(matches!(load(&path), Err(MasterKeyError::Length { .. })));
         let link = dir.path().join("link.key");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(matches!(
-            MasterKey::load(&link),
-            Err(MasterKeyError::File { .. })
-        ));
+        assert!(matches!(load(&link), Err(MasterKeyError::File { .. })));
     }
 
     #[test]
     fn a_wrapped_key_opens_in_its_own_row_and_under_its_own_master_only() {
-        let master = MasterKey::new(&random().unwrap()).unwrap();
+        let master = of(&Entropy::system());
         let (wrapped, _) = master.make(&place()).unwrap();
         let moved = Place {
             subject: "patient:joao".into(),
@@ -310,7 +330,7 @@ mod tests {
             ..place()
         };
         assert_eq!(master.unwrap(&older, &wrapped), Err(VaultError::Sealed));
-        let other = MasterKey::new(&random().unwrap()).unwrap();
+        let other = of(&Entropy::system());
         assert_eq!(
             other.unwrap(&place(), &wrapped),
             Err(VaultError::OtherMasterKey)

@@ -4,6 +4,7 @@ use super::data_key::KeyBytes;
 use super::*;
 use crate::database::testing::TestDatabase;
 use crate::database::{Login, Scope};
+use crate::entropy::Entropy;
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use proptest::prelude::*;
@@ -17,6 +18,7 @@ fn key(byte: u8) -> DataKey {
         KeySubject::Directory,
         1,
         &KeyBytes::from(Zeroizing::new([byte; 32])),
+        &Entropy::system(),
     )
     .unwrap()
 }
@@ -312,5 +314,43 @@ async fn a_key_in_hand_opens_what_it_wrapped_in_any_store_and_another_does_not()
     let tree = keeper_of(&other, MasterKeySource::held([8; 32])).await;
     let refused = other.data_key(&*store, &scope, &subject).await.unwrap_err();
     assert_eq!(refused, VaultError::OtherMasterKey);
+    tree.shutdown().await;
+}
+
+/// What earlier releases sealed with, a cipher that drew its nonces itself.
+#[test]
+fn a_value_sealed_by_a_cipher_that_drew_its_own_nonce_opens() {
+    use aws_lc_rs::aead::{self, AES_256_GCM, RandomizedNonceKey};
+    let demo = tenant("demo");
+    let here = place(&demo, "t", "r");
+    let older = RandomizedNonceKey::new(&AES_256_GCM, &[7; 32]).unwrap();
+    let (mut body, place) = (b"body".to_vec(), here.bytes());
+    let nonce = older.seal_in_place_append_tag(aead::Aad::from(place), &mut body);
+    let sealed = [&[1], nonce.unwrap().as_ref().as_slice(), &body].concat();
+    assert_eq!(&**key(7).open(&here, &sealed).unwrap(), b"body");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_is_made_and_nothing_sealed_while_nothing_can_be_drawn() {
+    let store: Arc<dyn KeyStore> = Arc::new(KeysInMemory::default());
+    let (scope, subject) = (Scope::system(tenant("demo")), patient("maria"));
+    let here = place(&scope.tenant, "fhir_resource", "maria");
+    let entropy = Entropy::seeded(1);
+    let vault = Vault::drawing(entropy.clone());
+    let tree = keeper_of(&vault, MasterKeySource::held([7; 32])).await;
+    entropy.fail_next(1);
+    let refused = vault.data_key(&*store, &scope, &subject).await.unwrap_err();
+    assert_eq!(refused, VaultError::Random);
+    assert!(refused.is_unavailable());
+    let kept = store.find(&scope, "patient:maria", None).await.unwrap();
+    assert_eq!(kept, None);
+
+    let key = vault.data_key(&*store, &scope, &subject).await.unwrap();
+    entropy.fail_next(1);
+    assert_eq!(key.seal(&here, b"body"), Err(VaultError::Random));
+    let sealed = key.seal(&here, b"body").unwrap();
+    // What is sealed opens without a draw.
+    entropy.fail_next(u32::MAX);
+    assert_eq!(&**key.open(&here, &sealed).unwrap(), b"body");
     tree.shutdown().await;
 }

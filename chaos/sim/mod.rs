@@ -36,7 +36,6 @@ use std::fmt;
 use std::time::Duration;
 
 /// Kinds of fault that are drawn and not injected yet.
-pub const NOT_YET: [FaultKind; 1] = [FaultKind::EntropyFailure];
 
 /// The children of the tree that faults are aimed at; `*` stands for those that come and go.
 pub const PATHS: [&str; 20] = [

@@ -72,6 +72,11 @@ impl Nemesis {
                 sleep(fault.span.max(FLOOD)).await;
                 self.hook.drain(target);
             }
+            (FaultKind::EntropyFailure, _) => {
+                site.entropy.fail_next(fault.count);
+                sleep(OCCASION).await;
+                site.entropy.heal();
+            }
             (kind, Some(target)) => self.lay(kind, target, fault),
             (_, None) => {}
         }

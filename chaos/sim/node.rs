@@ -12,6 +12,7 @@ use plantao::service::{self, Edges};
 use plantao::tree;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::{Database, DatabaseConfig};
+use plantao_actors::entropy::Entropy;
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
 use plantao_actors::policy::Policy;
 use plantao_actors::vault::{MasterKeySource, Vault};
@@ -29,6 +30,9 @@ pub(super) struct Site {
     pub(super) disk: Disk,
     pub(super) lane: Lane,
     pub(super) clock: WallClock,
+    pub(super) entropy: Entropy,
+    /// Those who sign in draw from elsewhere than the node.
+    badges: Entropy,
     config: Config,
     signing: SigningKey,
     issuer: TokenIssuer,
@@ -59,6 +63,8 @@ impl Site {
             disk: Disk::new(rng.fork(), mutant, recorder.clone()),
             lane: Lane::new(),
             clock: WallClock::running(BEGIN),
+            entropy: Entropy::seeded(rng.u64(..)),
+            badges: Entropy::seeded(rng.u64(..)),
             config,
             signing,
             issuer,
@@ -72,7 +78,12 @@ impl Site {
 
     /// Signs in.
     pub(super) fn token(&self, claims: &Claims) -> Result<String, SimError> {
-        self.issuer.issue(claims).map_err(|_| SimError::Edges)
+        let badge = self.badges.uuid_v4().map_err(|_| SimError::Edges)?;
+        let claims = Claims {
+            token_id: badge.to_string(),
+            ..claims.clone()
+        };
+        self.issuer.issue(&claims).map_err(|_| SimError::Edges)
     }
 
     /// The credential that somebody got within the same minute, or a new one.
@@ -89,8 +100,9 @@ impl Site {
         }
     }
 
-    /// The same site on the clock of another runtime.
+    /// The same site on the clock of another runtime. A machine that comes up again has entropy.
     pub(super) fn again(self) -> Self {
+        self.entropy.heal();
         Self {
             lane: Lane::new(),
             clock: WallClock::running(self.clock.now()),
@@ -132,10 +144,11 @@ impl Site {
             policy: policy.witnessed(Arc::new(permits)),
             node: "sim".to_owned(),
             clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
             database_config: DatabaseConfig::external("postgres://nowhere".into(), None),
             database,
             trail: Arc::new(twin::TwinTrail(disk.at("audit.commit"))),
-            vault: Vault::new(),
+            vault: Vault::drawing(self.entropy.clone()),
             master_key: MasterKeySource::held(self.master_key),
             keys: Arc::new(twin::TwinKeys(disk.at("vault.unwrap"))),
             records: Arc::new(twin::TwinRecords(disk.at("records.commit"))),

@@ -1,7 +1,7 @@
 //! Runs of the whole simulator.
 
 use super::Recorder;
-use super::{Simulator, hunt, play_text};
+use super::{Outcome, Simulator, hunt, play_text};
 use super::{hook::Hook, node::Site};
 use crate::sim::PATHS;
 use crate::{Experiment, Mutant, Rare, Schedule, Sometimes};
@@ -61,6 +61,23 @@ fn an_experiment_file_plays_as_its_schedule_does() {
     let played = play_text(&text).unwrap();
     let again = Simulator::new().unwrap().play(&schedule).unwrap();
     assert_eq!(played.hash, again.hash);
+}
+
+#[test]
+fn a_request_for_which_nothing_can_be_drawn_is_refused_and_served_once_it_can() {
+    let head = "version = 1\ntitle = \"x\"\nseed = 5\nrequests = 200\nviewers = 0\n";
+    let fault = "[[fault]]\nat_ms = 4000\nkind = \"entropy_failure\"\ncount = 100000\n";
+    let whole = play_text(head).unwrap();
+    let dry = play_text(&format!("{head}{fault}")).unwrap();
+    assert!(whole.held() && dry.held(), "{dry}");
+    let told = |outcome: &Outcome| outcome.sometimes.get("unavailable_told").copied();
+    assert_eq!(told(&whole), None);
+    let refused = told(&dry).unwrap();
+    assert!(refused > 0 && dry.served < whole.served, "{}", dry.trace);
+    let strikes = |trace: &str| trace.contains("fault: ") && !trace.contains("not injected");
+    assert!(strikes(&dry.trace), "{}", dry.trace);
+    // And nobody fell over it.
+    assert!(!dry.trace.contains("Restarting"), "{}", dry.trace);
 }
 
 #[test]

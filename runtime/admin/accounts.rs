@@ -2,7 +2,7 @@
 //!
 //! What the second factor needs is told once, to whoever makes the account, and is not in the log.
 
-use super::changes::{body, entry, no_trail, settle};
+use super::changes::{body, open, settle};
 use super::health::AdminServices;
 use http::Request;
 use hyper::body::Incoming;
@@ -49,8 +49,7 @@ pub(super) async fn add(
         ));
     }
     let what = format!("add account {name} as {role}");
-    let open = services.audit.open(entry(services, uid, &what)).await;
-    let open = open.map_err(|error| no_trail(&error))?;
+    let open = open(services, uid, &what).await?;
     let (tenant, log_ins) = (&services.tenant, &services.log_ins);
     match log_ins
         .add_account(tenant, open, &name, &role, password)

@@ -158,8 +158,7 @@ async fn audited<T>(
     what: String,
     change: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    let open = services.audit.open(entry(services, uid, &what)).await;
-    let open = open.map_err(|error| no_trail(&error))?;
+    let open = open(services, uid, &what).await?;
     let result = change.await;
     let outcome = if result.is_ok() {
         Outcome::Success
@@ -179,10 +178,19 @@ pub(super) async fn settle(services: &AdminServices, open: OpenEntry, outcome: O
     }
 }
 
-/// The opened entry of a change asked for over the socket.
-pub(super) fn entry(services: &AdminServices, uid: u32, what: &str) -> Entry {
-    Entry {
-        id: uuid::Uuid::now_v7(),
+/// Announces a change asked for over the socket: nothing is changed without its entry.
+pub(super) async fn open(
+    services: &AdminServices,
+    uid: u32,
+    what: &str,
+) -> Result<OpenEntry, Problem> {
+    let opening = async { services.audit.open(entry(services, uid, what)?).await };
+    opening.await.map_err(|error| no_trail(&error))
+}
+
+fn entry(services: &AdminServices, uid: u32, what: &str) -> Result<Entry, AuditError> {
+    Ok(Entry {
+        id: services.audit.entry_key()?,
         at: services.clock.now(),
         phase: Phase::Opened,
         opens: None,
@@ -201,11 +209,10 @@ pub(super) fn entry(services: &AdminServices, uid: u32, what: &str) -> Entry {
         request_id: "admin".to_owned(),
         outcome: Outcome::Pending,
         plugin: None,
-    }
+    })
 }
 
-/// Nothing is changed without its entry.
-pub(super) fn no_trail(error: &AuditError) -> Problem {
+fn no_trail(error: &AuditError) -> Problem {
     tracing::warn!(%error, "a change was refused because it could not be audited");
     let detail = "the change could not be audited and was not made; stopping the whole service \
                   needs no audit entry";

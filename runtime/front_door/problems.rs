@@ -2,6 +2,7 @@
 
 use plantao_actors::audit::AuditError;
 use plantao_actors::database::DatabaseError;
+use plantao_actors::entropy::EntropyError;
 use plantao_actors::patient::RecordError;
 use plantao_actors::plugin::{LimitKind, PluginError};
 use plantao_actors::policy::PermitError;
@@ -49,6 +50,12 @@ pub(super) fn audit(error: &AuditError) -> Problem {
         }
         _ => Problem::new(ProblemCode::Unavailable, "the audit trail is not available"),
     }
+}
+
+/// No identifier could be drawn: nothing is done under a weaker one.
+pub(super) fn entropy(_: &EntropyError) -> Problem {
+    let detail = "no new identifier can be made now";
+    Problem::new(ProblemCode::Unavailable, detail)
 }
 
 /// The database did not answer.

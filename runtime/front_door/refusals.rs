@@ -3,7 +3,7 @@
 //! A stranger must not be able to fill the trail, and must not go unseen either: the first refusal
 //! of a window is written at once, the rest of the window as one count.
 
-use plantao_actors::audit::AuditLog;
+use plantao_actors::audit::{AuditError, AuditLog, AuditReceipt};
 use plantao_actors::clock::WallClock;
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
 use plantao_schema::id::Tenant;
@@ -81,11 +81,8 @@ impl Refusals {
             .iter()
             .map(|(code, n)| format!("{code} {n}"))
             .collect();
-        let entry = self.entry(format!(
-            "{total} unauthenticated refused: {}",
-            parts.join(", ")
-        ));
-        if let Err(error) = self.0.audit.append(entry).await {
+        let summary = format!("{total} unauthenticated refused: {}", parts.join(", "));
+        if let Err(error) = self.write(summary).await {
             // Nothing was answered with data, so nothing is owed; the counts go to the next one.
             tracing::warn!(%error, total, "summary of refusals could not be written");
             let mut window = self.0.window.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,9 +92,13 @@ impl Refusals {
         }
     }
 
-    fn entry(&self, explanation: String) -> Entry {
-        Entry {
-            id: uuid::Uuid::now_v7(),
+    async fn write(&self, summary: String) -> Result<AuditReceipt, AuditError> {
+        self.0.audit.append(self.entry(summary)?).await
+    }
+
+    fn entry(&self, explanation: String) -> Result<Entry, AuditError> {
+        Ok(Entry {
+            id: self.0.audit.entry_key()?,
             at: self.0.clock.now(),
             phase: Phase::Single,
             opens: None,
@@ -116,6 +117,6 @@ impl Refusals {
             request_id: "summary".to_owned(),
             outcome: Outcome::Refused,
             plugin: None,
-        }
+        })
     }
 }

@@ -13,7 +13,6 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use plantao_actors::audit;
 use plantao_actors::policy::{Refusal, Verdict};
 use plantao_schema::audit::{Outcome, Phase};
 use plantao_schema::id::RequestId;
@@ -47,14 +46,19 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> (Response<Body>, Option<Afterwards>) {
     let started = Instant::now();
-    let id = services.request_id();
+    // Nothing is done for a request that has no name.
+    let named = services.request_id();
+    let id = named.clone().unwrap_or_else(|_| unnamed());
     let (mut head, mut body) = request.into_parts();
     let family = Family::of(head.uri.path(), head.headers.get(http::header::ACCEPT));
     let route = Route::parse(&head.method, &head.uri);
     let name = route.as_ref().map_or("none", Route::name);
     let mut unread = UNREAD_OF_STRANGERS;
     let asked = (route, &mut head, &mut body);
-    let answered = boxed(services, &caller, &id, asked, &mut unread).await;
+    let answered = match named {
+        Ok(_) => boxed(services, &caller, &id, asked, &mut unread).await,
+        Err(problem) => Err(problem.into()),
+    };
     let (mut response, afterwards) = match answered {
         Ok(answered) => answered,
         Err(refused) if family == Family::Page => {
@@ -73,6 +77,11 @@ pub(super) async fn serve(
         .metrics
         .request(head.method.as_str(), name, status, started.elapsed());
     (response, afterwards)
+}
+
+/// What the answer to a request calls it that was given no name, and is refused for it.
+fn unnamed() -> RequestId {
+    RequestId::parse("unnamed").unwrap_or_else(|_| unreachable!("a word is an identifier"))
 }
 
 /// Reads the rest of a body that the answer did not need, within bounds: clients that are still
@@ -178,17 +187,17 @@ async fn answer(
             plugin,
             patients,
         }) => {
-            let entry = |patient: Option<&String>| {
-                let (outcome, clock) = (Outcome::Success, &services.clock);
-                let mut entry = audit::decided(&access, &decision, Phase::Single, outcome, clock);
+            let record = async |patient: Option<&String>| {
+                let (phase, outcome) = (Phase::Single, Outcome::Success);
+                let mut entry = services.decided((&access, &decision), phase, outcome)?;
                 entry.plugin.clone_from(&plugin);
                 entry.patient = patient.cloned().or(entry.patient);
-                entry
+                services.record(entry).await
             };
             // Whoever's data is in the answer finds it in their own trail.
             let mut patients = patients.iter();
-            let first = services.record(entry(patients.next()));
-            let others = patients.map(|patient| services.record(entry(Some(patient))));
+            let first = record(patients.next());
+            let others = patients.map(|patient| record(Some(patient)));
             let (receipt, _others) = tokio::try_join!(first, try_join_all(others))?;
             // 6
             Ok((reply::audited(answer, &receipt, id), None))
@@ -198,8 +207,8 @@ async fn answer(
             Ok((reply::audited(answer, &receipt, id), None))
         }
         Ok(Handled::Upgrade(upgrade)) => {
-            let (phase, clock) = (Phase::Opened, &services.clock);
-            let entry = audit::decided(&access, &decision, phase, Outcome::Pending, clock);
+            let (phase, outcome) = (Phase::Opened, Outcome::Pending);
+            let entry = services.decided((&access, &decision), phase, outcome)?;
             let open = services.open(entry).await?;
             services.metrics.audit_entry();
             let (response, afterwards) = upgrade.go(services, open, id).await?;
@@ -208,8 +217,7 @@ async fn answer(
         Err(failed) => {
             if !failed.audited {
                 let outcome = outcome_of(failed.problem.code);
-                let mut entry =
-                    audit::decided(&access, &decision, Phase::Single, outcome, &services.clock);
+                let mut entry = services.decided((&access, &decision), Phase::Single, outcome)?;
                 let code = failed.problem.code.slug();
                 entry.explanation = format!("{}; answered {code}", entry.explanation);
                 entry.plugin.clone_from(&failed.plugin);
@@ -233,9 +241,12 @@ fn outcome_of(code: ProblemCode) -> Outcome {
 pub(super) async fn refuse(services: &Services, refusal: Refusal, step_up: bool) -> Problem {
     let Refusal { access, decision } = refusal;
     services.metrics.decision(decision.verdict);
-    let refused = Outcome::Refused;
-    let entry = audit::decided(&access, &decision, Phase::Single, refused, &services.clock);
-    if services.record(entry).await.is_err() {
+    let (phase, refused) = (Phase::Single, Outcome::Refused);
+    let recorded = match services.decided((&access, &decision), phase, refused) {
+        Ok(entry) => services.record(entry).await.map(drop),
+        Err(problem) => Err(problem),
+    };
+    if recorded.is_err() {
         tracing::error!(request = %access.request_id, "refusal not audited");
     }
     problems::refusal(&decision, step_up)

@@ -10,18 +10,20 @@ use super::reply::Answer;
 use crate::identity::{Claims, TokenIssuer, TokenVerifier};
 use crate::pages::PagesOf;
 use crate::telemetry::Metrics;
-use plantao_actors::audit::{AuditLog, AuditReceipt, OpenEntry};
+use plantao_actors::audit::{AuditError, AuditLog, AuditReceipt, OpenEntry};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
 use plantao_actors::database::Database;
+use plantao_actors::entropy::Entropy;
 use plantao_actors::live::Live;
 use plantao_actors::login::{Identity, LogIns};
 use plantao_actors::patient::{RecordError, Records};
 use plantao_actors::plugin::Plugins;
 use plantao_actors::policy::Policy;
 use plantao_actors::ward::Wards;
-use plantao_schema::audit::{Entry, Outcome};
-use plantao_schema::id::{RequestId, Tenant};
+use plantao_schema::access::{AccessRequest, Decision};
+use plantao_schema::audit::{Entry, Outcome, Phase};
+use plantao_schema::id::{RequestId, ResourceId, Tenant};
 use plantao_schema::problem::Problem;
 use plantao_schema::time::Timestamp;
 use std::sync::Arc;
@@ -71,6 +73,8 @@ pub struct Services {
     pub tenant: Tenant,
     /// What time it is.
     pub clock: WallClock,
+    /// Where new identifiers come from.
+    pub entropy: Entropy,
     /// What is counted.
     pub metrics: Metrics,
     /// Refusals of requests that nobody in particular made.
@@ -93,10 +97,8 @@ impl Services {
     /// Writes an entry to the trail and counts it: without its receipt nothing may leave.
     pub(super) async fn record(&self, entry: Entry) -> Result<AuditReceipt, Problem> {
         let started = Instant::now();
-        let receipt = self.audit.append(entry).await.map_err(|error| {
-            self.metrics.audit_failure();
-            problems::audit(&error)
-        })?;
+        let receipt = self.audit.append(entry).await;
+        let receipt = receipt.map_err(|error| self.unaudited(&error))?;
         self.metrics.audit_entry();
         self.metrics.audit_append(started.elapsed());
         Ok(receipt)
@@ -104,10 +106,24 @@ impl Services {
 
     /// Opens an entry in the trail whose outcome is owed.
     pub(super) async fn open(&self, entry: Entry) -> Result<OpenEntry, Problem> {
-        self.audit.open(entry).await.map_err(|error| {
-            self.metrics.audit_failure();
-            problems::audit(&error)
-        })
+        let open = self.audit.open(entry).await;
+        open.map_err(|error| self.unaudited(&error))
+    }
+
+    /// The entry of an access that was decided.
+    pub(super) fn decided(
+        &self,
+        (access, decision): (&AccessRequest, &Decision),
+        phase: Phase,
+        outcome: Outcome,
+    ) -> Result<Entry, Problem> {
+        let entry = self.audit.decided(access, decision, phase, outcome);
+        entry.map_err(|error| self.unaudited(&error))
+    }
+
+    fn unaudited(&self, error: &AuditError) -> Problem {
+        self.metrics.audit_failure();
+        problems::audit(error)
     }
 
     /// Completes the entry of a change that is made: its answer may leave.
@@ -145,10 +161,12 @@ impl Services {
     }
 
     /// What the credential of somebody who has just been let in says.
-    pub(super) fn claims(&self, identity: &Identity) -> Claims {
+    pub(super) fn claims(&self, identity: &Identity) -> Result<Claims, Problem> {
+        let session = self.entropy.uuid_v4();
+        let session = session.map_err(|error| problems::entropy(&error))?;
         let (subject, tenant) = (identity.subject.clone(), identity.tenant.clone());
-        let now = self.clock.now();
-        let mut claims = Claims::new(subject, tenant, identity.role.clone(), now, self.session_s);
+        let who = (subject, tenant, identity.role.clone());
+        let mut claims = Claims::of(who, self.clock.now(), self.session_s, session);
         // Old as it is, in the whole seconds of the wire: whoever follows a link is not fresh.
         let authenticated_s = identity.authenticated_at.seconds();
         claims.issued_at = Timestamp::from_micros(authenticated_s.saturating_mul(1_000_000));
@@ -161,7 +179,7 @@ impl Services {
         if identity.multi_factor {
             claims = claims.with_multi_factor();
         }
-        claims
+        Ok(claims)
     }
 
     /// Takes a body's share of the memory for bodies, if it is free.
@@ -173,8 +191,18 @@ impl Services {
     }
 
     /// A new request's id: time-ordered, unguessable enough to quote in a call to the help desk.
-    pub(super) fn request_id(&self) -> RequestId {
-        let id = uuid::Uuid::now_v7().simple().to_string();
-        RequestId::parse(&id).unwrap_or_else(|_| unreachable!("32 hexadecimal digits"))
+    pub(super) fn request_id(&self) -> Result<RequestId, Problem> {
+        let id = self.entropy.uuid_v7(self.clock.now());
+        let id = id.map_err(|error| problems::entropy(&error))?;
+        let id = RequestId::parse(&id.simple().to_string());
+        Ok(id.unwrap_or_else(|_| unreachable!("32 hexadecimal digits")))
+    }
+
+    /// A new record's id.
+    pub(super) fn record_id(&self) -> Result<ResourceId, Problem> {
+        let id = self.entropy.uuid_v7(self.clock.now());
+        let id = id.map_err(|error| problems::entropy(&error))?;
+        let id = ResourceId::parse(&id.to_string());
+        Ok(id.unwrap_or_else(|_| unreachable!("a UUID is an identifier")))
     }
 }

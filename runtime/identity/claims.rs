@@ -3,6 +3,7 @@
 use plantao_schema::access::{DevicePosture, Principal, Role};
 use plantao_schema::id::{PrincipalId, SessionId, Tenant};
 use plantao_schema::time::Timestamp;
+use uuid::Uuid;
 
 use super::tokens::TokenError;
 
@@ -36,13 +37,23 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Claims for a principal from now on, for `ttl_s` seconds, with a new token id.
+    /// Claims for a principal from now on, for `ttl_s` seconds, with a token id of the system's.
     pub fn new(
         subject: PrincipalId,
         tenant: Tenant,
         role: Role,
         now: Timestamp,
         ttl_s: u32,
+    ) -> Self {
+        Self::of((subject, tenant, role), now, ttl_s, Uuid::new_v4())
+    }
+
+    /// The same with a token id in hand.
+    pub fn of(
+        (subject, tenant, role): (PrincipalId, Tenant, Role),
+        now: Timestamp,
+        ttl_s: u32,
+        token_id: Uuid,
     ) -> Self {
         // The wire has whole seconds: start on one, so that reading gives back what was written.
         let issued_at = Timestamp::from_micros(now.seconds().saturating_mul(1_000_000));
@@ -56,7 +67,7 @@ impl Claims {
             demo: false,
             issued_at,
             expires_at: issued_at.plus_seconds(i64::from(ttl_s)),
-            token_id: uuid::Uuid::new_v4().to_string(),
+            token_id: token_id.to_string(),
         }
     }
 

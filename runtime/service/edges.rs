@@ -1,5 +1,5 @@
-//! Where one run touches the world: database, keys, network, time. Everything behind them is the
-//! same whichever they are.
+//! Where one run touches the world: database, keys, network, time, randomness. Everything behind
+//! them is the same whichever they are.
 
 use super::ServiceError;
 use crate::config::Config;
@@ -10,6 +10,7 @@ use plantao_actors::audit::TrailStore;
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::{ConsentStore, PostgresConsents};
 use plantao_actors::database::{Database, DatabaseConfig, Login};
+use plantao_actors::entropy::Entropy;
 use plantao_actors::login::{LogInStore, PostgresLogIns};
 use plantao_actors::patient::{PostgresRecords, RecordStore};
 use plantao_actors::policy::Policy;
@@ -26,6 +27,8 @@ pub struct Edges {
     pub node: String,
     /// What time it is.
     pub clock: WallClock,
+    /// Where random values come from.
+    pub entropy: Entropy,
     /// Which PostgreSQL.
     pub database_config: DatabaseConfig,
     /// Its handle.
@@ -77,10 +80,12 @@ impl Edges {
         if !master_key.exists() && state.paths().postgres_record().exists() {
             return Err(ServiceError::MasterKeyGone { path: master_key });
         }
-        let (database, vault) = (Database::new(), Vault::new());
+        let entropy = Entropy::system();
+        let (database, vault) = (Database::new(), Vault::drawing(entropy.clone()));
         Ok(Self {
             node: state.node_id().to_owned(),
             clock: clock.clone(),
+            entropy,
             trail: database_config.clone().into(),
             database_config,
             keys: Arc::new(database.clone()),

@@ -4,7 +4,7 @@
 //! guessing fills no trail; single wrong tries are in the summaries of refusals.
 
 use crate::tree::Parts;
-use plantao_actors::audit::AuditLog;
+use plantao_actors::audit::{AuditError, AuditLog};
 use plantao_actors::clock::WallClock;
 use plantao_actors::login::{AccountLocked, LogIns};
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
@@ -33,7 +33,13 @@ impl Trail {
     /// Writes each lock down, for as long as the process lives.
     pub(super) async fn write(self) {
         loop {
-            let entry = self.entry(&self.log_ins.locked().await);
+            let locked = self.log_ins.locked().await;
+            let entry = loop {
+                match self.entry(&locked) {
+                    Ok(entry) => break entry,
+                    Err(_) => tokio::time::sleep(AGAIN).await,
+                }
+            };
             while let Err(error) = self.audit.append(entry.clone()).await {
                 if !error.is_unavailable() {
                     tracing::error!(%error, "a locked account is not in the trail");
@@ -44,9 +50,9 @@ impl Trail {
         }
     }
 
-    fn entry(&self, locked: &AccountLocked) -> Entry {
-        Entry {
-            id: uuid::Uuid::now_v7(),
+    fn entry(&self, locked: &AccountLocked) -> Result<Entry, AuditError> {
+        Ok(Entry {
+            id: self.audit.entry_key()?,
             at: self.clock.now(),
             phase: Phase::Single,
             opens: None,
@@ -65,6 +71,6 @@ impl Trail {
             request_id: "log-in".to_owned(),
             outcome: Outcome::Refused,
             plugin: None,
-        }
+        })
     }
 }

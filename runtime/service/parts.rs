@@ -45,6 +45,7 @@ pub fn build(
     let Edges {
         node,
         clock,
+        entropy,
         database_config,
         database,
         trail,
@@ -63,8 +64,8 @@ pub fn build(
     } = edges;
     let clock = &clock;
     let verifier = TokenVerifier::new(&signing, &config.identity, config.demo, clock.clone());
-    let audit = AuditLog::with_queue(clock.clone(), config.audit.queue);
-    let records = Records::with_store(records, clock.clone());
+    let audit = AuditLog::with_queue(clock.clone(), entropy.clone(), config.audit.queue);
+    let records = Records::with_store(records, clock.clone(), entropy.clone());
     let records = records.with_consent(policy.clone());
     let wards = Wards::with_store(wards, clock.clone());
     let tables = policy.tables();
@@ -83,7 +84,12 @@ pub fn build(
     let pages = Arc::new(pages);
     let live = Live::new(
         Arc::clone(&pages),
-        (policy.clone(), audit.clone(), clock.clone()),
+        (
+            policy.clone(),
+            audit.clone(),
+            clock.clone(),
+            entropy.clone(),
+        ),
         pages.version().to_owned(),
         LiveLimits {
             viewers: u32::try_from(config.live.max_viewers).unwrap_or(u32::MAX),
@@ -117,6 +123,7 @@ pub fn build(
         demo: config.demo,
         tenant: tenant.clone(),
         clock: clock.clone(),
+        entropy,
         metrics: metrics.clone(),
         refusals: Refusals::new(audit.clone(), clock.clone(), tenant.clone()),
         in_flight: Arc::new(Semaphore::new(door.max_in_flight)),

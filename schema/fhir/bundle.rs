@@ -83,20 +83,38 @@ impl Transaction {
 /// Checks a bundle; `new_id` gives an id to every POST.
 ///
 /// # Errors
-/// Every issue found, at most [`MAX_ISSUES`]: with one issue nothing of the bundle is taken.
-pub fn parse_bundle(
+/// Every issue found, at most [`MAX_ISSUES`]: with one issue nothing of the bundle is taken. What
+/// `new_id` fails with, as soon as it fails.
+pub fn parse_bundle<E: From<Vec<Issue>>>(
     bundle: Value,
-    new_id: &mut dyn FnMut() -> ResourceId,
-) -> Result<Transaction, Vec<Issue>> {
+    new_id: &mut NewId<'_, E>,
+) -> Result<Transaction, E> {
     within_depth(&bundle)?;
     let (kind, items) = header(bundle)?;
     let mut draft = Draft::default();
     for (index, item) in items.into_iter().enumerate() {
-        if let Err(issue) = draft.take(index, item, new_id) {
-            draft.report(issue);
+        match draft.take(index, item, new_id) {
+            Ok(()) => {}
+            Err(Untaken::Issue(issue)) => draft.report(issue),
+            Err(Untaken::NoId(error)) => return Err(error),
         }
     }
-    draft.finish(kind)
+    Ok(draft.finish(kind)?)
+}
+
+/// What gives an id to a new resource.
+type NewId<'a, E> = dyn FnMut() -> Result<ResourceId, E> + 'a;
+
+/// Why an entry was not taken.
+enum Untaken<E> {
+    Issue(Issue),
+    NoId(E),
+}
+
+impl<E> From<Issue> for Untaken<E> {
+    fn from(issue: Issue) -> Self {
+        Self::Issue(issue)
+    }
 }
 
 fn header(bundle: Value) -> Result<(BundleKind, Vec<Value>), Vec<Issue>> {
@@ -178,24 +196,20 @@ impl Draft {
         }
     }
 
-    fn take(
+    fn take<E>(
         &mut self,
         index: usize,
         item: Value,
-        new_id: &mut dyn FnMut() -> ResourceId,
-    ) -> Result<(), Issue> {
+        new_id: &mut NewId<'_, E>,
+    ) -> Result<(), Untaken<E>> {
         let at = format!("Bundle.entry[{index}]");
         let Value::Object(mut entry) = item else {
-            return Err(Issue::error(IssueCode::Structure, at, "expected an object"));
+            return Err(Issue::error(IssueCode::Structure, at, "expected an object").into());
         };
         let full_url = full_url(&entry, &at)?;
         let Some(Value::Object(mut body)) = entry.remove("resource") else {
             let at = format!("{at}.resource");
-            return Err(Issue::error(
-                IssueCode::Required,
-                at,
-                "the element is required",
-            ));
+            return Err(Issue::error(IssueCode::Required, at, "the element is required").into());
         };
         let kind = match resource_type(&body, &at)? {
             Ok(kind) => kind,
@@ -208,13 +222,13 @@ impl Draft {
         };
         let (method, id) = match request(&entry, kind, &body, &at)? {
             Some(id) => (Method::Update, id),
-            None => (Method::Create, new_id()),
+            None => (Method::Create, new_id().map_err(Untaken::NoId)?),
         };
         body.insert("id".to_owned(), id.as_str().into());
         let target = format!("{kind}/{id}");
         if !self.targets.insert(target.clone()) {
             let text = "two entries of the bundle write the same resource";
-            return Err(Issue::error(IssueCode::Duplicate, at, text));
+            return Err(Issue::error(IssueCode::Duplicate, at, text).into());
         }
         self.name(full_url, Some(target), &at)?;
         self.pending.push((

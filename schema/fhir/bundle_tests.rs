@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-fn counter() -> impl FnMut() -> ResourceId {
+fn counter() -> impl FnMut() -> Result<ResourceId, Vec<Issue>> {
     let mut next = 0;
     move || {
         next += 1;
-        ResourceId::parse(&format!("new-{next}")).unwrap()
+        Ok(ResourceId::parse(&format!("new-{next}")).unwrap())
     }
 }
 
@@ -59,6 +59,17 @@ fn posted_resources_get_new_ids_and_references_follow_them() {
 }
 
 #[test]
+fn nothing_is_taken_of_a_bundle_for_which_no_id_can_be_made() {
+    let (mut ids, mut left) = (counter(), 2);
+    let exhausted = || vec![Issue::fatal(IssueCode::Structure, "", "no more ids")];
+    let mut two = || {
+        left -= 1;
+        if left < 0 { Err(exhausted()) } else { ids() }
+    };
+    assert_eq!(parse_bundle(committed(), &mut two), Err(exhausted()));
+}
+
+#[test]
 fn a_reference_to_a_skipped_entry_stays_as_it_came() {
     let parsed = parse_bundle(committed(), &mut counter()).unwrap();
     let kept = parsed
@@ -70,7 +81,8 @@ fn a_reference_to_a_skipped_entry_stays_as_it_came() {
 
 #[test]
 fn the_demonstration_bundle_stores_under_the_ids_the_walk_reads() {
-    let parsed = parse_bundle(demonstration(), &mut || panic!("every entry has its id")).unwrap();
+    let mut none = || -> Result<ResourceId, Vec<Issue>> { panic!("every entry has its id") };
+    let parsed = parse_bundle(demonstration(), &mut none).unwrap();
     let updates = parsed.entries.iter().filter(|entry| {
         matches!(
             entry,

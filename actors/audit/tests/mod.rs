@@ -4,6 +4,7 @@ use super::*;
 use crate::clock::WallClock;
 use crate::database::testing::{TestDatabase, TestSession};
 use crate::database::{Database, DatabaseConfig, Login, Scope};
+use crate::entropy::Entropy;
 use futures_util::future;
 use plantao_schema::audit::{ChainHead, Chained, Entry, Outcome, Phase, Severity, Verifier};
 use plantao_schema::id::Tenant;

@@ -214,7 +214,7 @@ async fn an_entry_is_completed_once_and_its_neighbours_in_the_batch_are_not_harm
         id: open.id(),
         ..entry("north")
     };
-    let make = |outcome| completion(&opened, outcome, clock().now());
+    let make = |outcome| completion(Uuid::now_v7(), &opened, outcome, clock().now());
     let first = log.append(make(Outcome::Success)).await.unwrap();
     let (same, other, neighbour) = tokio::join!(
         log.append(make(Outcome::Success)),
@@ -233,7 +233,7 @@ async fn an_entry_is_completed_once_and_its_neighbours_in_the_batch_are_not_harm
         id: open.id(),
         ..entry("north")
     };
-    let make = || completion(&opened, Outcome::Success, clock().now());
+    let make = || completion(Uuid::now_v7(), &opened, Outcome::Success, clock().now());
     let (left, right) = tokio::join!(log.append(make()), log.append(make()));
     assert_eq!(left.unwrap().entry(), right.unwrap().entry());
     assert_eq!(completions(&test.database()).await.len(), 2);
@@ -244,7 +244,7 @@ async fn an_entry_is_completed_once_and_its_neighbours_in_the_batch_are_not_harm
 #[tokio::test]
 async fn an_entry_that_is_let_go_while_the_queue_is_full_is_completed_all_the_same() {
     let test = TestDatabase::create().await;
-    let log = AuditLog::with_queue(clock(), 1);
+    let log = AuditLog::with_queue(clock(), Entropy::system(), 1);
     let tree = writer(&log, test.config()).await;
     let owner = test.session(Login::Owner).await;
     let open = log.open(entry("north")).await.unwrap();
@@ -289,5 +289,30 @@ async fn an_entry_whose_caller_gave_up_before_it_was_durable_is_completed() {
         sleep(Duration::from_millis(5)).await;
     }
     until_settled(&owner).await;
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_entry_without_a_key_is_refused_and_a_completion_without_one_is_left_to_the_writer() {
+    let test = TestDatabase::create().await;
+    let owner = test.session(Login::Owner).await;
+    let entropy = Entropy::seeded(1);
+    let log = AuditLog::with_queue(clock(), entropy.clone(), QUEUE_LIMIT);
+    let tree = writer(&log, test.config()).await;
+    entropy.fail_next(1);
+    assert_eq!(log.entry_key(), Err(AuditError::Unavailable));
+    let key = log.entry_key().unwrap();
+    let opened = Entry {
+        id: key,
+        ..entry("north")
+    };
+    let open = log.open(opened).await.unwrap();
+    // The caller's completion, and the first that the writer tries.
+    entropy.fail_next(2);
+    let refused = log.complete(open, Outcome::Success).await.unwrap_err();
+    assert_eq!(refused, AuditError::Unavailable);
+    until_settled(&owner).await;
+    let made = completions(&test.database()).await;
+    assert_eq!(made.len(), 1);
     tree.shutdown().await;
 }

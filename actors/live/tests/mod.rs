@@ -16,6 +16,7 @@ use super::{
 };
 use crate::audit::AuditLog;
 use crate::clock::WallClock;
+use crate::entropy::Entropy;
 use crate::policy::testing::{self, HERE, LoadedTables};
 use crate::policy::{self, Permit, Policy, Verdict};
 use bytes::Bytes;
@@ -118,7 +119,8 @@ async fn stage_with(
         broken: false,
     };
     let scenes = Arc::new(Scenes(watch::Sender::new(scene)));
-    let parts = (policy.clone(), audit(clock.clone()), clock.clone());
+    let entropy = Entropy::system();
+    let parts = (policy.clone(), audit(clock.clone()), clock.clone(), entropy);
     let live = Live::new(Arc::clone(&scenes), parts, VERSION.into(), limits);
     let often = Intensity::new(20, Duration::from_secs(5));
     let spec = more(SupervisorSpec::new(Strategy::OneForOne, often))

@@ -80,7 +80,7 @@ async fn frames_are_folded_from_few_places_and_whoever_stands_elsewhere_gets_the
         rendered: Rendered::new(TemplateId(1), vec![Slot::text(number.to_string())]),
         patients: Patients::default(),
     };
-    let feed = Feed::new(view(0), NOW);
+    let feed = Feed::new(uuid::Uuid::new_v4(), view(0), NOW);
     let first = feed.shown().seq;
     for number in 1..=FRAMES_MAX as u64 {
         assert!(feed.publish(view(number), NOW));

@@ -165,7 +165,7 @@ async fn a_topic_that_does_not_look_at_its_page_is_not_taken_for_alive() {
         rendered: Rendered::new(TemplateId(1), vec![Slot::text(text)]),
         patients: Patients::default(),
     };
-    let feed = Feed::new(view("a"), NOW);
+    let feed = Feed::new(uuid::Uuid::new_v4(), view("a"), NOW);
     assert!(feed.is_beating());
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!feed.is_beating());

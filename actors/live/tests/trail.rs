@@ -1,7 +1,7 @@
 //! Disclosures and views in the audit trail, on a real PostgreSQL.
 
 use super::*;
-use crate::audit::{self, OpenEntry, audit_child};
+use crate::audit::{OpenEntry, audit_child};
 use crate::database::Login;
 use crate::database::testing::TestDatabase;
 use crate::live::standing::{Offices, Standing};
@@ -36,8 +36,8 @@ impl Audited {
     async fn opened(&self, permit: &Permit) -> OpenEntry {
         let (access, decision) = (permit.access(), permit.decision());
         let (phase, outcome) = (Phase::Opened, Outcome::Pending);
-        let entry = audit::decided(access, decision, phase, outcome, &self.stage.clock);
-        self.audit.open(entry).await.unwrap()
+        let entry = self.audit.decided(access, decision, phase, outcome);
+        self.audit.open(entry.unwrap()).await.unwrap()
     }
 
     /// A viewer as the front door starts one.

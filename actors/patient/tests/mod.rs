@@ -186,7 +186,8 @@ pub(super) fn demonstration() -> Value {
 }
 
 pub(super) fn parsed(bundle: Value) -> Transaction {
-    let mut new_id = || ResourceId::parse(&Uuid::new_v4().to_string()).unwrap();
+    let id = || ResourceId::parse(&Uuid::new_v4().to_string()).unwrap();
+    let mut new_id = || Ok::<_, Vec<fhir::Issue>>(id());
     fhir::parse_bundle(bundle, &mut new_id).unwrap()
 }
 

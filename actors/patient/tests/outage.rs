@@ -5,6 +5,7 @@ use super::watching::{grant, maria, pulse, until};
 use super::*;
 use crate::database::testing::{private_cluster, server_pid};
 use crate::database::{Database, DatabaseConfig, Scope, pool_child, server_child};
+use crate::entropy::Entropy;
 use crate::patient::loan::Borrowed;
 use crate::patient::session::Message;
 use crate::patient::{Asked, Edition, Loaded, PostgresRecords, Recent, Stored};
@@ -173,7 +174,7 @@ async fn a_reading_whose_session_died_between_commit_and_publication_is_shown() 
         committed: Arc::default(),
     };
     let (audit, clock) = (&hospital.audit, &hospital.clock);
-    let records = Records::with_store(Arc::new(store.clone()), clock.clone());
+    let records = Records::with_store(Arc::new(store.clone()), clock.clone(), Entropy::system());
     let tree = super::sessions::node(&records).await;
     let mut watching = records.watch(&grant(), &maria()).await.unwrap();
     stored(&records, audit, clock, put(pulse("p-1", 1, 81.0)))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::database::Scope;
+use crate::entropy::Entropy;
 use crate::patient::cache::{Budget, Cache};
 use crate::patient::loan::Borrowed;
 use crate::patient::session::PatientSession;
@@ -55,7 +56,7 @@ async fn a_session_that_is_killed_costs_its_memory_and_nothing_else() {
 #[tokio::test]
 async fn a_session_that_is_killed_is_found_again_while_many_others_are_asked_for() {
     let clock = WallClock::manual(Timestamp::from_micros(0));
-    let node = Sessions::new(Arc::new(OnePatient::default()), clock);
+    let node = Sessions::new(Arc::new(OnePatient::default()), clock, Entropy::system());
     let intensity = Intensity::new(1_000, Duration::from_secs(5));
     let only = DynamicSpec::new(intensity, 1);
     let child = ChildSpec::dynamic("sessions", node.supervisor(), only);
@@ -286,7 +287,7 @@ async fn an_idle_session_stops_by_itself_and_the_next_read_starts_another() {
     let store = OnePatient::default();
     let loads = Arc::clone(&store.loads);
     let clock = WallClock::manual(Timestamp::from_micros(1_763_800_000_000_000));
-    let records = Records::with_store(Arc::new(store), clock.clone());
+    let records = Records::with_store(Arc::new(store), clock.clone(), Entropy::system());
     let tree = node(&records).await;
     let read = async || {
         let mut access = testing::access(Action::Read, ResourceKind::Patient, clock.now());
@@ -332,7 +333,8 @@ async fn a_session_that_dies_in_a_write_gives_the_audit_entry_back() {
             commits,
             ..OnePatient::default()
         };
-        let records = Records::with_store(Arc::new(store.clone()), hospital.clock.clone());
+        let (own, clock) = (Arc::new(store.clone()), hospital.clock.clone());
+        let records = Records::with_store(own, clock, Entropy::system());
         let tree = node(&records).await;
         let permit = hospital
             .permit(Action::Write, ResourceKind::Bundle, None, None)

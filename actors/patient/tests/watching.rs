@@ -1,6 +1,7 @@
 //! What whoever watches a patient sees: everything that was committed, whatever died meanwhile.
 
 use super::*;
+use crate::entropy::Entropy;
 use crate::patient::session::Message;
 use crate::patient::{Bedside, IDLE_STOP};
 use crate::policy::ViewGrant;
@@ -262,7 +263,8 @@ async fn fifty_readings_a_second_are_all_shown_and_read_nothing_again() {
 #[tokio::test(start_paused = true)]
 async fn a_session_is_idle_only_when_nobody_watches() {
     let clock = WallClock::manual(Timestamp::from_micros(1_763_800_000_000_000));
-    let records = Records::with_store(Arc::new(super::sessions::OnePatient::default()), clock);
+    let store = Arc::new(super::sessions::OnePatient::default());
+    let records = Records::with_store(store, clock, Entropy::system());
     let tree = super::sessions::node(&records).await;
     let watching = records.watch(&grant(), &maria()).await.unwrap();
     tokio::time::sleep(3 * IDLE_STOP).await;
@@ -283,7 +285,7 @@ async fn a_ward_that_is_opened_loads_its_patients_a_few_at_a_time() {
     store.takes = Duration::from_millis(100);
     let most = Arc::clone(&store.most);
     let clock = WallClock::manual(Timestamp::from_micros(1_763_800_000_000_000));
-    let records = Records::with_store(Arc::new(store), clock);
+    let records = Records::with_store(Arc::new(store), clock, Entropy::system());
     let often = Intensity::new(1, Duration::from_secs(5));
     let sessions = records.sessions_child(often, 100);
     let spec = SupervisorSpec::new(Strategy::OneForOne, often).child(sessions);

@@ -7,7 +7,6 @@ use super::super::{parse, problems};
 use super::{Handled, looked_at};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
-use plantao_actors::audit;
 use plantao_actors::consent::ConsentError;
 use plantao_actors::policy::{Permit, PermitError};
 use plantao_schema::access::{ConsentStatus, Purpose};
@@ -55,13 +54,8 @@ pub(super) async fn consent(
         Status::Granted => ConsentStatus::Granted,
         Status::Revoked => ConsentStatus::Revoked,
     };
-    let entry = audit::decided(
-        permit.access(),
-        permit.decision(),
-        Phase::Opened,
-        Outcome::Pending,
-        &services.clock,
-    );
+    let decided = (permit.access(), permit.decision());
+    let entry = services.decided(decided, Phase::Opened, Outcome::Pending)?;
     let open = services.open(entry).await?;
     let said = answer(&patient, purpose, status);
     let set = services

@@ -18,7 +18,6 @@ use crate::pages;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use plantao_actors::audit;
 use plantao_actors::login::{Attempt, CODE_LIFETIME, Identity, LogInError};
 use plantao_actors::policy::{Permit, Verdict};
 use plantao_schema::access::{AccessRequest, Action, Purpose, ResourceKind};
@@ -98,7 +97,7 @@ pub(super) async fn leave(
     };
     let (phase, outcome) = (Phase::Opened, Outcome::Pending);
     let (access, decision) = (permit.access(), permit.decision());
-    let entry = audit::decided(access, decision, phase, outcome, &services.clock);
+    let entry = services.decided((access, decision), phase, outcome)?;
     let open = services.open(entry).await?;
     let (tenant, until) = (permit.tenant(), claims.expires_at);
     let left = services
@@ -125,7 +124,7 @@ async fn admit(
     identity: Identity,
     next: Option<String>,
 ) -> Result<Response<Body>, Refused> {
-    let claims = services.claims(&identity);
+    let claims = services.claims(&identity)?;
     let principal = claims.principal();
     services.policy.ready(&principal.tenant).await;
     let access = AccessRequest {
@@ -147,7 +146,7 @@ async fn admit(
     services.metrics.decision(permit.decision().verdict);
     let (access, decision) = (permit.access(), permit.decision());
     let (phase, outcome) = (Phase::Single, Outcome::Success);
-    let entry = audit::decided(access, decision, phase, outcome, &services.clock);
+    let entry = services.decided((access, decision), phase, outcome)?;
     let receipt = services.record(entry).await?;
     let token = services
         .issuer

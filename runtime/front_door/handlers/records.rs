@@ -12,7 +12,7 @@ use super::{Handled, Load, internal};
 use futures_util::future::try_join_all;
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
-use plantao_actors::audit::{self, AuditError, AuditReceipt, OpenEntry};
+use plantao_actors::audit::{AuditReceipt, OpenEntry};
 use plantao_actors::patient::{Found, RecordError, TransactionOutcome};
 use plantao_actors::policy::Permit;
 use plantao_schema::audit::{Outcome, Phase};
@@ -42,9 +42,11 @@ pub(super) async fn bundle(
         _slot: slot,
         _memory: memory,
     };
+    let ids = services.clone();
     let parse = move || {
-        let parsed = fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id);
-        Ok::<_, Refused>((parsed?, load))
+        let mut new_id = || Ok::<_, Refused>(ids.record_id()?);
+        let parsed = fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id)?;
+        Ok::<_, Refused>((parsed, load))
     };
     let parsed = tokio::task::spawn_blocking(parse).await;
     let (transaction, load) = parsed.map_err(|_| internal("the bundle could not be read"))??;
@@ -62,7 +64,11 @@ pub(super) async fn store(
 ) -> Result<Handled, Refused> {
     let (bytes, memory) = parse::body(services, headers, body, FHIR_TYPES).await?;
     let bytes_are_many = bytes.len() > INLINE_MAX_BYTES;
-    let parse = move || single(kind, id.as_ref(), fhir::parse_json(&bytes)?);
+    let id = match id {
+        Some(id) => Address::Known(id),
+        None => Address::New(services.record_id()?),
+    };
+    let parse = move || single(kind, &id, fhir::parse_json(&bytes)?);
     let transaction = if bytes_are_many {
         let parsed = tokio::task::spawn_blocking(parse).await;
         parsed.map_err(|_| internal("the resource could not be read"))??
@@ -76,20 +82,23 @@ pub(super) async fn store(
     change(services, permit, transaction, true, load).await
 }
 
-fn new_id() -> ResourceId {
-    let id = uuid::Uuid::now_v7().to_string();
-    ResourceId::parse(&id).unwrap_or_else(|_| unreachable!("a UUID is an identifier"))
+/// Under which id one resource is stored.
+enum Address {
+    /// PUT: that of the address.
+    Known(ResourceId),
+    /// POST: one that nothing has yet.
+    New(ResourceId),
 }
 
-/// One resource as a transaction of one entry: PUT keeps its id, POST is given a new one.
+/// One resource as a transaction of one entry.
 fn single(
     kind: FhirType,
-    id: Option<&ResourceId>,
+    address: &Address,
     value: serde_json::Value,
 ) -> Result<Transaction, Refused> {
-    let (method, resource) = match id {
-        None => (Method::Create, fhir::parse_new_resource(value, new_id())?),
-        Some(_) => (Method::Update, fhir::parse_resource(value)?),
+    let (method, resource) = match address {
+        Address::New(id) => (Method::Create, fhir::parse_new_resource(value, id.clone())?),
+        Address::Known(_) => (Method::Update, fhir::parse_resource(value)?),
     };
     let mismatch = |field: &str| {
         let detail = "expected the same as in the address";
@@ -98,7 +107,8 @@ fn single(
     if resource.kind != kind {
         return Err(mismatch("resourceType").into());
     }
-    if id.is_some_and(|id| *id != resource.id) {
+    let (Address::Known(id) | Address::New(id)) = address;
+    if *id != resource.id {
         return Err(mismatch(&format!("{kind}.id")).into());
     }
     let entries = vec![Entry::Store { method, resource }];
@@ -217,25 +227,22 @@ async fn announce(
     permit: &Permit,
     transaction: &Transaction,
 ) -> Result<(OpenEntry, Vec<OpenEntry>), Refused> {
-    let (access, decision) = (permit.access(), permit.decision());
+    let decided = (permit.access(), permit.decision());
     let patients: BTreeSet<String> = transaction
         .resources()
         .filter_map(|resource| resource.patient.as_ref())
         .map(ToString::to_string)
         .collect();
-    let pending = Outcome::Pending;
-    let entry = |patient: Option<String>| {
-        let clock = &services.clock;
-        let mut entry = audit::decided(access, decision, Phase::Opened, pending, clock);
+    let open = async |patient: Option<String>| {
+        let mut entry = services.decided(decided, Phase::Opened, Outcome::Pending)?;
         entry.patient = entry.patient.or(patient);
-        entry
+        services.open(entry).await
     };
     let mut patients = patients.into_iter();
-    let first = entry(patients.next());
-    let others = patients.map(|patient| services.audit.open(entry(Some(patient))));
-    let (open, others) = tokio::join!(services.audit.open(first), try_join_all(others));
-    let unaudited = |error: AuditError| Refused::from(problems::audit(&error));
-    Ok((open.map_err(unaudited)?, others.map_err(unaudited)?))
+    let first = open(patients.next());
+    let others = patients.map(|patient| open(Some(patient)));
+    let (open, others) = tokio::join!(first, try_join_all(others));
+    Ok((open?, others?))
 }
 
 /// Completes the entries of a change that is made, or is known not to be.

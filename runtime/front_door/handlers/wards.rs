@@ -8,7 +8,6 @@ use super::Handled;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
-use plantao_actors::audit;
 use plantao_actors::policy::{Permit, PermitError};
 use plantao_actors::ward::WardError;
 use plantao_schema::audit::{Outcome, Phase};
@@ -80,13 +79,8 @@ pub(super) async fn place(
         Some(patient) => Some(patient.clone()),
         None => lying(services, &permit, &ward, &bed).await?,
     };
-    let mut entry = audit::decided(
-        permit.access(),
-        permit.decision(),
-        Phase::Opened,
-        Outcome::Pending,
-        &services.clock,
-    );
+    let decided = (permit.access(), permit.decision());
+    let mut entry = services.decided(decided, Phase::Opened, Outcome::Pending)?;
     entry.patient = concerned.as_ref().map(ToString::to_string);
     let open = services.open(entry).await?;
     let said = serde_json::json!({
