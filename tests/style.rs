@@ -118,6 +118,41 @@ fn every_file_opens_by_saying_what_it_owns() {
     );
 }
 
+/// Where randomness comes straight from the operating system: the seam itself, what is made before
+/// a service is there to have one, and the command line.
+const DRAWN_AT_THE_SYSTEM_S: [&str; 4] = [
+    "actors/entropy.rs",
+    "runtime/cli/",
+    "runtime/identity/claims.rs",
+    "runtime/state_dir.rs",
+];
+
+#[test]
+fn randomness_comes_through_the_seam_and_none_that_can_be_guessed_is_served_with() {
+    let drawn = [
+        "SystemRandom",
+        "Uuid::new_v4(",
+        "Uuid::now_v7(",
+        "RandomizedNonceKey",
+    ];
+    let mut offences = Vec::new();
+    for (path, text) in sources() {
+        let is_served = path.starts_with("actors/") || path.starts_with("runtime/");
+        if !is_served || path.ends_with("tests.rs") || path.contains("/tests/") {
+            continue;
+        }
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let is_exempt = DRAWN_AT_THE_SYSTEM_S
+            .iter()
+            .any(|one| path.starts_with(one));
+        let draws = !is_exempt && drawn.iter().any(|one| text.contains(one));
+        if draws || text.contains("Entropy::seeded(") {
+            offences.push(path);
+        }
+    }
+    refuse(&offences, "draw from the `Entropy` that was handed down");
+}
+
 #[test]
 fn nothing_is_left_for_later() {
     let marks = [

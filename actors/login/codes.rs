@@ -1,8 +1,8 @@
 //! One-time codes: offered, kept as hashes, taken once.
 
 use super::{Identity, LogInError};
+use crate::entropy::Entropy;
 use aws_lc_rs::digest;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use plantao_schema::id::{SessionId, Tenant};
 use std::collections::HashMap;
 use tokio::time::{Duration, Instant};
@@ -30,11 +30,10 @@ pub(super) type CodeHash = [u8; 32];
 pub struct OneTimeCode(Zeroizing<String>);
 
 impl OneTimeCode {
-    /// A new one, from the operating system's randomness.
-    pub(super) fn draw() -> Result<Self, LogInError> {
+    /// A new one.
+    pub(super) fn draw(entropy: &Entropy) -> Result<Self, LogInError> {
         let mut bytes = Zeroizing::new([0; CODE_BYTES]);
-        let drawn = SystemRandom::new().fill(bytes.as_mut_slice());
-        drawn.map_err(|_| LogInError::Unavailable)?;
+        entropy.fill(bytes.as_mut_slice())?;
         Ok(Self(base64url(bytes.as_slice())))
     }
 
@@ -163,7 +162,12 @@ mod tests {
 
     #[test]
     fn a_code_is_forty_three_characters_for_an_address_and_no_two_are_equal() {
-        let (one, other) = (OneTimeCode::draw().unwrap(), OneTimeCode::draw().unwrap());
+        let entropy = Entropy::seeded(1);
+        entropy.fail_next(1);
+        let refused = OneTimeCode::draw(&entropy).err();
+        assert_eq!(refused, Some(LogInError::Unavailable));
+        let draw = || OneTimeCode::draw(&entropy).unwrap();
+        let (one, other) = (draw(), draw());
         assert_eq!(one.as_str().len(), CODE_CHARS);
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         assert!(one.as_str().chars().all(plain));

@@ -2,6 +2,7 @@
 
 use super::passwords::{PASSWORD_MAX_BYTES, PASSWORD_MIN_CHARS};
 use crate::database::DatabaseError;
+use crate::entropy::EntropyError;
 use crate::policy::PermitError;
 use crate::vault::VaultError;
 use plantao_supervisors::CallError;
@@ -66,6 +67,12 @@ impl LogInError {
         } else {
             error.into()
         }
+    }
+}
+
+impl From<EntropyError> for LogInError {
+    fn from(_: EntropyError) -> Self {
+        Self::Unavailable
     }
 }
 

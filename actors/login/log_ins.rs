@@ -111,7 +111,7 @@ impl LogIns {
             authenticated_at: principal.authenticated_at,
             expires_by: Some(principal.expires_at),
         };
-        let code = OneTimeCode::draw()?;
+        let code = OneTimeCode::draw(self.vault.entropy())?;
         let hash = codes::hash(code.as_str()).ok_or(LogInError::Internal)?;
         let make = |reply| Message::Offer {
             hash,
@@ -271,10 +271,10 @@ impl LogIns {
     ) -> Result<Provisioning, LogInError> {
         passwords::acceptable(&password)?;
         let turn = self.passwords.turn().await?;
-        let password_hash = passwords::hash(turn, password).await?;
+        let password_hash = passwords::hash(turn, password, self.vault.entropy()).await?;
         let directory = KeySubject::Directory;
         let key = self.vault.data_key(&*self.keys, scope, &directory).await?;
-        let secret = Secret::draw()?;
+        let secret = Secret::draw(self.vault.entropy())?;
         let account = NewAccount {
             principal,
             role,

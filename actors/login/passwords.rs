@@ -5,9 +5,9 @@
 //! to its patients, and a bounded queue before them turns a flood into refusals.
 
 use super::LogInError;
+use crate::entropy::Entropy;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,12 +93,15 @@ pub(super) async fn matches(
 }
 
 /// The hash of a new password, as a PHC string.
-pub(super) async fn hash(turn: Turn, password: SecretString) -> Result<String, LogInError> {
+pub(super) async fn hash(
+    turn: Turn,
+    password: SecretString,
+    entropy: &Entropy,
+) -> Result<String, LogInError> {
+    let mut salt = [0; SALT_BYTES];
+    entropy.fill(&mut salt)?;
     let work = move || {
         let _turn = turn;
-        let mut salt = [0; SALT_BYTES];
-        let drawn = SystemRandom::new().fill(&mut salt);
-        drawn.map_err(|_| LogInError::Unavailable)?;
         let given = password.expose_secret().as_bytes();
         let hashed = hasher()?.hash_password_with_salt(given, &salt);
         let hashed = hashed.map_err(|_| LogInError::Internal)?;
@@ -139,13 +142,13 @@ mod tests {
     async fn the_right_password_matches_its_hash_and_nothing_matches_the_decoy() {
         let passwords = Passwords::new();
         let turn = passwords.turn().await.unwrap();
-        let hashed = hash(turn, RIGHT.into()).await.unwrap();
+        let hashed = hash(turn, RIGHT.into(), &Entropy::system()).await.unwrap();
         assert!(
             hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hashed}"
         );
         let turn = passwords.turn().await.unwrap();
-        let again = hash(turn, RIGHT.into()).await.unwrap();
+        let again = hash(turn, RIGHT.into(), &Entropy::system()).await.unwrap();
         assert_ne!(hashed, again, "each has its own salt");
         assert!(check(&passwords, RIGHT, Some(hashed.clone())).await);
         assert!(!check(&passwords, "correto cavalo", Some(hashed.clone())).await);
@@ -158,7 +161,9 @@ mod tests {
         let passwords = Passwords::new();
         let longest = "x".repeat(PASSWORD_MAX_BYTES);
         let turn = passwords.turn().await.unwrap();
-        let hashed = hash(turn, longest.clone().into()).await.unwrap();
+        let hashed = hash(turn, longest.clone().into(), &Entropy::system())
+            .await
+            .unwrap();
         assert!(check(&passwords, &longest, Some(hashed.clone())).await);
         let longer = format!("{longest}y");
         assert!(!check(&passwords, &longer, Some(hashed)).await);

@@ -4,8 +4,8 @@
 //! The secret is sealed for the row of its account and opens in no other.
 
 use super::LogInError;
+use crate::entropy::Entropy;
 use crate::vault::{Aad, DataKey};
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use plantao_schema::id::{PrincipalId, Tenant};
 use plantao_schema::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -46,11 +46,10 @@ impl Provisioning {
 pub(super) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// A new one, from the operating system's randomness.
-    pub(super) fn draw() -> Result<Self, LogInError> {
+    /// A new one.
+    pub(super) fn draw(entropy: &Entropy) -> Result<Self, LogInError> {
         let mut bytes = Zeroizing::new(vec![0; SECRET_BYTES]);
-        let drawn = SystemRandom::new().fill(&mut bytes);
-        drawn.map_err(|_| LogInError::Unavailable)?;
+        entropy.fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
@@ -187,7 +186,8 @@ mod tests {
         let uri = given.otpauth_uri();
         assert!(uri.starts_with("otpauth://totp/Plantao:ana"), "{uri}");
         assert!(uri.contains(given.secret_base32()), "{uri}");
-        let (one, other) = (Secret::draw().unwrap(), Secret::draw().unwrap());
+        let draw = || Secret::draw(&Entropy::system()).unwrap();
+        let (one, other) = (draw(), draw());
         assert_eq!(one.0.len(), SECRET_BYTES);
         assert_ne!(*one.0, *other.0);
     }

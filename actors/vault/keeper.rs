@@ -65,6 +65,11 @@ impl Vault {
         }
     }
 
+    /// Where its keys come from: other secrets are drawn there too.
+    pub(crate) const fn entropy(&self) -> &Entropy {
+        &self.entropy
+    }
+
     /// The newest key for a subject, made if there is none.
     ///
     /// # Errors

@@ -3,8 +3,6 @@
 //! One seed is one schedule, and one schedule one trace: the same day of requests, the same faults
 //! at the same virtual times. A crash of the node ends its runtime with everything that runs in it;
 //! the next incarnation starts from what is durable.
-//!
-//! What this does not do yet: faults of the kinds [`NOT_YET`] are written down and not injected.
 
 mod client;
 mod era;
@@ -34,8 +32,6 @@ use plantao::config::{Config, Flags};
 use plantao::identity::SigningKey;
 use std::fmt;
 use std::time::Duration;
-
-/// Kinds of fault that are drawn and not injected yet.
 
 /// The children of the tree that faults are aimed at; `*` stands for those that come and go.
 pub const PATHS: [&str; 20] = [

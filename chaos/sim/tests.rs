@@ -1,10 +1,12 @@
 //! Runs of the whole simulator.
 
+use super::client::{self, Answered, Asked};
 use super::Recorder;
 use super::{Outcome, Simulator, hunt, play_text};
 use super::{hook::Hook, node::Site};
 use crate::sim::PATHS;
 use crate::{Experiment, Mutant, Rare, Schedule, Sometimes};
+use http::Method;
 use plantao_supervisors::{NodeKind, Snapshot};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -78,6 +80,34 @@ fn a_request_for_which_nothing_can_be_drawn_is_refused_and_served_once_it_can() 
     assert!(strikes(&dry.trace), "{}", dry.trace);
     // And nobody fell over it.
     assert!(!dry.trace.contains("Restarting"), "{}", dry.trace);
+}
+
+/// What the node says to a stranger: its answer names the request.
+async fn refusal(seed: u64) -> Answered {
+    let simulator = Simulator::new().unwrap();
+    let (config, signing) = (simulator.config.clone(), simulator.signing.clone());
+    let site = Site::new(config, signing, (seed, None));
+    let node = site.start(Arc::new(Hook::default())).await.unwrap();
+    let asked = Asked {
+        method: Method::GET,
+        path: "/v1/wards/uti".into(),
+        token: String::new(),
+        content_type: "application/json",
+        body: String::new(),
+        break_glass: false,
+    };
+    let here = "127.0.0.1:40000".parse().unwrap();
+    let answered = client::ask(&site.lane, here, asked).await;
+    node.tree.shutdown().await;
+    answered
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_seed_draws_the_same_identifiers_and_another_others() {
+    let first = refusal(1).await;
+    assert!(matches!(&first, Answered::Whole(401, None, body) if !body.is_empty()));
+    assert_eq!(refusal(1).await, first);
+    assert_ne!(refusal(2).await, first);
 }
 
 #[test]

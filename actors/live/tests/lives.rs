@@ -117,6 +117,25 @@ async fn a_page_that_does_not_open_is_refused_by_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_whose_topic_has_no_name_or_no_epoch_is_not_shown() {
+    let stage = stage().await;
+    let key = stage.key(&stage.permit(stage.access()));
+    stage.entropy.fail_next(1);
+    let nameless = stage.live.page(&key).await;
+    assert_eq!(nameless.unwrap_err(), LiveError::Unavailable);
+    stage.live.page(&key).await.unwrap();
+    // The names have their salt now, and each topic still needs an epoch.
+    let other = TopicKey {
+        locale: Locale::PtBr,
+        ..key
+    };
+    stage.entropy.fail_next(1);
+    let timeless = stage.live.page(&other).await;
+    assert_eq!(timeless.unwrap_err(), LiveError::Unavailable);
+    stage.live.page(&other).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closing_door_sends_everybody_away_within_seconds() {
     let stage = stage().await;
     let mut clients = Vec::new();

@@ -90,6 +90,7 @@ struct Stage {
     policy: Policy,
     tables: LoadedTables,
     clock: WallClock,
+    entropy: Entropy,
     scenes: Arc<Scenes>,
     tree: Tree,
     drain: watch::Sender<bool>,
@@ -119,8 +120,9 @@ async fn stage_with(
         broken: false,
     };
     let scenes = Arc::new(Scenes(watch::Sender::new(scene)));
-    let entropy = Entropy::system();
-    let parts = (policy.clone(), audit(clock.clone()), clock.clone(), entropy);
+    let entropy = Entropy::seeded(1);
+    let audit = audit(clock.clone());
+    let parts = (policy.clone(), audit, clock.clone(), entropy.clone());
     let live = Live::new(Arc::clone(&scenes), parts, VERSION.into(), limits);
     let often = Intensity::new(20, Duration::from_secs(5));
     let spec = more(SupervisorSpec::new(Strategy::OneForOne, often))
@@ -134,6 +136,7 @@ async fn stage_with(
         policy,
         tables,
         clock,
+        entropy,
         scenes,
         tree,
         drain: watch::Sender::new(false),
