@@ -65,7 +65,7 @@ impl Experiment {
         }
     }
 
-    /// Checks that each target names an actor of a tree with these paths, in which `*` stands for
+    /// Checks that each target names an actor of a tree with these paths, or a supervisor of one, in which `*` stands for
     /// children that come and go.
     ///
     /// # Errors
@@ -75,7 +75,8 @@ impl Experiment {
             let Some(target) = &fault.target else {
                 continue;
             };
-            if !paths.iter().any(|path| names_some(target, path)) {
+            let is_there = |path: &&str| above(path).any(|path| names_some(target, path));
+            if !paths.iter().any(is_there) {
                 return Err(ExperimentError::TargetNowhere {
                     fault: index + 1,
                     target: target.to_string(),
@@ -84,6 +85,11 @@ impl Experiment {
         }
         Ok(())
     }
+}
+
+/// A path, and those of the supervisors above it.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| Some(path.rsplit_once('/')?.0))
 }
 
 /// Whether the selector names an actor at `path`, whatever stands in place of its `*`.
