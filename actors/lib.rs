@@ -4,6 +4,7 @@
 //! handle. Nothing here decides where an actor sits in the tree or how often it may restart: that
 //! is `runtime/tree.rs`. Nothing here parses HTTP: that is `runtime/front_door`.
 
+pub mod aside;
 pub mod audit;
 pub mod clock;
 pub mod consent;

@@ -25,6 +25,7 @@ use super::seen::Seen;
 use super::session::{Message, PatientSession, State};
 use super::store::Recent;
 use super::write::Effect;
+use crate::aside::aside;
 use crate::database::Scope;
 use plantao_schema::fhir::{Entry, EntryOutcome, FhirType, Transaction};
 use plantao_schema::time::Timestamp;
@@ -363,9 +364,7 @@ impl PatientSession {
             let bedside = bedside::rebuilt(&observations, &others, now);
             Loaded { bedside, seen }
         };
-        tokio::task::spawn_blocking(rebuild)
-            .await
-            .map_err(|_| RecordError::Internal)
+        aside(rebuild).await.ok_or(RecordError::Internal)
     }
 }
 

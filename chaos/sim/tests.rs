@@ -73,15 +73,12 @@ fn a_request_for_which_nothing_can_be_drawn_is_refused_and_served_once_it_can() 
     let dry = play_text(&format!("{head}{fault}")).unwrap();
     assert!(whole.held() && dry.held(), "{dry}");
     let told = |outcome: &Outcome| outcome.sometimes.count(Rare::UnavailableTold);
-    assert_eq!(told(&whole), 0);
-    assert!(
-        told(&dry) > 0 && dry.served < whole.served,
-        "{}",
-        dry.history
-    );
-    // And nobody fell over it.
+    let refused = told(&dry) > told(&whole) + 10;
+    assert!(refused && dry.served < whole.served, "{}", dry.history);
+    // And nobody fell over it: guests trap on any day.
     let text = dry.history.to_string();
-    assert!(!text.contains(" restarting"), "{text}");
+    let fell = |line: &&str| line.contains(" restarting") && !line.contains("/instances/");
+    assert!(!text.lines().any(|line| fell(&line)), "{text}");
 }
 
 /// What the node says to a stranger: its answer names the request.

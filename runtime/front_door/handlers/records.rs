@@ -12,6 +12,7 @@ use super::{Handled, Load, internal};
 use futures_util::future::try_join_all;
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
+use plantao_actors::aside::aside;
 use plantao_actors::audit::{AuditReceipt, OpenEntry};
 use plantao_actors::patient::{Found, RecordError, TransactionOutcome};
 use plantao_actors::policy::Permit;
@@ -48,8 +49,8 @@ pub(super) async fn bundle(
         let parsed = fhir::parse_bundle(fhir::parse_json(&bytes)?, &mut new_id)?;
         Ok::<_, Refused>((parsed, load))
     };
-    let parsed = tokio::task::spawn_blocking(parse).await;
-    let (transaction, load) = parsed.map_err(|_| internal("the bundle could not be read"))??;
+    let parsed = aside(parse).await;
+    let (transaction, load) = parsed.ok_or(internal("the bundle could not be read"))??;
     change(services, permit, transaction, false, load).await
 }
 
@@ -70,8 +71,8 @@ pub(super) async fn store(
     };
     let parse = move || single(kind, &id, fhir::parse_json(&bytes)?);
     let transaction = if bytes_are_many {
-        let parsed = tokio::task::spawn_blocking(parse).await;
-        parsed.map_err(|_| internal("the resource could not be read"))??
+        let parsed = aside(parse).await;
+        parsed.ok_or(internal("the resource could not be read"))??
     } else {
         parse()?
     };
