@@ -65,8 +65,8 @@ impl Experiment {
         }
     }
 
-    /// Checks that each target names an actor of a tree with these paths, or a supervisor of one, in which `*` stands for
-    /// children that come and go.
+    /// Checks that each target names an actor of a tree with these paths, in which `*` stands for
+    /// children that come and go, or a supervisor of one.
     ///
     /// # Errors
     /// [`ExperimentError::TargetNowhere`] naming the first that does not.
