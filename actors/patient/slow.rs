@@ -3,7 +3,8 @@
 //! A chart is rebuilt from the newest records, and a monitor fills those within the hour. What is
 //! charted by hand or by a cuff counts for longer: a level of consciousness for twelve hours, and
 //! without it an early warning score falls while the patient is no better. So each Observation is
-//! stored with a mask of the slow signs in it, and [`super::RecordStore::recent`] looks them up beyond the
+//! stored with a mask of the slow signs in it, and [`super::RecordStore::recent`] looks them up
+//! beyond the
 //! newest records.
 //!
 //! PHI: the mask lies in clear beside the sealed body, whose code no query can read. It says that
