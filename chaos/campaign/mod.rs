@@ -165,7 +165,8 @@ fn can_be_hit(cell: &Cell) -> bool {
         (FaultKind::StartFailure | FaultKind::StartHang, _) => !is_one_of(&[NEVER_TWICE]),
         (FaultKind::Panic | FaultKind::Hang, state) => is_called && state == LifeState::Running,
         (FaultKind::Flood, state) => state == LifeState::Running,
-        _ => is_called,
+        // Nobody is sent a message while it comes up again.
+        (_, state) => is_called && state != LifeState::Restarting,
     }
 }
 

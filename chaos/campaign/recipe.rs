@@ -18,8 +18,6 @@ const TOPPLE: u32 = 80;
 /// A start that is held up that long is seen by somebody who looks every 2 ms, and 80 of them are
 /// over within the 2 s that a kill waits for its occasion.
 const HELD_UP_MS: u64 = 5;
-/// Restarts in a row, fewer than topple the supervisors of those that are called.
-const MOMENTS: u32 = 50;
 /// A restart that is to be struck.
 const RESTART_MS: u64 = 200;
 /// A child that is kept busy.
@@ -110,11 +108,6 @@ impl Recipe<'_> {
     }
 
     fn restart(&mut self, kind: FaultKind) {
-        if super::OF_MESSAGES.contains(&kind) {
-            // Somebody has to call in the moment of a restart: the more of those the better.
-            self.push(FaultKind::Kill, self.child, |parts| parts.count = MOMENTS);
-            return;
-        }
         if is_to_be_seen(kind) {
             self.hold_up(1, RESTART_MS);
         }
