@@ -7,6 +7,7 @@ use super::guests::{COUNTER, CPF, LOOP, TRAP, WITH_CPF, quick, real, wasm};
 use super::ward::{NOON, Ward, permit, plugin, secs, until};
 use crate::plugin::brake::CRASHES_MAX;
 use crate::plugin::{Grant, LimitKind, Limits, PluginError, PluginSpec};
+use crate::policy::PermitError;
 
 #[tokio::test]
 async fn a_guest_that_traps_costs_its_own_actor_and_nothing_else() {
@@ -202,7 +203,13 @@ async fn a_permit_for_something_else_or_too_old_is_refused() {
     );
     let old = permit(ResourceKind::Content, None).await;
     ward.clock.set(NOON.plus_seconds(3_600));
-    assert_eq!(call(old).await, forbidden);
+    assert_eq!(
+        call(old).await,
+        Err(PluginError::Permit {
+            plugin: "counter".to_owned(),
+            error: PermitError::Expired,
+        })
+    );
 }
 
 #[tokio::test]
