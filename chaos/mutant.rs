@@ -119,6 +119,13 @@ impl Mutant {
         }
     }
 
+    /// Whether this build can have it.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        let is_in_the_code = matches!(self, Self::Supervision(_) | Self::Policy(_));
+        !is_in_the_code || cfg!(debug_assertions)
+    }
+
     /// The defect of supervision that it is.
     #[must_use]
     pub const fn of_supervision(self) -> Option<Planted> {

@@ -1,9 +1,9 @@
 //! What one run does: its seed, its faults in order of time, and the load meanwhile.
 //!
-//! A schedule is drawn from a seed alone, so that a number is enough to play it again. A biased one
-//! is drawn from what earlier runs have not struck yet as well, and is kept as a file.
+//! A schedule is drawn from a seed alone, so that a number is enough to play it again. What a
+//! campaign adds to it rests on what earlier runs have not struck yet, and is kept as a file.
 
-use crate::coverage::{Cell, Coverage, Place, collapsed};
+use crate::coverage::collapsed;
 use crate::fault::{FAILPOINTS, Fault, FaultKind, FaultParts, LifeState};
 use fastrand::Rng;
 use std::collections::BTreeSet;
@@ -24,8 +24,6 @@ const BURST: RangeInclusive<u32> = 20..=80;
 const BURST_ONE_IN: u8 = 12;
 /// One in so many kills is its target's supervisor's.
 const SUPERVISOR_ONE_IN: u8 = 4;
-/// Cells not yet covered are aimed at in so many of four faults.
-const BIAS_OF_FOUR: u8 = 3;
 /// Which child reaches which place.
 const REACHED_BY: [(&str, &str); 5] = [
     ("audit.commit", "/writer"),
@@ -61,37 +59,13 @@ impl Schedule {
     /// children that come and go; what is no path of a tree is left out.
     #[must_use]
     pub fn from_seed(seed: u64, paths: &[&str]) -> Self {
-        Self::draw(seed, &children(paths), Vec::new())
-    }
-
-    /// Draws a schedule that prefers what `coverage` says was not struck yet.
-    #[must_use]
-    pub fn biased(seed: u64, paths: &[&str], coverage: &Coverage) -> Self {
-        let mut known = Coverage::new(paths);
-        known.merge(coverage);
-        let children = children(paths);
-        let mut cells = known.uncovered();
-        cells.retain(|cell| {
-            let place = cell.place.as_ref();
-            place.is_none_or(|place| children.contains(&place.child))
-        });
-        Self::draw(seed, &children, cells)
-    }
-
-    fn draw(seed: u64, children: &[String], mut wanted: Vec<Cell>) -> Self {
         let mut rng = Rng::with_seed(seed);
+        let children = children(paths);
         let (requests, viewers) = (rng.u32(REQUESTS), rng.u32(VIEWERS));
-        let fewest = usize::from(!wanted.is_empty());
-        let count = rng.usize(fewest..=FAULTS_MAX);
+        let count = rng.usize(..=FAULTS_MAX);
         let mut faults: Vec<Fault> = Vec::new();
         while faults.len() < count {
-            let is_biased = !wanted.is_empty() && rng.u8(..4) < BIAS_OF_FOUR;
-            let aim = if is_biased {
-                Aim::at(wanted.swap_remove(rng.usize(..wanted.len())))
-            } else {
-                Aim::anywhere(&mut rng, children)
-            };
-            let Some(fault) = aim.fault(&mut rng) else {
+            let Some(fault) = Aim::anywhere(&mut rng, &children).fault(&mut rng) else {
                 break;
             };
             let nudge = nudge(&fault).filter(|_| faults.len() + 1 < FAULTS_MAX);
@@ -109,16 +83,6 @@ impl Schedule {
 }
 
 impl Aim {
-    fn at(cell: Cell) -> Self {
-        let place = cell.place.map(|Place { child, state }| (child, state));
-        let (child, state) = place.unzip();
-        Self {
-            kind: cell.kind,
-            child,
-            state,
-        }
-    }
-
     fn anywhere(rng: &mut Rng, children: &[String]) -> Self {
         let is_possible = |kind: &FaultKind| !children.is_empty() || !kind.is_aimed();
         let kinds: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(is_possible).collect();

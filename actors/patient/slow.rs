@@ -4,8 +4,7 @@
 //! charted by hand or by a cuff counts for longer: a level of consciousness for twelve hours, and
 //! without it an early warning score falls while the patient is no better. So each Observation is
 //! stored with a mask of the slow signs in it, and [`super::RecordStore::recent`] looks them up
-//! beyond the
-//! newest records.
+//! beyond the newest records.
 //!
 //! PHI: the mask lies in clear beside the sealed body, whose code no query can read. It says that
 //! a temperature was taken, never which: no more than the record's type and its time of storing,

@@ -71,7 +71,8 @@ pub(super) enum Command {
     Shrink(Shrink),
     /// Plant each defect there is and tell what caught it, after how many schedules.
     ///
-    /// A defect that nothing catches is a hole in the harness, and the exit code is 1.
+    /// A defect that nothing catches is a hole in the harness, and the exit code is 1. Those in the
+    /// code itself are left out of release builds, which refuse this with exit code 3.
     #[command(after_help = with_exit_codes!(
         "plantao-chaos mutants --schedules 300",
         "every defect was caught",

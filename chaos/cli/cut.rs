@@ -3,7 +3,7 @@
 use super::arguments;
 use super::interrupt::Interrupt;
 use super::{ABORTED, CliError, HELD, VIOLATED, schedule_of};
-use crate::sim::{Caught, Outcome, Simulator, hunt};
+use crate::sim::{Caught, Outcome, SimError, Simulator, hunt};
 use crate::{Experiment, Mutant, Schedule, Violation, shrink};
 use std::io::Write;
 
@@ -64,6 +64,9 @@ pub(super) fn mutants(
     asked: &arguments::Mutants,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
+    if let Some(left_out) = Mutant::ALL.iter().find(|mutant| !mutant.is_built()) {
+        return Err(SimError::NotBuilt(left_out.name()).into());
+    }
     let mut missed = 0;
     let schedules = asked.schedules;
     let names = Mutant::ALL.iter().map(|mutant| mutant.name().len());

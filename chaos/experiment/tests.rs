@@ -1,7 +1,6 @@
 //! What is read, what is refused, and that what is written reads the same.
 
 use super::*;
-use crate::coverage::Coverage;
 use crate::fault::{FaultKind, LifeState};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -213,16 +212,11 @@ proptest! {
     #[test]
     fn an_experiment_survives_writing(
         seed: u64,
-        is_biased: bool,
         title: String,
         title_pt: Option<String>,
         invariants in prop::collection::btree_set(prop::sample::select(&Invariant::ALL[..]), 1..15),
     ) {
-        let schedule = if is_biased {
-            Schedule::biased(seed, &PATHS, &Coverage::default())
-        } else {
-            Schedule::from_seed(seed, &PATHS)
-        };
+        let schedule = Schedule::from_seed(seed, &PATHS);
         let experiment = Experiment { title_pt, invariants, ..Experiment::new(title, schedule) };
         let text = experiment.to_toml();
         prop_assert_eq!(parse(&text), Ok(experiment.clone()), "{}", text);

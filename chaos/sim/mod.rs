@@ -4,6 +4,7 @@
 //! at the same virtual times. A crash of the node ends its runtime with everything that runs in it;
 //! the next incarnation starts from what is durable.
 
+mod aftermath;
 mod client;
 mod era;
 mod exchange;
@@ -13,7 +14,6 @@ mod nemesis;
 mod node;
 mod plan;
 mod recorder;
-mod verdict;
 mod viewer;
 mod workload;
 
@@ -75,6 +75,9 @@ pub enum SimError {
     /// The tree did not start.
     #[error("the simulated node did not start: {0}")]
     Start(String),
+    /// The defect was left out when this was built.
+    #[error("the defect `{0}` is in builds with debug assertions alone, which this is not")]
+    NotBuilt(&'static str),
     /// The experiment is not one.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
@@ -158,8 +161,12 @@ impl Simulator {
     /// Plays a schedule to its end. Blocks.
     ///
     /// # Errors
-    /// [`SimError`] when the node could not be put together, which is no finding.
+    /// [`SimError`] when the node could not be put together, or the defect to be planted is not
+    /// in this build: neither is a finding.
     pub fn play(&self, schedule: &Schedule) -> Result<Outcome, SimError> {
+        if let Some(mutant) = self.mutant.filter(|mutant| !mutant.is_built()) {
+            return Err(SimError::NotBuilt(mutant.name()));
+        }
         let (recorder, written) = (Recorder::default(), Acknowledged::default());
         let crashes = schedule
             .faults
@@ -189,7 +196,7 @@ impl Simulator {
             let site = site.as_ref();
             let read = site.map(|site| {
                 site.disk
-                    .inspect(|rows| verdict::last(rows, &written, number))
+                    .inspect(|rows| aftermath::last(rows, &written, number))
             });
             read.unwrap_or_default()
         });
