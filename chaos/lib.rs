@@ -2,9 +2,9 @@
 //!
 //! This rung stands above the runtime and is used by nothing below it. It holds the language of
 //! faults ([`Fault`], [`Schedule`], [`Experiment`]), what must hold ([`Invariant`]), the simulator
-//! ([`sim`]), which plays schedules on the real tree with a paused clock, and the [`Campaign`], which
-//! draws them towards what was not struck yet. Faults in a running hospital are injected by its own
-//! admin socket (`plantao kill PATH`).
+//! ([`sim`]), which plays schedules on the real tree with a paused clock, and the [`Campaign`],
+//! which draws them towards what was not struck yet. Faults in a running hospital are injected by
+//! its own admin socket (`plantao kill PATH`).
 
 mod campaign;
 mod checkers;
