@@ -15,5 +15,6 @@ pub mod login;
 pub mod patient;
 pub mod plugin;
 pub mod policy;
+mod pump;
 pub mod vault;
 pub mod ward;

@@ -22,6 +22,7 @@ use crate::admin;
 use crate::config::{Config, Flags};
 use crate::front_door::{self, DoorParts};
 use crate::pages::PagesOf;
+use plantao_actors::audit::transparency::Sequencer;
 use plantao_actors::audit::{self, AuditLog, TrailStore};
 use plantao_actors::consent::Consents;
 use plantao_actors::database::{self, Database, DatabaseConfig};
@@ -85,6 +86,8 @@ pub struct Parts {
     pub audit: AuditLog,
     /// What keeps it.
     pub trail: Arc<dyn TrailStore>,
+    /// What signs it.
+    pub sequencer: Sequencer,
     /// Untrusted logic.
     pub plugins: Plugins,
     /// Its description.
@@ -133,7 +136,8 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
         .child(policy::child(&parts.policy))
         .child(parts.consents.child())
         .child(parts.log_ins.child())
-        .child(writer.shutdown(Shutdown::Timeout(AUDIT_STOP)));
+        .child(writer.shutdown(Shutdown::Timeout(AUDIT_STOP)))
+        .child(parts.sequencer.child());
 
     let mut plugins = SupervisorSpec::new(Strategy::OneForOne, PLUGINS_INTENSITY);
     for spec in parts.plugin_specs {

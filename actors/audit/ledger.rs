@@ -116,7 +116,10 @@ impl Ledger {
             written = self.reconcile(entries).await;
         }
         match &written {
-            Ok(_) => self.down_since = None,
+            Ok(_) => {
+                self.down_since = None;
+                self.duties.log.grow();
+            }
             Err(error) => self.lose(error),
         }
         written

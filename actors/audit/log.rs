@@ -13,7 +13,9 @@ use crate::database::{DatabaseError, Transaction};
 use crate::entropy::Entropy;
 use plantao_schema::audit::{Chained, Entry, Hash, Outcome, Phase};
 use plantao_supervisors::{Handle, Limits};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// The longest that an entry may take to become durable; an ordinary one takes about a millisecond.
@@ -29,6 +31,7 @@ pub struct AuditLog {
     pub(super) held: Held,
     pub(super) clock: WallClock,
     entropy: Entropy,
+    growth: Arc<Notify>,
 }
 
 /// Proof that an entry is on disk. Only the writer makes one.
@@ -158,7 +161,18 @@ impl AuditLog {
             held: Held::default(),
             clock,
             entropy,
+            growth: Arc::default(),
         }
+    }
+
+    /// Says that entries were committed. Never lost, whether or not anybody listens.
+    pub(super) fn grow(&self) {
+        self.growth.notify_one();
+    }
+
+    /// Returns once after any number of commits. One listens: the sequencer.
+    pub(super) async fn grew(&self) {
+        self.growth.notified().await;
     }
 
     /// A key for a new entry.

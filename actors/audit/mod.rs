@@ -42,6 +42,7 @@ mod reader;
 mod settler;
 mod store;
 mod trail;
+pub mod transparency;
 mod unfinished;
 mod writer;
 

@@ -2,6 +2,7 @@
 
 use super::store;
 use super::trail::{Kept, Pending, SettlingSession, TrailSession, TrailStore};
+use super::transparency::{LogSession, PostgresLog};
 use crate::database::{DatabaseConfig, DatabaseError, Login, STATEMENT_DEADLINE, Session};
 use futures_util::future;
 use plantao_schema::audit::{ChainHead, Chained, Outcome};
@@ -80,6 +81,13 @@ impl TrailStore for PostgresTrail {
             let session = self.session().await?;
             answered(session.client.batch_execute(LIMIT_LOCKS)).await?;
             Ok(Box::new(Settling(session)) as Box<dyn SettlingSession>)
+        })
+    }
+
+    fn sequence(&self) -> Kept<'_, Box<dyn LogSession>> {
+        Box::pin(async move {
+            let session = self.session().await?;
+            Ok(Box::new(PostgresLog(session)) as Box<dyn LogSession>)
         })
     }
 }

@@ -4,6 +4,7 @@
 //! PostgreSQL. Whoever keeps the trail has one writer for each node at a time, and after any error
 //! nothing is assumed of a session: it is dropped and another is opened.
 
+use super::transparency::LogSession;
 use crate::database::DatabaseError;
 use futures_util::future::BoxFuture;
 use plantao_schema::audit::{ChainHead, Chained, Outcome};
@@ -22,6 +23,9 @@ pub trait TrailStore: Send + Sync + 'static {
 
     /// A session beside it that completes what was left open.
     fn settle(&self) -> Kept<'_, Box<dyn SettlingSession>>;
+
+    /// A session beside both that builds the transparency log.
+    fn sequence(&self) -> Kept<'_, Box<dyn LogSession>>;
 }
 
 /// The session that holds the right to write a node's chains.

@@ -18,6 +18,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V2__live_pages",
         include_str!("../../schema/migrations/V2__live_pages.sql"),
     ),
+    (
+        "V3__transparency_log",
+        include_str!("../../schema/migrations/V3__transparency_log.sql"),
+    ),
 ];
 
 /// Run before the migrations, each time: every statement may find its work done.

@@ -22,7 +22,6 @@ mod feed;
 mod handle;
 mod page;
 mod pulse;
-mod pump;
 mod ring;
 mod socket;
 mod standing;

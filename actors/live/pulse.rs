@@ -3,8 +3,8 @@
 //! Pages show by it that what they show may be old. Owns the answer and nothing else; while it is
 //! down the answer is no, because nobody knows. Lost on restart: nothing. Restart class: permanent.
 
-use super::pump::Pump;
 use crate::database::Database;
+use crate::pump::Pump;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;

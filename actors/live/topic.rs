@@ -14,10 +14,10 @@
 use super::LiveCounts;
 use super::feed::Feed;
 use super::page::{Page, PageError, Pages};
-use super::pump::Pump;
 use super::topics::{OPEN_DEADLINE, Slot, TopicSeat};
 use crate::clock::WallClock;
 use crate::entropy::Entropy;
+use crate::pump::Pump;
 use plantao_supervisors::Envelope;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;

@@ -10,7 +10,7 @@
 //! the permit, decided anew while it lasts; encryption: TLS, by the front door; audit: the view
 //! from its opening to its end, and each patient shown, once per window.
 
-use super::pump::Pump;
+use crate::pump::Pump;
 use plantao_supervisors::Envelope;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::time::Duration;

@@ -1,13 +1,13 @@
 //! The viewers of this node: how one is started, and how its end is told.
 
 use super::page::Pages;
-use super::pump::Pump;
 use super::socket::{RawSocket, Socket};
 use super::standing::Standing;
 use super::topics::{Topics, Watching};
 use super::viewer::{STOP_PATIENCE, Start, Viewer};
 use super::viewing::{Place, Viewing};
 use super::{CloseReason, LiveCounts, LiveError};
+use crate::pump::Pump;
 use plantao_schema::audit::Outcome;
 use plantao_supervisors::{
     ChildSpec, DynamicHandle, Handle, Limits, Restart, Shutdown, SupervisorError,

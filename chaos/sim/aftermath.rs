@@ -4,6 +4,7 @@ use super::exchange::Acknowledged;
 use crate::history::{TrailRow, What};
 use crate::twin::Tables;
 use plantao_schema::access::Action;
+use plantao_schema::audit::merkle::{Checkpoint, Edge};
 use plantao_schema::audit::{ChainHead, Chained, Outcome, Phase};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -54,12 +55,27 @@ fn looks(tables: &Tables) -> impl Iterator<Item = Uuid> {
         .filter(move |opened| looks.contains(opened))
 }
 
+/// Whether the chain up to here is what was signed of it, where something was signed here.
+fn is_as_signed(tables: &Tables, chain: &str, edge: &Edge) -> bool {
+    let newest = tables.logs.get(chain).and_then(|log| log.newest.as_ref());
+    let signed = newest.filter(|(size, _)| *size == edge.size());
+    let says = |(_, note): &(u64, String)| {
+        let text = Checkpoint::of(chain, edge).to_text();
+        text.is_ok_and(|text| note.as_bytes().starts_with(&text))
+    };
+    signed.is_none_or(says)
+}
+
 fn trail(tables: &Tables, number: &mut dyn FnMut(Uuid) -> u64) -> What {
     let mut heads: BTreeMap<&str, ChainHead> = BTreeMap::new();
+    let mut edges: BTreeMap<&str, Edge> = BTreeMap::new();
     let mut rows = Vec::with_capacity(tables.entries.len());
     for row in tables.entries.values() {
         let head = heads.entry(&row.chain).or_insert(ChainHead::EMPTY);
-        let holds = Chained::after(&row.chain, head, row.entry.clone()) == *row;
+        let edge = edges.entry(&row.chain).or_default();
+        edge.push(&row.hash);
+        let follows = Chained::after(&row.chain, head, row.entry.clone()) == *row;
+        let holds = follows && is_as_signed(tables, &row.chain, edge);
         *head = row.head();
         rows.push(TrailRow {
             entry: number(row.entry.id),

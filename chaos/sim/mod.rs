@@ -30,17 +30,19 @@ use exchange::Acknowledged;
 use node::Site;
 use plantao::config::{Config, Flags};
 use plantao::identity::SigningKey;
+use plantao_actors::audit::transparency::{Algorithm, LogKeys};
 use std::fmt;
 use std::time::Duration;
 
 /// The children of the tree that faults are aimed at; `*` stands for those that come and go.
-pub const PATHS: [&str; 20] = [
+pub const PATHS: [&str; 21] = [
     "plantao/storage/pool",
     "plantao/trust/vault",
     "plantao/trust/policy",
     "plantao/trust/consents",
     "plantao/trust/log_ins",
     "plantao/trust/writer",
+    "plantao/trust/sequencer",
     "plantao/plugins/lgpd-analyzer/instances/*",
     "plantao/plugins/lgpd-analyzer/loader",
     "plantao/records/directory-1",
@@ -128,7 +130,8 @@ impl fmt::Display for Outcome {
 /// What runs share: making keys and reading the configuration once is enough.
 pub struct Simulator {
     config: Config,
-    signing: SigningKey,
+    /// What credentials and checkpoints are signed with.
+    signing: (SigningKey, LogKeys),
     mutant: Option<Mutant>,
 }
 
@@ -145,9 +148,11 @@ impl Simulator {
         // Its twin stands in for the one plugin that requests reach.
         config.plugins.retain(|name, _| name == "lgpd-analyzer");
         let signing = SigningKey::made().map_err(|_| SimError::Edges)?;
+        // One kind of three: what a signature takes is no virtual time.
+        let log_keys = LogKeys::made(&[Algorithm::Ed25519]).map_err(|_| SimError::Edges)?;
         Ok(Self {
             config,
-            signing,
+            signing: (signing, log_keys),
             mutant: None,
         })
     }

@@ -10,6 +10,7 @@ use plantao::front_door::{Approach, Lane};
 use plantao::identity::{Claims, SigningKey, TokenIssuer};
 use plantao::service::{self, Edges};
 use plantao::tree;
+use plantao_actors::audit::transparency::LogKeys;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::{Database, DatabaseConfig};
 use plantao_actors::entropy::Entropy;
@@ -35,6 +36,7 @@ pub(super) struct Site {
     badges: Entropy,
     config: Config,
     signing: SigningKey,
+    log_keys: LogKeys,
     issuer: TokenIssuer,
     master_key: [u8; 32],
     seed: u64,
@@ -51,7 +53,7 @@ pub(super) struct Node {
 impl Site {
     pub(super) fn new(
         config: Config,
-        signing: SigningKey,
+        (signing, log_keys): (SigningKey, LogKeys),
         recorder: Recorder,
         (seed, mutant): (u64, Option<Mutant>),
     ) -> Self {
@@ -67,6 +69,7 @@ impl Site {
             badges: Entropy::seeded(rng.u64(..)),
             config,
             signing,
+            log_keys,
             issuer,
             master_key,
             seed,
@@ -142,6 +145,7 @@ impl Site {
         let policy = policy.map_err(|error| SimError::Config(error.to_string()))?;
         Ok(Edges {
             policy: policy.witnessed(Arc::new(permits)),
+            log_keys: self.log_keys.clone(),
             node: "sim".to_owned(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),

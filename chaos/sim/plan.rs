@@ -19,7 +19,14 @@ pub(super) fn plan() -> Tree {
     };
     let alone = |restart| [("*", restart)];
     let root = all(&["storage", "trust", "plugins", "records", "live", "doors"]);
-    let trust = all(&["vault", "policy", "consents", "log_ins", "writer"]);
+    let trust = all(&[
+        "vault",
+        "policy",
+        "consents",
+        "log_ins",
+        "writer",
+        "sequencer",
+    ]);
     let directory = ["directory-1", "directory-2", "directory-3", "directory-4"];
     let records = all(&[&directory[..], &["ward_board", "sessions"]].concat());
     let live = all(&["pulse", "topics", "viewers"]);

@@ -11,6 +11,7 @@ mod consents;
 mod contract;
 mod guests;
 mod keys;
+mod log;
 mod log_ins;
 mod points;
 mod records;

@@ -3,6 +3,7 @@
 //! Row-level security is two rules: a look-up sees the rows of its scope's tenant, and a row of any
 //! other is refused.
 
+use super::log::KeptLog;
 use plantao_actors::audit::Completion;
 use plantao_actors::database::{DatabaseError, Scope};
 use plantao_schema::access::{ConsentStatus, Purpose, Role};
@@ -26,6 +27,8 @@ pub(crate) struct Tables {
     pub(crate) completed: BTreeSet<Uuid>,
     /// What changes recorded of themselves.
     pub(crate) completions: BTreeMap<Uuid, Completion>,
+    /// The transparency log of each chain.
+    pub(crate) logs: BTreeMap<String, KeptLog>,
     /// The newest version of each record.
     pub(crate) records: BTreeMap<(Tenant, FhirType, String), Record>,
     /// The last thing that each patient said about each purpose.

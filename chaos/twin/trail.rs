@@ -1,8 +1,10 @@
 //! The trail's twin.
 
+use super::log::TwinLog;
 use super::tables::{CHECKED, conflict, rejected};
 use super::{Disk, Tables};
 use crate::mutant::Mutant;
+use plantao_actors::audit::transparency::LogSession;
 use plantao_actors::audit::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailStore};
 use plantao_actors::database::{DatabaseError, STATEMENT_DEADLINE};
 use plantao_schema::audit::{ChainHead, Chained, Outcome, Phase};
@@ -32,6 +34,14 @@ impl TrailStore for TwinTrail {
         Box::pin(async move {
             self.0.exchange().await?;
             Ok(Box::new(Session::new(&self.0)) as Box<dyn SettlingSession>)
+        })
+    }
+
+    fn sequence(&self) -> Kept<'_, Box<dyn LogSession>> {
+        Box::pin(async move {
+            self.0.exchange().await?;
+            // What it keeps is no change that anybody waits for: no failpoint is about it.
+            Ok(Box::new(TwinLog::new(&self.0.at(""))) as Box<dyn LogSession>)
         })
     }
 }

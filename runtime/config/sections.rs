@@ -75,6 +75,9 @@ pub struct Database {
 pub struct Audit {
     /// Entries that may wait for the writer; beyond it requests are refused, never unaudited.
     pub queue: usize,
+    /// A folder that signed checkpoints of the trail are put into, for another machine to collect.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub checkpoints: Option<PathBuf>,
 }
 
 /// Bearer tokens.

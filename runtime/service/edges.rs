@@ -1,12 +1,13 @@
 //! Where one run touches the world: database, keys, network, time, randomness. Everything behind
 //! them is the same whichever they are.
 
-use super::ServiceError;
+use super::{ServiceError, log_keys};
 use crate::config::Config;
 use crate::front_door::Approach;
 use crate::identity::{SigningKey, server_config};
 use crate::state_dir::StateDir;
 use plantao_actors::audit::TrailStore;
+use plantao_actors::audit::transparency::LogKeys;
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::{ConsentStore, PostgresConsents};
 use plantao_actors::database::{Database, DatabaseConfig, Login};
@@ -51,6 +52,8 @@ pub struct Edges {
     pub wards: Arc<dyn WardStore>,
     /// What keeps accounts and ended sessions.
     pub log_ins: Arc<dyn LogInStore>,
+    /// Signs the checkpoints of the trail.
+    pub log_keys: LogKeys,
     /// Signs credentials.
     pub signing: SigningKey,
     /// How the front door is reached.
@@ -69,6 +72,7 @@ impl Edges {
         clock: &WallClock,
     ) -> Result<Self, ServiceError> {
         let signing = SigningKey::open(state)?;
+        let log_keys = log_keys::open(state)?;
         let policy = Policy::new(config.policy.clone())?;
         let tls = Arc::new(server_config(&config.front_door, state.paths(), clock)?);
         let database_config = super::database_config(config, state.paths().root());
@@ -97,6 +101,7 @@ impl Edges {
             database,
             vault,
             master_key: master_key.into(),
+            log_keys,
             signing,
             door: Approach::Tcp(config.front_door.listen, tls),
             admin: Some(config.admin.listen),

@@ -8,6 +8,7 @@
 mod demo;
 mod edges;
 mod locked;
+mod log_keys;
 mod parts;
 
 pub use edges::Edges;
@@ -15,6 +16,7 @@ pub use parts::build;
 pub(crate) use parts::database_config;
 
 pub use demo::{DEMO_PRINCIPALS, DemoPrincipal};
+pub use log_keys::LogKeysError;
 
 use crate::config::{Config, EXIT_CONFIG, Flags};
 use crate::identity::{IssueError, KeyError, TlsError};
@@ -75,6 +77,9 @@ pub enum ServiceError {
     /// The signing key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The keys of the transparency log cannot be used.
+    #[error(transparent)]
+    LogKeys(#[from] LogKeysError),
     /// A demonstration token could not be signed.
     #[error(transparent)]
     Issue(#[from] IssueError),

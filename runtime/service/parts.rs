@@ -11,6 +11,7 @@ use crate::pages::{PageParts, PagesOf};
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
 use plantao_actors::audit::AuditLog;
+use plantao_actors::audit::transparency::{Sequencer, Shipping, TransparencyLog};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
 use plantao_actors::database::DatabaseConfig;
@@ -52,6 +53,7 @@ pub fn build(
         vault,
         master_key,
         keys,
+        log_keys,
         policy,
         records,
         consents,
@@ -65,6 +67,15 @@ pub fn build(
     let clock = &clock;
     let verifier = TokenVerifier::new(&signing, &config.identity, config.demo, clock.clone());
     let audit = AuditLog::with_queue(clock.clone(), entropy.clone(), config.audit.queue);
+    let sequencer = Sequencer {
+        log: TransparencyLog::new(),
+        audit: audit.clone(),
+        trail: Arc::clone(&trail),
+        node: node.clone(),
+        keys: log_keys,
+        clock: clock.clone(),
+        shipping: Shipping::to(config.audit.checkpoints.clone()),
+    };
     let records = Records::with_store(records, clock.clone(), entropy.clone());
     let records = records.with_consent(policy.clone());
     let wards = Wards::with_store(wards, clock.clone());
@@ -168,6 +179,7 @@ pub fn build(
     let parts = Parts {
         node,
         trail,
+        sequencer,
         database_config,
         database,
         vault,

@@ -51,6 +51,11 @@ impl StatePaths {
         self.keys().join("issuer.pem")
     }
 
+    /// The keys that sign checkpoints of the audit trail.
+    pub fn log_keys(&self) -> PathBuf {
+        self.keys().join("log.keys")
+    }
+
     /// The development certificate and its CA.
     pub fn tls(&self) -> PathBuf {
         self.root.join("tls")

@@ -11,6 +11,8 @@
 
 mod chain;
 mod entry;
+#[cfg(feature = "merkle")]
+pub mod merkle;
 
 pub use chain::{ChainError, ChainFault, ChainHead, Chained, Verifier, chain_hash};
 pub use entry::{Entry, Outcome, Phase, Severity, canonical};

@@ -18,6 +18,7 @@ use uuid::Uuid;
 mod crash;
 mod open_entries;
 mod settling;
+mod transparency;
 
 const TENANTS: [&str; 3] = ["north", "south", "east"];
 

@@ -12,11 +12,11 @@ use tokio::task::JoinHandle;
 const PANICKED: &str = "its task panicked";
 
 /// The task.
-pub(super) struct Pump(JoinHandle<()>);
+pub(crate) struct Pump(JoinHandle<()>);
 
 impl Pump {
     /// Starts `work` for `actor`.
-    pub(super) fn start<M: Message>(
+    pub(crate) fn start<M: Message>(
         actor: ActorRef<M>,
         work: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
@@ -28,7 +28,7 @@ impl Pump {
     }
 
     /// Waits for its end, so long at most.
-    pub(super) async fn ended(&mut self, patience: Duration) {
+    pub(crate) async fn ended(&mut self, patience: Duration) {
         // What is not done by then is aborted with the state.
         let _late = tokio::time::timeout(patience, &mut self.0).await;
     }

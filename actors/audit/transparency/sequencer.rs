@@ -1,0 +1,396 @@
+//! `Sequencer`: the actor that appends committed entries to the Merkle logs and signs what they come
+//! to.
+//!
+//! Owns the right edge of each log of this node, which it makes again from tiles and rows at each
+//! start. Looks when the writer has committed something, once a second at most. Refuses to sign what
+//! does not follow: a gap, an entry that names another predecessor, a tail that is not what the last
+//! checkpoint says it was. Such a chain is signed no further, and that is said loudly: the trail was
+//! changed behind the writer's back, or its disk has lost something.
+//!
+//! Starts without a database and waits for one. Lost on restart: nothing. Restart class: permanent.
+
+use super::keys::{LogKeyError, LogKeys, Occasion};
+use super::ship::Shipping;
+use super::store::{Growth, Link, LogSession};
+use crate::audit::trail::TrailStore;
+use crate::audit::{AuditError, AuditLog};
+use crate::clock::WallClock;
+use crate::database::DatabaseError;
+use crate::pump::Pump;
+use plantao_schema::audit::merkle::{Checkpoint, Edge, FullTile, edge_tiles, leaf_hash, tile_root};
+use plantao_schema::audit::{ChainHead, Hash};
+use plantao_schema::time::Timestamp;
+use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Between one look and the next.
+const EVERY: Duration = Duration::from_secs(1);
+/// After a failure.
+const PAUSE: Duration = Duration::from_millis(900);
+/// Entries that are read at once.
+const PAGE: usize = 4_096;
+/// Entries between two checkpoints of one chain while it catches up.
+const STRIDE: u64 = 65_536;
+/// Who asks for a look waits so long.
+const LOOK_DEADLINE: Duration = Duration::from_secs(10);
+/// Those who may wait for a look at once.
+const ASKING_MAX: usize = 16;
+/// Between two seals of a chain.
+const DAY_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// The handle: asks for a look, and hears what is not signed any more.
+#[derive(Clone)]
+pub struct TransparencyLog {
+    handle: Handle<Message>,
+    broken: Arc<dashmap::DashSet<String>>,
+}
+
+impl Default for TransparencyLog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TransparencyLog {
+    /// A handle that no sequencer serves yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            handle: Handle::new(Limits::in_flight(ASKING_MAX)),
+            broken: Arc::default(),
+        }
+    }
+
+    /// Looks now: what was committed before the call is signed once this returns.
+    ///
+    /// # Errors
+    /// [`AuditError`] when no look came to an end in time.
+    pub async fn look(&self) -> Result<(), AuditError> {
+        let looked = self.handle.call(LOOK_DEADLINE, Message::Look).await?;
+        looked.map_err(|error| error.into())
+    }
+
+    /// The chains that are signed no further, because they do not follow from what was signed.
+    #[must_use]
+    pub fn broken(&self) -> BTreeSet<String> {
+        self.broken.iter().map(|chain| chain.clone()).collect()
+    }
+}
+
+/// What a sequencer is made from.
+#[derive(Clone)]
+pub struct Sequencer {
+    /// Its handle.
+    pub log: TransparencyLog,
+    /// What tells it that something was committed.
+    pub audit: AuditLog,
+    /// What keeps trail and log.
+    pub trail: Arc<dyn TrailStore>,
+    /// Whose chains.
+    pub node: String,
+    /// What it signs with.
+    pub keys: LogKeys,
+    /// What dates checkpoints.
+    pub clock: WallClock,
+    /// Where checkpoints go beside the database.
+    pub shipping: Shipping,
+}
+
+impl Sequencer {
+    /// The actor, as a child named `sequencer`.
+    #[must_use]
+    pub fn child(self) -> ChildSpec {
+        let handle = self.log.handle.clone();
+        ChildSpec::worker("sequencer", &handle, move || (Signer, self.clone()))
+    }
+}
+
+enum Message {
+    Look(Reply<Result<(), DatabaseError>>),
+}
+
+struct Signer;
+
+struct Signing {
+    asked: mpsc::UnboundedSender<Reply<Result<(), DatabaseError>>>,
+    _pump: Pump,
+}
+
+impl Actor for Signer {
+    type Msg = Envelope<Message>;
+    type State = Signing;
+    type Arguments = Sequencer;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        parts: Sequencer,
+    ) -> Result<Signing, ActorProcessingErr> {
+        // Unbounded here, bounded by the handle: who asks holds a permit of it.
+        let (asked, asking) = mpsc::unbounded_channel();
+        let work = Work {
+            parts,
+            session: None,
+            logs: BTreeMap::new(),
+        };
+        let pump = Pump::start(myself, work.run(asking));
+        Ok(Signing { asked, _pump: pump })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        envelope: Self::Msg,
+        state: &mut Signing,
+    ) -> Result<(), ActorProcessingErr> {
+        let (Message::Look(reply), _in_flight) = envelope.open();
+        // When the task has ended so does this actor, and the caller is told that there is nobody.
+        let _gone = state.asked.send(reply);
+        Ok(())
+    }
+}
+
+/// One chain's log.
+struct Log {
+    edge: Edge,
+    head: ChainHead,
+    sealed_at: Option<Timestamp>,
+}
+
+/// Why a chain is not signed.
+#[derive(Debug, thiserror::Error)]
+enum Unsigned {
+    #[error("entry {seq} does not follow: one is missing, doubled or out of order")]
+    Sequence { seq: i64 },
+    #[error("entry {seq} names another predecessor than the entry before it")]
+    Previous { seq: i64 },
+    #[error("what is kept is not what the checkpoint of {size} entries says")]
+    Root { size: u64 },
+    #[error("{size} entries were signed and {found} are there")]
+    Shorter { size: u64, found: i64 },
+    #[error(transparent)]
+    Keys(#[from] LogKeyError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+struct Work {
+    parts: Sequencer,
+    session: Option<Box<dyn LogSession>>,
+    logs: BTreeMap<String, Log>,
+}
+
+impl Work {
+    async fn run(mut self, mut asking: mpsc::UnboundedReceiver<Reply<Result<(), DatabaseError>>>) {
+        let audit = self.parts.audit.clone();
+        let mut next = Instant::now();
+        loop {
+            sleep_until(next).await;
+            let looked = self.look().await;
+            next = Instant::now() + if looked.is_ok() { EVERY } else { PAUSE };
+            if let Err(error) = &looked {
+                tracing::debug!(%error, "the transparency log waits for its database");
+                self.session = None;
+                // What was done and not heard of is read again.
+                self.logs.clear();
+                continue;
+            }
+            tokio::select! {
+                biased;
+                asked = asking.recv() => {
+                    let Some(reply) = asked else { return };
+                    let mut all = vec![reply];
+                    while let Ok(more) = asking.try_recv() {
+                        all.push(more);
+                    }
+                    let looked = self.look().await;
+                    for reply in all {
+                        reply.send(looked.clone());
+                    }
+                }
+                () = audit.grew() => {}
+            }
+        }
+    }
+
+    /// Appends and signs whatever was committed.
+    async fn look(&mut self) -> Result<(), DatabaseError> {
+        let node = self.parts.node.clone();
+        for (chain, tenant, head) in self.session().await?.heads(&node).await? {
+            if self.parts.log.broken.contains(&chain) {
+                continue;
+            }
+            let grown = self.grow(&chain, &tenant, head).await;
+            match grown {
+                Ok(()) => {}
+                Err(Unsigned::Database(error)) => return Err(error),
+                Err(Unsigned::Keys(error)) => {
+                    tracing::warn!(%error, "the audit trail is not signed");
+                    return Err(DatabaseError::Unavailable);
+                }
+                Err(reason) => {
+                    tracing::error!(chain, %reason, "SECURITY: the audit trail does not hold; \
+                        this chain is signed no further");
+                    self.parts.log.broken.insert(chain);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn grow(&mut self, chain: &str, tenant: &str, head: ChainHead) -> Result<(), Unsigned> {
+        let mut log = match self.logs.remove(chain) {
+            Some(log) => log,
+            None => self.restore(chain, head).await?,
+        };
+        while log.head.seq < head.seq {
+            let (tiles, before) = (self.append(chain, &mut log).await?, log.sealed_at);
+            let now = self.parts.clock.now();
+            let is_due = |last: Timestamp| now.micros().saturating_sub(last.micros()) >= DAY_US;
+            let is_seal = before.is_none_or(is_due);
+            let checkpoint = Checkpoint::of(chain, &log.edge);
+            let growth = Growth {
+                chain: chain.to_owned(),
+                tenant: tenant.to_owned(),
+                tiles,
+                size: log.edge.size(),
+                note: self.sign(checkpoint, is_seal).await?,
+                at: now,
+                is_seal,
+            };
+            self.session().await?.keep(&growth).await?;
+            if is_seal {
+                log.sealed_at = Some(now);
+            }
+            self.parts.shipping.ship(&growth).await;
+        }
+        self.logs.insert(chain.to_owned(), log);
+        Ok(())
+    }
+
+    /// Appends what was committed to one log, as much as one checkpoint covers.
+    async fn append(&mut self, chain: &str, log: &mut Log) -> Result<Vec<FullTile>, Unsigned> {
+        let (mut tiles, from) = (Vec::new(), log.edge.size());
+        loop {
+            let session = self.session().await?;
+            let links = session.links(chain, log.head.seq, PAGE).await?;
+            for link in &links {
+                log.head = follows(&log.head, link)?;
+                tiles.extend(log.edge.push(&link.hash));
+            }
+            if links.len() < PAGE || log.edge.size() - from >= STRIDE {
+                return Ok(tiles);
+            }
+        }
+    }
+
+    /// The log as its last checkpoint left it.
+    async fn restore(&mut self, chain: &str, head: ChainHead) -> Result<Log, Unsigned> {
+        let session = self.session().await?;
+        let Some(newest) = session.newest(chain).await? else {
+            return Ok(Log {
+                edge: Edge::new(),
+                head: ChainHead::EMPTY,
+                sealed_at: None,
+            });
+        };
+        let size = newest.size;
+        if head.seq < i64::try_from(size).unwrap_or(i64::MAX) {
+            let found = head.seq;
+            return Err(Unsigned::Shorter { size, found });
+        }
+        let last = session.links(chain, before(size), 1).await?;
+        let last = last.first().ok_or(Unsigned::Root { size })?;
+        let levels = tail(session, chain, size).await?;
+        let edge = Edge::restore(size, levels).map_err(|_| Unsigned::Root { size })?;
+        let text = Checkpoint::of(chain, &edge).to_text();
+        let text = text.map_err(LogKeyError::from)?;
+        if !newest.note.as_bytes().starts_with(&text) {
+            return Err(Unsigned::Root { size });
+        }
+        let head = ChainHead {
+            seq: last.seq,
+            hash: last.hash,
+        };
+        Ok(Log {
+            edge,
+            head,
+            sealed_at: newest.sealed_at,
+        })
+    }
+
+    async fn sign(&self, checkpoint: Checkpoint, is_seal: bool) -> Result<String, Unsigned> {
+        if !is_seal {
+            return Ok(self.parts.keys.sign(&checkpoint, Occasion::Tick)?);
+        }
+        let keys = self.parts.keys.clone();
+        let sign = move || keys.sign(&checkpoint, Occasion::Day);
+        let signed = crate::aside::aside(sign).await;
+        let signed = signed.ok_or(DatabaseError::Unavailable)?;
+        Ok(signed?)
+    }
+
+    async fn session(&mut self) -> Result<&dyn LogSession, DatabaseError> {
+        if self.session.as_ref().is_some_and(|held| held.is_closed()) {
+            self.session = None;
+        }
+        if self.session.is_none() {
+            let opened = timeout(LOOK_DEADLINE, self.parts.trail.sequence()).await;
+            let after = LOOK_DEADLINE;
+            self.session = Some(opened.unwrap_or(Err(DatabaseError::Timeout { after }))?);
+        }
+        self.session.as_deref().ok_or(DatabaseError::Unavailable)
+    }
+}
+
+/// The number of the entry before the last of a log.
+fn before(size: u64) -> i64 {
+    i64::try_from(size.saturating_sub(1)).unwrap_or(i64::MAX)
+}
+
+/// The head once this entry is the last.
+fn follows(head: &ChainHead, link: &Link) -> Result<ChainHead, Unsigned> {
+    let seq = link.seq;
+    if seq != head.seq.saturating_add(1) {
+        return Err(Unsigned::Sequence { seq });
+    }
+    if link.previous != head.hash {
+        return Err(Unsigned::Previous { seq });
+    }
+    let hash = link.hash;
+    Ok(ChainHead { seq, hash })
+}
+
+/// The hashes of a log's right edge: leaves from their rows, and above them the roots of the full
+/// tiles below.
+async fn tail(
+    session: &dyn LogSession,
+    chain: &str,
+    size: u64,
+) -> Result<Vec<Vec<u8>>, DatabaseError> {
+    let mut levels = Vec::new();
+    for tile in edge_tiles(size) {
+        let (first, _) = tile.span();
+        let mut hashes: Vec<Hash> = Vec::with_capacity(tile.width);
+        if tile.width == 0 {
+            // Nothing of this level is outside a full tile.
+        } else if tile.level == 0 {
+            let after = i64::try_from(first).map_err(|_| DatabaseError::Mismatch)?;
+            let links = session.links(chain, after, tile.width).await?;
+            let leaf = |link: &Link| leaf_hash(&link.hash);
+            hashes.extend(links.iter().map(leaf));
+        } else {
+            let from = tile.index << 8;
+            let below = session.tiles(chain, tile.level - 1, from).await?;
+            hashes.extend(below.iter().filter_map(|full| tile_root(&full.hashes)));
+            hashes.truncate(tile.width);
+        }
+        levels.push(hashes.concat());
+    }
+    Ok(levels)
+}
