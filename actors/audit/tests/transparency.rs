@@ -1,4 +1,5 @@
-//! The transparency log on a real PostgreSQL: what it signs, what it refuses to sign, what it proves.
+//! The transparency log on a real PostgreSQL: what it signs, what it refuses to sign, what it
+//! proves.
 
 use super::*;
 use crate::audit::transparency::{

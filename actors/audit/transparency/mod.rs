@@ -1,12 +1,13 @@
 //! The transparency log: signed checkpoints over every chain, so that the past cannot be rewritten
 //! once one of them has left the host.
 //!
-//! A sequencer reads committed rows, appends each to the Merkle log of its chain and signs what that
-//! came to, once a second when there is something new. It works behind the commit: nobody waits for
-//! it, and a crash leaves no hole, for what it had not read it reads next.
+//! A sequencer reads committed rows, appends each to the Merkle log of its chain and signs what
+//! that came to, once a second when there is something new. It works behind the commit: nobody
+//! waits for it, and a crash leaves no hole, for what it had not read it reads next.
 //!
-//! What it does not give: whoever owns the host can rewrite what is younger than the last checkpoint
-//! that was shipped off it, and sign that anew. Ship them often, to somebody else's machine.
+//! What it does not give: whoever owns the host can rewrite what is younger than the last
+//! checkpoint that was shipped off it, and sign that anew. Ship them often, to somebody else's
+//! machine.
 //!
 //! PHI: digests, sizes and times. Purpose and legal basis: accountability (LGPD Art. 6 X and 37;
 //! 45 CFR 164.312(b)). Retention: that of the trail. Access: auditors of the same tenant, by

@@ -1,11 +1,11 @@
-//! `Sequencer`: the actor that appends committed entries to the Merkle logs and signs what they come
-//! to.
+//! `Sequencer`: the actor that appends committed entries to the Merkle logs and signs what they
+//! come to.
 //!
 //! Owns the right edge of each log of this node, which it makes again from tiles and rows at each
-//! start. Looks when the writer has committed something, once a second at most. Refuses to sign what
-//! does not follow: a gap, an entry that names another predecessor, a tail that is not what the last
-//! checkpoint says it was. Such a chain is signed no further, and that is said loudly: the trail was
-//! changed behind the writer's back, or its disk has lost something.
+//! start. Looks when the writer has committed something, once a second at most. Refuses to sign
+//! what does not follow: a gap, an entry that names another predecessor, a tail that is not what
+//! the last checkpoint says it was. Such a chain is signed no further, and that is said loudly: the
+//! trail was changed behind the writer's back, or its disk has lost something.
 //!
 //! Starts without a database and waits for one. Lost on restart: nothing. Restart class: permanent.
 

@@ -1,9 +1,9 @@
 //! Checkpoints on their way off the host: a folder that another machine holds or collects.
 //!
-//! `DIR/NODE/TENANT/checkpoint` is the newest, `seal-SIZE` one of each day, each put in place whole.
-//! Refuses to hold up anything: a folder that is not there is told of once and tried again with the
-//! next checkpoint. Whoever can write to the folder can remove from it: only what was copied from
-//! there is out of reach.
+//! `DIR/NODE/TENANT/checkpoint` is the newest, `seal-SIZE` one of each day, each put in place
+//! whole. Refuses to hold up anything: a folder that is not there is told of once and tried again
+//! with the next checkpoint. Whoever can write to the folder can remove from it: only what was
+//! copied from there is out of reach.
 
 use super::store::Growth;
 use crate::aside::aside;

@@ -1,9 +1,9 @@
 //! The Merkle log over a chain: a root of 32 bytes that vouches for every entry and its place.
 //!
 //! Leaf `n` is the hash of the chain's entry `n + 1`, so the log is as long as the chain, and its
-//! tiles hold digests alone: nobody learns from them who saw whom. Tree hashes are those of RFC 6962
-//! §2.1, tiles and checkpoints those of C2SP tlog-tiles and tlog-checkpoint. What is appended needs
-//! only the log's right edge; a proof needs the few tiles on its way to the root.
+//! tiles hold digests alone: nobody learns from them who saw whom. Tree hashes are those of RFC
+//! 6962 §2.1, tiles and checkpoints those of C2SP tlog-tiles and tlog-checkpoint. What is appended
+//! needs only the log's right edge; a proof needs the few tiles on its way to the root.
 
 mod checkpoint;
 mod edge;
