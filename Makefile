@@ -56,7 +56,7 @@ bench: ## measure, each figure beside a named peer
 	@cargo bench --locked
 
 sim: ## break the real tree in 10,000 simulated days; SEED=… SCHEDULES=… choose others
-	@cargo run -q -p plantao-chaos --locked -- sim \
+	@cargo run -q -p plantao-chaos --locked -- sim $(if $(SCHEDULES),,--require-rare) \
 		--seed $(or $(SEED),1) --schedules $(or $(SCHEDULES),10000)
 
 campaign: ## break it for MINUTES=10, aiming at what was not struck; the report goes to chaos-report/

@@ -10,9 +10,9 @@ mod files;
 mod interrupt;
 mod play;
 
-use crate::Schedule;
 use crate::report::ReportError;
 use crate::sim::SimError;
+use crate::{Schedule, SeedFileError};
 use arguments::{Arguments, Command};
 use clap::Parser;
 use interrupt::Interrupt;
@@ -66,6 +66,8 @@ enum CliError {
     File { path: PathBuf, kind: io::ErrorKind },
     #[error("`{path}`: {error}", path = .path.display())]
     Experiment { path: PathBuf, error: SimError },
+    #[error("`{path}`: {error}", path = .path.display())]
+    Seeds { path: PathBuf, error: SeedFileError },
     #[error("nobody reads the output any more: {0}")]
     Output(#[from] io::Error),
     #[error("the schedule of seed {0:#x} holds: there is nothing to cut")]

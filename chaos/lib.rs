@@ -39,5 +39,5 @@ pub use mutant::Mutant;
 pub use report::{Collector, JOURNAL_VERSION, LeftOut, Report, ReportError, ScheduleResult};
 pub use schedule::Schedule;
 pub use seed_file::{SeedFile, SeedFileError};
-pub use selector::{Selector, SelectorError};
+pub use selector::{ActorKind, Selector, SelectorError};
 pub use shrink::{Shrunk, shrink};

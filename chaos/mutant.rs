@@ -42,7 +42,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::AcknowledgedBeforeCommit,
         Self::CompletionLost,
         Self::ChainForked,
@@ -56,6 +56,7 @@ impl Mutant {
         Self::OutageForEver,
         Self::Supervision(Planted::IntensityOffByOne),
         Self::Supervision(Planted::StrategyTooWide),
+        Self::Supervision(Planted::StrategyTooNarrow),
         Self::Supervision(Planted::StaysDown),
         Self::Supervision(Planted::StopsForward),
         Self::Supervision(Planted::KillUnawaited),
@@ -84,6 +85,7 @@ impl Mutant {
             Self::OutageForEver => "outage_for_ever",
             Self::Supervision(Planted::IntensityOffByOne) => "intensity_off_by_one",
             Self::Supervision(Planted::StrategyTooWide) => "strategy_too_wide",
+            Self::Supervision(Planted::StrategyTooNarrow) => "strategy_too_narrow",
             Self::Supervision(Planted::StaysDown) => "stays_down",
             Self::Supervision(Planted::StopsForward) => "stops_forward",
             Self::Supervision(Planted::KillUnawaited) => "kill_unawaited",
@@ -109,7 +111,9 @@ impl Mutant {
             | Self::OutageForEver
             | Self::Supervision(Planted::StaysDown) => Invariant::Recovers,
             Self::Supervision(Planted::IntensityOffByOne) => Invariant::IntensityObeyed,
-            Self::Supervision(Planted::StrategyTooWide) => Invariant::BlastContained,
+            Self::Supervision(Planted::StrategyTooWide | Planted::StrategyTooNarrow) => {
+                Invariant::BlastContained
+            }
             Self::Supervision(Planted::StopsForward) => Invariant::OrderKept,
             Self::Supervision(Planted::KillUnawaited) => Invariant::NoOverlap,
             Self::Supervision(Planted::ChildrenLeft) => Invariant::NoOrphan,

@@ -1,6 +1,7 @@
 //! Which actors: a path of the supervision tree in which a segment may be left open.
 //!
-//! `plantao/records/sessions/*` names every session, `plantao/**` every actor below the root. A
+//! `plantao/records/sessions/*` names every session, `plantao/**` every actor below the root, and
+//! `supervisor:plantao/**` those of them alone that supervise others. A
 //! selector that could name nothing for want of care is refused when it is read, not when it finds
 //! nothing.
 
@@ -13,7 +14,28 @@ const SEGMENTS_MAX: usize = 16;
 /// A pattern over paths of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
+    kind: Option<ActorKind>,
     segments: Vec<Segment>,
+}
+
+/// What an actor is in its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    /// It supervises none.
+    Worker,
+    /// It supervises others, fixed or dynamic.
+    Supervisor,
+}
+
+impl ActorKind {
+    const ALL: [Self; 2] = [Self::Worker, Self::Supervisor];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Supervisor => "supervisor",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +58,14 @@ pub enum SelectorError {
         text: String,
         /// Which segment, from 1.
         at: usize,
+    },
+    /// A kind of actor that there is not.
+    #[error("selector `{text}`: `{kind}` is no kind of actor; there are `worker` and `supervisor`")]
+    Kind {
+        /// The selector.
+        text: String,
+        /// The kind.
+        kind: String,
     },
     /// `**` before the end.
     #[error("selector `{text}`: `**` is the last segment or none")]
@@ -63,7 +93,18 @@ impl FromStr for Selector {
     type Err = SelectorError;
 
     fn from_str(text: &str) -> Result<Self, SelectorError> {
-        let parts: Vec<&str> = text.split('/').collect();
+        let (kind, path) = match text.split_once(':') {
+            Some((name, path)) => {
+                let kind = ActorKind::ALL.into_iter().find(|one| one.name() == name);
+                let unknown = || SelectorError::Kind {
+                    text: text.to_owned(),
+                    kind: name.to_owned(),
+                };
+                (Some(kind.ok_or_else(unknown)?), path)
+            }
+            None => (None, text),
+        };
+        let parts: Vec<&str> = path.split('/').collect();
         let text = || text.to_owned();
         if parts.len() > SEGMENTS_MAX {
             return Err(SelectorError::TooDeep { text: text() });
@@ -91,12 +132,27 @@ impl FromStr for Selector {
                 part => Segment::Named(part.to_owned()),
             });
         }
-        Ok(Self { segments })
+        Ok(Self { kind, segments })
     }
 }
 
 impl Selector {
-    /// Whether it names the actor at `path`.
+    /// Whether it names actors of that kind.
+    #[must_use]
+    pub fn takes(&self, kind: ActorKind) -> bool {
+        self.kind.is_none_or(|asked| asked == kind)
+    }
+
+    /// The same for every kind.
+    #[must_use]
+    pub fn of_any_kind(&self) -> Self {
+        Self {
+            kind: None,
+            segments: self.segments.clone(),
+        }
+    }
+
+    /// Whether it names the actor at `path`, if that is of a kind that it [takes](Self::takes).
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let mut names = path.split('/');
@@ -116,6 +172,9 @@ impl Selector {
 
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = self.kind {
+            write!(f, "{}:", kind.name())?;
+        }
         for (index, segment) in self.segments.iter().enumerate() {
             let slash = if index == 0 { "" } else { "/" };
             let name = match segment {
@@ -136,6 +195,19 @@ mod tests {
 
     fn matches(selector: &str, path: &str) -> bool {
         selector.parse::<Selector>().unwrap().matches(path)
+    }
+
+    #[test]
+    fn a_kind_stands_before_the_path_and_there_are_two() {
+        let selector: Selector = "supervisor:plantao/**".parse().unwrap();
+        assert!(selector.matches("plantao/trust"));
+        assert!(selector.takes(ActorKind::Supervisor) && !selector.takes(ActorKind::Worker));
+        assert_eq!(selector.to_string(), "supervisor:plantao/**");
+        assert_eq!(selector.of_any_kind().to_string(), "plantao/**");
+        let any: Selector = "plantao/**".parse().unwrap();
+        assert!(any.takes(ActorKind::Supervisor) && any.takes(ActorKind::Worker));
+        let refused = "nurse:plantao/**".parse::<Selector>().unwrap_err();
+        assert!(matches!(refused, SelectorError::Kind { kind, .. } if kind == "nurse"));
     }
 
     #[test]

@@ -20,8 +20,6 @@ pub enum Delivery {
     Drop,
     /// Hand it over later. Messages sent meanwhile overtake it.
     Delay(Duration),
-    /// Hand it over twice, if it is one of [`Handle::cast_repeatable`](crate::Handle).
-    Duplicate,
 }
 
 /// How a call ended.
@@ -66,6 +64,12 @@ pub enum Handling {
 pub trait FaultHook: Send + Sync + 'static {
     /// Called with the path of the actor before a message enters its mailbox.
     fn before_deliver(&self, path: &str) -> Delivery;
+
+    /// Called before a message of [`Handle::cast_repeatable`](crate::Handle) is sent: whether it is
+    /// to come twice.
+    fn before_repeatable(&self, _path: &str) -> bool {
+        false
+    }
 
     /// Called before a worker's start. A tree's hook alone is asked.
     fn before_start(&self, _path: &str) -> Starting {

@@ -149,7 +149,7 @@ impl<M: Send + 'static> Handle<M> {
         let actor = self.seat.live().ok_or(CallError::Unavailable)?;
         let envelope = Envelope::new(make(), self.seat.admit()?);
         let delivery = self.seat.delivery();
-        if delivery == Delivery::Duplicate
+        if self.seat.repeats()
             && let Ok(permit) = self.seat.admit()
         {
             deliver(actor.clone(), Envelope::new(make(), permit), delivery)?;
@@ -188,7 +188,7 @@ fn deliver<M: Send + 'static>(
     delivery: Delivery,
 ) -> Result<(), CallError> {
     match delivery {
-        Delivery::Deliver | Delivery::Duplicate => actor
+        Delivery::Deliver => actor
             .send_message(envelope)
             .map_err(|_| CallError::Unavailable),
         // Accepted and lost, as a message is that dies in a mailbox.
@@ -279,6 +279,12 @@ impl<M: Send + 'static> Place<M> {
     fn delivery(&self) -> Delivery {
         let hook = self.hook.get();
         hook.map_or(Delivery::Deliver, |hook| hook.before_deliver(&self.path()))
+    }
+
+    /// Whether the next message that may come twice does.
+    fn repeats(&self) -> bool {
+        let hook = self.hook.get();
+        hook.is_some_and(|hook| hook.before_repeatable(&self.path()))
     }
 
     /// A place in flight for a message.

@@ -10,6 +10,8 @@ pub enum Planted {
     IntensityOffByOne,
     /// An exit takes all siblings along, whatever the strategy says.
     StrategyTooWide,
+    /// An exit takes no sibling along, whatever the strategy says.
+    StrategyTooNarrow,
     /// Children that failed stay down.
     StaysDown,
     /// Fixed children are stopped in the order in which they were started.

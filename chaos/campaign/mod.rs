@@ -25,7 +25,8 @@ const OF_MESSAGES: [FaultKind; 6] = [
 ];
 /// The ends of the paths of those that are sent messages. A test holds this and the next to what
 /// runs strike.
-const CALLED: [&str; 6] = [
+const CALLED: [&str; 7] = [
+    "/vault",
     "/instances/*",
     "/consents",
     "/log_ins",
@@ -33,6 +34,8 @@ const CALLED: [&str; 6] = [
     "/ward_board",
     "/sessions/*",
 ];
+/// Of those that are sent messages which may come twice.
+const REPEATED: [&str; 2] = ["/ward_board", "/sessions/*"];
 /// Of those that have something to finish when they are told to stop, beside those that are
 /// called: others are gone before anybody sees them stopping.
 const DRAINING: [&str; 2] = ["/front_door", "/viewers/*"];
@@ -46,6 +49,8 @@ const AIMS_MAX: usize = 3;
 const BLIND_MAX: usize = 2;
 /// One in so many schedules is blind: what nobody thought of is found by chance alone.
 const BLIND_ONE_IN: u64 = 4;
+/// One in so many aimed schedules topples a supervisor besides: cells are of workers alone.
+const SUPERVISOR_ONE_IN: u64 = 3;
 /// After so many aims a cell is aimed at no more.
 const AIMS_OF_A_CELL: u32 = 25;
 /// Once nothing is uncovered, what was struck less often than that is aimed at.
@@ -90,6 +95,9 @@ impl Campaign {
         let mut rng = Rng::with_seed(seed);
         rng.shuffle(&mut schedule.faults);
         schedule.faults.truncate(rng.usize(..=BLIND_MAX));
+        if rng.u64(..SUPERVISOR_ONE_IN) == 0 {
+            schedule.faults.extend(recipe::of_a_supervisor(&mut rng));
+        }
         for _ in 0..rng.usize(1..=AIMS_MAX) {
             let Some(cell) = rng.choice(&wanted) else {
                 break;
@@ -160,11 +168,11 @@ fn can_be_hit(cell: &Cell) -> bool {
         (FaultKind::Kill, LifeState::Stopping) => is_called || is_one_of(&DRAINING),
         (FaultKind::Kill, LifeState::Restarting) => !is_one_of(&TEMPORARY),
         (FaultKind::Kill, _) => true,
-        // Those that are always there have started before anything is broken.
-        (FaultKind::StartFailure | FaultKind::StartHang, LifeState::Starting) => is_one_of(&["/*"]),
+        (FaultKind::StartFailure | FaultKind::StartHang, LifeState::Starting) => true,
         (FaultKind::StartFailure | FaultKind::StartHang, _) => !is_one_of(&[NEVER_TWICE]),
         (FaultKind::Panic | FaultKind::Hang, state) => is_called && state == LifeState::Running,
-        (FaultKind::Flood, state) => state == LifeState::Running,
+        (FaultKind::Flood, state) => is_called && state == LifeState::Running,
+        (FaultKind::Duplicate, state) => is_one_of(&REPEATED) && state == LifeState::Running,
         // Nobody is sent a message while it comes up again.
         (_, state) => is_called && state != LifeState::Restarting,
     }
@@ -211,7 +219,7 @@ mod tests {
         let simulator = Simulator::new().unwrap();
         let mut campaign = Campaign::new(None);
         let mut struck = Coverage::new(&PATHS);
-        for seed in 1..=60 {
+        for seed in 1..=120 {
             let outcome = simulator.play(&campaign.next(seed)).unwrap();
             campaign.learn(&outcome.struck);
             struck.merge(&outcome.struck);
@@ -251,7 +259,7 @@ mod tests {
         let simulator = Simulator::new().unwrap();
         let (aimed, _) = played(60, None);
         let mut blind = Campaign::new(None);
-        for seed in 1..=60 {
+        for seed in 1..=120 {
             let schedule = Schedule::from_seed(seed, &PATHS);
             let outcome = simulator.play(&schedule).unwrap();
             blind.learn(&outcome.struck);

@@ -8,6 +8,7 @@
 use crate::sim::PATHS;
 use crate::{Cell, Fault, FaultKind, FaultParts, LifeState, Place};
 use fastrand::Rng;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -50,6 +51,18 @@ pub(super) fn faults(cell: &Cell, rng: &mut Rng) -> Vec<Fault> {
     recipe.faults
 }
 
+/// The end of some supervisor below the root, whose supervisor has to answer it.
+pub(super) fn of_a_supervisor(rng: &mut Rng) -> Option<Fault> {
+    let above = PATHS
+        .iter()
+        .filter_map(|path| Some(path.rsplit_once('/')?.0));
+    let above: BTreeSet<&str> = above.collect();
+    let at = Duration::from_millis(rng.u64(AT_MS));
+    let mut parts = FaultParts::new(at, FaultKind::Kill);
+    parts.target = rng.choice(above)?.parse().ok();
+    Fault::new(parts).ok()
+}
+
 /// A fault of that kind, with whatever else it needs drawn.
 fn made(kind: FaultKind, child: Option<&str>, at_ms: u64, rng: &mut Rng) -> Option<Fault> {
     let mut parts = FaultParts::new(Duration::from_millis(at_ms), kind);
@@ -83,8 +96,11 @@ impl Recipe<'_> {
         if state == LifeState::Stopping {
             parts.at += Duration::from_millis(UNTIL_BUSY_MS);
         }
-        let is_of_starts = matches!(parts.kind, FaultKind::StartFailure | FaultKind::StartHang);
-        if is_of_starts && state == LifeState::Starting {
+        let is_of_starts = !is_to_be_seen(parts.kind);
+        if is_of_starts && state == LifeState::Starting && self.is_fixed() {
+            // What is always there starts with the node.
+            parts.at = Duration::ZERO;
+        } else if is_of_starts && state == LifeState::Starting {
             parts.count = TOPPLE;
             if parts.kind == FaultKind::StartHang {
                 parts.span = Duration::from_millis(HELD_UP_MS);
@@ -114,7 +130,14 @@ impl Recipe<'_> {
         self.push(FaultKind::Kill, self.child, |_| {});
     }
 
+    fn is_fixed(&self) -> bool {
+        !self.child.contains('*')
+    }
+
     fn first_start(&mut self, kind: FaultKind) {
+        if self.is_fixed() && !is_to_be_seen(kind) {
+            return;
+        }
         if self.child.ends_with("/*") {
             // Those that come and go come anew to a node that was down.
             if is_to_be_seen(kind) {
@@ -128,11 +151,7 @@ impl Recipe<'_> {
         if is_to_be_seen(kind) {
             self.hold_up(TOPPLE, HELD_UP_MS);
         }
-        if kind != FaultKind::StartFailure {
-            self.push(FaultKind::Kill, self.child, |parts| parts.count = TOPPLE);
-        } else {
-            self.push(FaultKind::Kill, self.child, |_| {});
-        }
+        self.push(FaultKind::Kill, self.child, |parts| parts.count = TOPPLE);
     }
 
     fn stop(&mut self) {

@@ -1,4 +1,5 @@
-//! Only the children that the strategy names went down with a failed one.
+//! The children that the strategy names went down with a failed one and came up again, and no
+//! others.
 //!
 //! A child that was stopped has a reason if its supervisor is on its way out, or if a sibling's end
 //! takes it along. A supervisor that restarts anything after a stop is not on its way out.
@@ -6,17 +7,63 @@
 use super::reign::{Attempt, Reign, Turn, reigns};
 use super::{Findings, Tree};
 use crate::history::{Change, History};
+use plantao_supervisors::Restart;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Between the start of one of a group and the next: a supervisor that goes on takes none.
+const GROUP_PAUSE: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) fn contained(history: &History, tree: &Tree, findings: &mut Findings) {
     for reign in reigns(history, tree) {
         let attempts = reign.attempts();
+        complete(&reign, &attempts.made, findings);
         let mut from = 0;
         for attempt in &attempts.made {
             stopped(&reign, attempt, from, findings);
             restarted(&reign, attempt, findings);
             from = attempt.seq();
+        }
+    }
+}
+
+/// Each group was started again to its end, where its supervisor had the time for it.
+fn complete(reign: &Reign<'_>, made: &[Attempt<'_>], findings: &mut Findings) {
+    let is_quarantined = |turn: &Turn<'_>| turn.change == Change::Quarantined;
+    if !reign.plan.is_grouped() || reign.turns.iter().any(is_quarantined) {
+        return;
+    }
+    for attempt in made {
+        let (Some(fall), Some(last)) = (attempt.falls.first(), attempt.members.last()) else {
+            continue;
+        };
+        let after = |turn: &&Turn<'_>| turn.seq > last.seq;
+        let mut came = reign.turns.iter().filter(after);
+        let up = came.find(|turn| turn.child == last.child && turn.change == Change::Started);
+        let Some(up) = up else {
+            // It failed to start: the group is begun again.
+            continue;
+        };
+        // A supervisor that was itself struck in between had none.
+        let later = |turn: &Turn<'_>| turn.at > up.at.saturating_add(GROUP_PAUSE);
+        let fell_again = reign.turns.iter().any(|turn| {
+            turn.seq > attempt.seq() && turn.at <= up.at + GROUP_PAUSE && turn.change.is_end()
+        });
+        if fell_again || !reign.turns.iter().any(later) {
+            continue;
+        }
+        let started = |id: &str| attempt.members.iter().any(|member| member.child == id);
+        for child in &reign.plan.children {
+            let is_named = reign.plan.takes_along(fall.child, &child.id);
+            if is_named && child.restart == Restart::Permanent && !started(&child.id) {
+                let (path, id) = (reign.path, &child.id);
+                let what = format!(
+                    "`{path}/{id}` was not restarted; the end of `{}` takes it along",
+                    fall.child
+                );
+                findings.when(up.seq, up.at, what);
+            }
         }
     }
 }
@@ -119,6 +166,23 @@ mod tests {
             let found = found(BlastContained, &tree(strategy), disturbance(failed, &group));
             prop_assert_eq!(found.is_empty(), group.iter().all(is_named), "{:?}", found);
         }
+    }
+
+    #[test]
+    fn a_group_that_was_left_half_down_names_who_stayed_there() {
+        let half = |strategy, failed: usize, group: &[usize], words: &str| {
+            let mut events = disturbance(failed, group);
+            events.push((9_000, change("root/c", Stopped)));
+            violates(BlastContained, &tree(strategy), events, words);
+        };
+        let words = "`root/c` was not restarted; the end of `b` takes it along";
+        half(Strategy::RestForOne, 1, &[], words);
+        let words = "`root/a` was not restarted; the end of `b` takes it along";
+        half(Strategy::OneForAll, 1, &[2], words);
+        // Struck down in the middle of it, the supervisor had no time.
+        let mut cut = disturbance(1, &[]);
+        cut.push((10, change("root/b", Stopped)));
+        holds(BlastContained, &tree(Strategy::RestForOne), cut);
     }
 
     #[test]

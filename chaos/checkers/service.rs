@@ -1,11 +1,14 @@
 //! What the system owes once all is over: what it acknowledged is there, and it serves again.
 
 use super::{Findings, Tree};
-use crate::history::{Event, History, What};
+use crate::history::{Change, Event, History, What};
+use plantao_supervisors::Restart;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How soon after the last fault the system serves again: a nurse at a bed tries twice and waits.
+/// How soon after the last fault the system serves again: within one window of the supervisors that
+/// serve, so that none of them can have used up its restarts; a nurse at a bed tries twice and
+/// waits.
 const RECOVERY: Duration = Duration::from_secs(10);
 
 /// Each acknowledged change is there to be read, or a later one is.
@@ -35,8 +38,8 @@ pub(super) fn durable(history: &History, _tree: &Tree, findings: &mut Findings) 
     }
 }
 
-/// The system serves in time after the last fault.
-pub(super) fn recovers(history: &History, _tree: &Tree, findings: &mut Findings) {
+/// The system serves in time after the last fault, and all of it is up.
+pub(super) fn recovers(history: &History, tree: &Tree, findings: &mut Findings) {
     let broken = |event: &&Event| matches!(event.what, What::FaultInjected { .. });
     let over = |event: &&Event| event.what == What::FaultsOver;
     let events = history.events();
@@ -65,13 +68,38 @@ pub(super) fn recovers(history: &History, _tree: &Tree, findings: &mut Findings)
             }
         }
     }
+    down(history, tree, over, findings);
+}
+
+/// Whoever is planned to be always there is up by then.
+fn down(history: &History, tree: &Tree, over: &Event, findings: &mut Findings) {
+    let mut last: BTreeMap<&str, Change> = BTreeMap::new();
+    let until = over.at.saturating_add(RECOVERY);
+    for event in history.events().iter().filter(|event| event.at <= until) {
+        match &event.what {
+            What::NodeStarted => last.clear(),
+            What::Lifecycle(told) if told.change.is_end() || told.change == Change::Started => {
+                last.insert(&told.path, told.change);
+            }
+            _ => {}
+        }
+    }
+    for (path, child) in tree.fixed() {
+        let path = format!("{path}/{}", child.id);
+        let is_down = |change: &Change| *change != Change::Started;
+        if child.restart == Restart::Permanent && last.get(path.as_str()).is_some_and(is_down) {
+            findings.at(over, format!("`{path}` was still down after {RECOVERY:?}"));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{holds, violates};
+    use super::super::testing::{change, holds, tree, violates};
     use super::*;
     use crate::Invariant::{Recovers, WriteDurable};
+    use crate::history::Change::{Exited, Restarting, Started};
+    use plantao_supervisors::Strategy;
 
     fn acknowledged(version: u64) -> (u64, What) {
         let resource = "observation 1".to_owned();
@@ -141,6 +169,38 @@ mod tests {
         violates(Recovers, &Tree::new(), late, "served again after 10.001s");
         let never = [broken(5), served(900, true), over, served(2000, false)];
         violates(Recovers, &Tree::new(), never, "never served again");
+    }
+
+    #[test]
+    fn whoever_is_still_down_when_all_should_be_up_is_named() {
+        let fallen = [
+            (10, change("root/a", Started)),
+            (11, change("root/b", Started)),
+            (500, change("root/b", Exited)),
+        ];
+        let over = [(1_000, What::FaultsOver), served(1_250, true)];
+        let after = |at| {
+            [
+                (at, change("root/b", Restarting)),
+                (at, change("root/b", Started)),
+            ]
+        };
+        let plan = tree(Strategy::OneForOne);
+        let seen = |events: Vec<(u64, What)>| {
+            violates(Recovers, &plan, events, "`root/b` was still down after 10s")
+        };
+        seen(fallen.iter().chain(&over).cloned().collect());
+        seen(
+            fallen
+                .iter()
+                .chain(&over)
+                .chain(&after(11_001))
+                .cloned()
+                .collect(),
+        );
+        let late = after(10_999);
+        let up = fallen.iter().chain(&over).chain(&late).cloned();
+        holds(Recovers, &plan, up.collect::<Vec<_>>());
     }
 
     #[test]

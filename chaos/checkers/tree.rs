@@ -106,6 +106,13 @@ impl Tree {
         tree
     }
 
+    /// Every child of a fixed list, with its supervisor's path.
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = (&str, &ChildPlan)> {
+        let fixed = self.supervisors.iter();
+        let fixed = fixed.filter(|(_, plan)| plan.arrangement != Arrangement::Dynamic);
+        fixed.flat_map(|(path, plan)| plan.children.iter().map(move |one| (path.as_str(), one)))
+    }
+
     /// The supervisor at a path.
     #[must_use]
     pub fn supervisor(&self, path: &str) -> Option<&SupervisorPlan> {

@@ -89,7 +89,14 @@ pub(super) struct Sim {
     /// How many schedules.
     #[arg(long, default_value_t = 1_000)]
     pub(super) schedules: u64,
-    /// Where the experiment file of each failing schedule goes, cut to a minimum.
+    /// Play the seeds of this file instead; its first line is `plantao-chaos seeds v1`, then a seed
+    /// on each line.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "schedules"])]
+    pub(super) seeds: Option<PathBuf>,
+    /// Fail too when some rare state was never reached: such a run has tested little.
+    #[arg(long)]
+    pub(super) require_rare: bool,
+    /// Where each failing schedule goes, cut to a minimum: as an experiment file and a Rust test.
     #[arg(long, value_name = "DIR")]
     pub(super) failures: Option<PathBuf>,
     #[command(flatten)]
@@ -139,6 +146,9 @@ pub(super) struct Shrink {
     /// The seed of the schedule.
     #[arg(long, value_parser = seed)]
     pub(super) seed: u64,
+    /// Write the experiment file and the Rust test there instead of printing them.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) planted: Planted,
 }

@@ -158,10 +158,7 @@ impl<'a> Night<'a> {
         if *before <= CUT_OF_A_KIND {
             let interrupt = self.interrupt;
             let minimum = smallest(&self.simulator, outcome, || interrupt.is_heard());
-            let test = minimum.to_rust_test(&name);
-            let name = format!("{name}-cut");
-            let path = self.directory.write_experiment(&name, &minimum)?;
-            self.directory.write(&format!("{name}.rs"), &test)?;
+            let path = self.directory.write_minimum(&name, &minimum)?;
             cut = Some((path, minimum.schedule.faults.len()));
         }
         let again = play::command(&path, &self.asked.planted.flag());

@@ -1,6 +1,7 @@
 //! `shrink` and `mutants`: the least that still fails, and whether planted defects are caught.
 
 use super::arguments;
+use super::files::Directory;
 use super::interrupt::Interrupt;
 use super::{ABORTED, CliError, HELD, VIOLATED, schedule_of};
 use crate::sim::{Caught, Outcome, SimError, Simulator, hunt};
@@ -22,8 +23,18 @@ pub(super) fn cut(
     }
     let minimum = smallest(&simulator, &outcome, || interrupt.is_heard());
     let seed = asked.seed;
-    writeln!(out, "{}", minimum.to_toml())?;
-    writeln!(out, "{}", minimum.to_rust_test(&format!("seed_{seed:x}")))?;
+    match &asked.out {
+        None => {
+            writeln!(out, "{}", minimum.to_toml())?;
+            writeln!(out, "{}", minimum.to_rust_test(&format!("seed_{seed:x}")))?;
+        }
+        Some(path) => {
+            let directory = Directory::open(path)?;
+            let path = directory.write_minimum(&format!("seed-{seed:x}"), &minimum)?;
+            let faults = minimum.schedule.faults.len();
+            writeln!(out, "cut to {faults} faults in `{}`", path.display())?;
+        }
+    }
     Ok(if interrupt.is_heard() {
         ABORTED
     } else {

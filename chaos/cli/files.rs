@@ -40,6 +40,17 @@ impl Directory {
         self.write(&format!("{name}.toml"), &experiment.to_toml())
     }
 
+    /// Writes a minimum down as an experiment and as a Rust test; answers where the experiment is.
+    pub(super) fn write_minimum(
+        &self,
+        name: &str,
+        minimum: &Experiment,
+    ) -> Result<PathBuf, CliError> {
+        let cut = format!("{name}-cut");
+        self.write(&format!("{cut}.rs"), &minimum.to_rust_test(name))?;
+        self.write_experiment(&cut, minimum)
+    }
+
     pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, CliError> {
         let path = self.path.join(name);
         std::fs::write(&path, text).map_err(|error| CliError::file(&path, &error))?;

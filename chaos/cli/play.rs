@@ -5,8 +5,8 @@ use super::cut::smallest;
 use super::files::{self, Directory};
 use super::interrupt::Interrupt;
 use super::{ABORTED, CliError, HELD, VIOLATED, schedule_of};
-use crate::sim::{Outcome, SimError, Simulator};
-use crate::{Collector, Experiment, Invariant, Sometimes};
+use crate::sim::{Outcome, PATHS, SimError, Simulator, UNREACHABLE};
+use crate::{Collector, Experiment, Invariant, SeedFile, Sometimes};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
@@ -25,15 +25,15 @@ pub(super) fn sim(
     let report = report.transpose()?;
     let failures = asked.failures.as_deref().map(Directory::open).transpose()?;
     let begun = Instant::now();
-    let (first, flag) = (asked.seed, asked.planted.flag());
-    let mut collector = Collector::new(format!(
-        "plantao-chaos sim --seed {first:#x} --schedules {}{flag}",
-        asked.schedules
-    ));
+    let flag = asked.planted.flag();
+    let (seeds, from) = seeds(asked)?;
+    let mut collector = Collector::new(format!("plantao-chaos sim {from}{flag}"));
     let (mut played, mut violated, mut served) = (0_u64, 0_u64, 0_usize);
     let mut sometimes = Sometimes::default();
-    while played < asked.schedules && !interrupt.is_heard() {
-        let seed = first.wrapping_add(played);
+    for seed in seeds {
+        if interrupt.is_heard() {
+            break;
+        }
         let outcome = simulator.play(&schedule_of(seed))?;
         played += 1;
         served += outcome.served;
@@ -59,18 +59,40 @@ pub(super) fn sim(
     let seconds = begun.elapsed().as_secs_f64();
     writeln!(
         out,
-        "{played} schedules from seed {first}, {served} requests served, {seconds:.1} s: \
+        "{played} schedules of {from}, {served} requests served, {seconds:.1} s: \
          {violated} violated"
     )?;
     write!(out, "{sometimes}")?;
     if let Some(directory) = report {
         tell_report(out, &directory, collector)?;
     }
-    Ok(match (interrupt.is_heard(), violated) {
-        (true, _) => ABORTED,
-        (false, 0) => HELD,
-        (false, _) => VIOLATED,
+    let mut never = sometimes.never();
+    never.retain(|rare| !UNREACHABLE.contains(rare));
+    let lacks = asked.require_rare && !never.is_empty();
+    Ok(match (interrupt.is_heard(), violated, lacks) {
+        (true, ..) => ABORTED,
+        (false, 0, false) => HELD,
+        (false, ..) => VIOLATED,
     })
+}
+
+/// The seeds to play, and the flags that say which.
+fn seeds(asked: &arguments::Sim) -> Result<(Box<dyn Iterator<Item = u64>>, String), CliError> {
+    let (first, count) = (asked.seed, asked.schedules);
+    let Some(path) = &asked.seeds else {
+        let seeds = (0..count).map(move |number| first.wrapping_add(number));
+        return Ok((
+            Box::new(seeds),
+            format!("--seed {first:#x} --schedules {count}"),
+        ));
+    };
+    let read: Result<SeedFile, _> = files::read(path)?.parse();
+    let file = read.map_err(|error| CliError::Seeds {
+        path: path.clone(),
+        error,
+    })?;
+    let from = format!("--seeds {}", quoted(&path.display().to_string()));
+    Ok((Box::new(file.seeds.into_iter()), from))
 }
 
 pub(super) fn replay(out: &mut impl Write, asked: &arguments::Replay) -> Result<u8, CliError> {
@@ -126,7 +148,8 @@ fn quoted(path: &str) -> String {
 fn read(path: &Path) -> Result<Experiment, CliError> {
     let text = files::read(path)?;
     let parsed: Result<Experiment, _> = text.parse();
-    parsed.map_err(|error| CliError::Experiment {
+    let checked = parsed.and_then(|read| read.check_targets(&PATHS).map(|()| read));
+    checked.map_err(|error| CliError::Experiment {
         path: path.to_owned(),
         error: SimError::from(error),
     })
@@ -152,7 +175,7 @@ fn keep(
 ) -> Result<(), CliError> {
     let minimum = smallest(simulator, outcome, || interrupt.is_heard());
     let name = format!("seed-{:x}", outcome.schedule.seed);
-    let path = directory.write_experiment(&name, &minimum)?;
+    let path = directory.write_minimum(&name, &minimum)?;
     writeln!(
         out,
         "cut to {} faults in `{}`",

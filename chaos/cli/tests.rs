@@ -168,6 +168,64 @@ fn what_is_interrupted_tells_what_it_found_so_far() {
     assert!(place.names().contains(&"report.html".to_owned()));
     let (code, told) = heard("sim --schedules 9999999", None, &interrupt);
     assert_eq!(code, ABORTED);
-    assert!(told.starts_with("0 schedules from seed 1"), "{told}");
+    assert!(told.starts_with("0 schedules of --seed 0x1 "), "{told}");
     assert_eq!(heard("mutants", None, &interrupt).0, ABORTED);
+}
+
+#[test]
+fn an_actor_that_the_tree_has_not_is_no_target_of_an_experiment() {
+    let place = Place::new("nowhere");
+    std::fs::create_dir_all(&place.0).unwrap();
+    let path = place.0.join("polcy.toml");
+    let mut parts = crate::FaultParts::new(std::time::Duration::ZERO, crate::FaultKind::Kill);
+    parts.target = "plantao/trust/polcy".parse().ok();
+    let mut schedule = Schedule::from_seed(1, &[]);
+    schedule.faults = vec![crate::Fault::new(parts).unwrap()];
+    let text = crate::Experiment::new("none".to_owned(), schedule).to_toml();
+    std::fs::write(&path, &text).unwrap();
+    let (code, told) = typed(&format!("replay --experiment {}", path.display()), None);
+    assert_eq!(code, IMPOSSIBLE);
+    assert!(told.contains("`plantao/trust/polcy`"), "{told}");
+    assert!(crate::sim::play_text(&text).is_err());
+}
+
+#[test]
+fn seeds_of_a_file_are_played_and_one_of_another_version_is_refused_by_its_line() {
+    let place = Place::new("seeds");
+    std::fs::create_dir_all(&place.0).unwrap();
+    let path = place.0.join("seeds.txt");
+    let line = format!("sim --seeds {}", path.display());
+    std::fs::write(&path, "plantao-chaos seeds v1\n7\n0x9 # once failed\n").unwrap();
+    let (code, told) = typed(&line, None);
+    assert_eq!(code, HELD, "{told}");
+    assert!(told.starts_with("2 schedules of --seeds "), "{told}");
+    std::fs::write(&path, "plantao-chaos seeds v2\n7\n").unwrap();
+    let (code, told) = typed(&line, None);
+    assert_eq!(code, IMPOSSIBLE);
+    assert!(told.contains("seeds.txt`: line 1: version `2`"), "{told}");
+}
+
+#[test]
+fn a_run_that_has_to_reach_rare_states_and_does_not_has_not_held() {
+    let (code, _) = typed("sim --seed 1 --schedules 1", None);
+    assert_eq!(code, HELD);
+    let (code, told) = typed("sim --seed 1 --schedules 1 --require-rare", None);
+    assert_eq!(code, VIOLATED);
+    assert!(told.contains(" never\n"), "{told}");
+}
+
+#[test]
+fn a_minimum_is_left_as_a_file_that_is_played_again_and_as_a_test() {
+    let place = Place::new("minimum");
+    let out = place.0.display();
+    let line = format!("shrink --seed 0x1 --mutant acknowledged_before_commit --out {out}");
+    let (code, told) = typed(&line, None);
+    assert_eq!(code, VIOLATED, "{told}");
+    assert_eq!(place.names(), ["seed-1-cut.rs", "seed-1-cut.toml"]);
+    let again = format!("replay --experiment {out}/seed-1-cut.toml");
+    let (code, told) = typed(
+        &format!("{again} --mutant acknowledged_before_commit"),
+        None,
+    );
+    assert_eq!(code, VIOLATED, "{told}");
 }

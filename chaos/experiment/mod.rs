@@ -94,7 +94,7 @@ fn above(path: &str) -> impl Iterator<Item = &str> {
 
 /// Whether the selector names an actor at `path`, whatever stands in place of its `*`.
 fn names_some(selector: &Selector, path: &str) -> bool {
-    let text = selector.to_string();
+    let text = selector.of_any_kind().to_string();
     let mut named = text.split('/');
     let filled: Vec<&str> = path
         .split('/')

@@ -5,11 +5,11 @@ use super::SimError;
 use super::client::{self, Answered};
 use super::exchange::{Acknowledged, Exchange};
 use super::hook::Hook;
-use super::nemesis::Nemesis;
+use super::nemesis::{self, Nemesis, is_of_boot};
 use super::node::Site;
 use super::recorder::Recorder;
 use super::viewer;
-use super::workload::{self, PEOPLE, Step};
+use super::workload::{self, DAY, PEOPLE, Step};
 use crate::history::What;
 use crate::twin::Side;
 use crate::{Fault, FaultKind, Mutant, Schedule};
@@ -18,12 +18,14 @@ use futures_util::stream::FuturesUnordered;
 use plantao::identity::Claims;
 use plantao_schema::access::{DevicePosture, Role};
 use plantao_schema::id::PrincipalId;
+use plantao_schema::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// After the last fault and the last request: what was left open is settled by then.
+/// After the last fault and the last request: what was left open is settled by then, and all that
+/// fell is up.
 const SETTLING: Duration = Duration::from_secs(12);
 /// Between two tries of somebody who waits for the system to serve.
 const PROBE: Duration = Duration::from_millis(250);
@@ -37,6 +39,8 @@ const STOP: Duration = Duration::from_secs(120);
 /// How an incarnation went.
 pub(super) struct Lived {
     pub(super) lasted: Duration,
+    /// What the node's clock said at its end: the next runtime's has another beginning.
+    pub(super) wall: Timestamp,
     /// The day was over.
     pub(super) is_last: bool,
 }
@@ -63,9 +67,16 @@ impl Era<'_> {
         self.recorder.record(What::NodeStarted);
         let planted = self.mutant.and_then(Mutant::of_supervision);
         let hook = Hook::new(self.recorder.clone(), planted);
-        let node = site.start(Arc::new(hook.clone())).await?;
-        hook.follow(&node.tree);
         if self.from.is_zero() {
+            nemesis::before_boot(&hook, &self.recorder, &self.schedule.faults);
+        }
+        let node = match site.start(Arc::new(hook.clone())).await {
+            Ok(node) => node,
+            Err(SimError::Start(_)) => return Ok(self.not_up(site, &hook, begun).await),
+            Err(error) => return Err(error),
+        };
+        hook.follow(&node.tree);
+        if site.disk.inspect(|tables| tables.records.is_empty()) {
             for step in workload::admissions() {
                 self.ask(site, begun, &step).await;
             }
@@ -77,8 +88,8 @@ impl Era<'_> {
             begun,
         };
         let life = async {
-            let (strikes, day) = (self.strike(site, &nemesis), self.day(site, begun));
-            tokio::join!(strikes, day, self.looks(site, begun));
+            let (trouble, day) = (self.trouble(site, &nemesis), self.day(site, begun));
+            tokio::join!(trouble, day, self.looks(site, begun));
         };
         let is_cut = tokio::select! {
             biased;
@@ -92,9 +103,10 @@ impl Era<'_> {
                 self.recorder.record(What::NodeCrashed);
                 true
             }
-            () = self.whole(site, &nemesis, life) => false,
+            () = life => false,
         };
         if !is_cut {
+            sleep(SETTLING).await;
             // A tree that does not stop leaves lives behind, which its history shows.
             let _late = timeout(STOP, node.tree.shutdown()).await;
         }
@@ -102,21 +114,41 @@ impl Era<'_> {
         self.recorder.close();
         Ok(Lived {
             lasted: begun.elapsed(),
+            wall: site.clock.now(),
             is_last: !is_cut,
         })
     }
 
+    /// A node that did not come up: its service manager starts another.
+    async fn not_up(&self, site: &Site, hook: &Hook, begun: Instant) -> Lived {
+        sleep(SERVICE_RESTART).await;
+        self.recorder.record(What::NodeCrashed);
+        hook.forget();
+        self.recorder.close();
+        Lived {
+            lasted: begun.elapsed(),
+            wall: site.clock.now(),
+            is_last: false,
+        }
+    }
+
+    /// The crashes that are still to come.
+    fn to_come(&self) -> impl Iterator<Item = &Fault> {
+        let is_first = self.from.is_zero();
+        let crashes = self.crashes.iter();
+        crashes.filter(move |one| one.at > self.from || (is_first && one.at.is_zero()))
+    }
+
     /// When it crashes at the latest.
     pub(super) fn end(&self) -> Option<Duration> {
-        let crashes = self.crashes.iter();
-        let timed = crashes.filter(|one| one.at > self.from && one.failpoint.is_none());
+        let timed = self.to_come().filter(|one| one.failpoint.is_none());
         timed.map(|one| one.at).min()
     }
 
     /// Resolves when it crashes.
     async fn crash(&self, site: &Site, begun: Instant) {
-        let crashes = self.crashes.iter().filter(|one| one.at > self.from);
-        let mut crashes: FuturesUnordered<_> = crashes
+        let mut crashes: FuturesUnordered<_> = self
+            .to_come()
             .map(|one| async move {
                 sleep_until(begun + one.at.saturating_sub(self.from)).await;
                 if let Some(point) = &one.failpoint {
@@ -140,15 +172,23 @@ impl Era<'_> {
         self.recorder.record(What::NodeCrashed);
     }
 
-    /// The day, and until the system serves again after it.
-    async fn whole(&self, site: &Site, nemesis: &Nemesis, life: impl Future<Output = ()>) {
-        life.await;
+    /// The faults, until each has had its occasion or the day is over; then until the system serves
+    /// again. A node that is going to crash has no end of its faults.
+    async fn trouble(&self, site: &Site, nemesis: &Nemesis) {
+        self.strike(site, nemesis).await;
+        let day = nemesis.begun + DAY.saturating_sub(self.from);
+        while Instant::now() < day && (!nemesis.hook.is_spent() || self.to_come().next().is_some())
+        {
+            sleep(PROBE).await;
+        }
+        if self.end().is_some() {
+            return;
+        }
         nemesis.hook.clear();
         site.disk
             .disturb(|next| *next = crate::twin::Faults::default());
         self.recorder.record(What::FaultsOver);
         self.recover(site, nemesis.begun).await;
-        sleep(SETTLING).await;
     }
 
     async fn strike(&self, site: &Site, nemesis: &Nemesis) {
@@ -156,7 +196,9 @@ impl Era<'_> {
         let mine = |at: Duration| at >= self.from && end.is_none_or(|end| at < end);
         // A node's crash is its runner's to see to.
         let faults = self.schedule.faults.iter();
-        let faults = faults.filter(|fault| fault.kind != FaultKind::NodeCrash && mine(fault.at));
+        let faults = faults.filter(|fault| {
+            fault.kind != FaultKind::NodeCrash && !is_of_boot(fault) && mine(fault.at)
+        });
         let strikes = faults.map(|fault| nemesis.strike(site, fault, self.from));
         futures_util::future::join_all(strikes).await;
     }

@@ -1,13 +1,14 @@
 //! The hook that the tree's workers are disturbed through, and heard.
 
 use super::recorder::Recorder;
-use crate::{FaultKind, LifeState, Selector};
+use crate::{ActorKind, FaultKind, LifeState, Selector};
 use plantao_supervisors::{
     Called, Delivery, FaultHook, Handling, Lifecycle, NodeState, Planted, Snapshot, Starting, Tree,
 };
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What happens at the next occasions, to whom a selector names.
 #[derive(Clone, Debug)]
@@ -32,18 +33,34 @@ pub(super) enum Act {
     Hang(Duration),
 }
 
+/// A crowd in a mailbox.
+#[derive(Clone, Debug)]
+struct Flood {
+    target: Selector,
+    messages: usize,
+    /// Only while it is in that state.
+    state: Option<LifeState>,
+}
+
 /// See the module. Clones share the charges.
 #[derive(Clone, Default)]
 pub(super) struct Hook {
     charges: Arc<Mutex<Vec<Charge>>>,
     /// Mailboxes that are crowded, and with how many messages.
-    floods: Arc<Mutex<Vec<(Selector, usize)>>>,
+    floods: Arc<Mutex<Vec<Flood>>>,
+    /// When the last that was struck is over.
+    until: Arc<Mutex<Option<Instant>>>,
     /// Where states are looked up, as long as the node lives.
     tree: Arc<Mutex<Option<Tree>>>,
     /// Who has begun to live before.
     known: Arc<Mutex<BTreeSet<String>>>,
     recorder: Recorder,
     planted: Option<Planted>,
+}
+
+/// Whether a selector names a worker, which are all that a hook hears of.
+fn names(selector: &Selector, path: &str) -> bool {
+    selector.takes(ActorKind::Worker) && selector.matches(path)
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -64,13 +81,24 @@ impl Hook {
     }
 
     /// Crowds mailboxes until [`Hook::drain`].
-    pub(super) fn flood(&self, target: &Selector, messages: usize) {
-        lock(&self.floods).push((target.clone(), messages));
+    pub(super) fn flood(&self, target: &Selector, messages: usize, state: Option<LifeState>) {
+        lock(&self.floods).push(Flood {
+            target: target.clone(),
+            messages,
+            state,
+        });
     }
 
     /// They are as they were.
     pub(super) fn drain(&self, target: &Selector) {
-        lock(&self.floods).retain(|(flooded, _)| flooded != target);
+        lock(&self.floods).retain(|flood| flood.target != *target);
+    }
+
+    /// Whether all that was laid has happened and is over.
+    pub(super) fn is_spent(&self) -> bool {
+        let is_spent = lock(&self.charges).iter().all(|one| one.left == 0);
+        let is_over = lock(&self.until).is_none_or(|until| until <= Instant::now());
+        is_spent && is_over && lock(&self.floods).is_empty()
     }
 
     /// Nothing more happens.
@@ -91,7 +119,7 @@ impl Hook {
 
     /// The first charge that `fits` and names `path`, once less from now on.
     fn take(&self, path: &str, fits: impl Fn(Act) -> bool) -> Option<Act> {
-        let is_due = |one: &Charge| one.left > 0 && fits(one.act) && one.target.matches(path);
+        let is_due = |one: &Charge| one.left > 0 && fits(one.act) && names(&one.target, path);
         // Looked up only where there is something to look it up for.
         if !lock(&self.charges).iter().any(is_due) {
             return None;
@@ -104,6 +132,10 @@ impl Hook {
         charge.left -= 1;
         let act = charge.act;
         drop(charges);
+        let until = Instant::now() + act.lasts();
+        let mut over = lock(&self.until);
+        *over = Some(over.map_or(until, |before| before.max(until)));
+        drop(over);
         self.recorder.struck(act.kind(), path, state);
         Some(act)
     }
@@ -125,6 +157,14 @@ impl Hook {
 }
 
 impl Act {
+    /// How long it takes once it has struck.
+    const fn lasts(self) -> Duration {
+        match self {
+            Self::Delay(span) | Self::HangStart(span) | Self::Hang(span) => span,
+            _ => Duration::ZERO,
+        }
+    }
+
     const fn kind(self) -> FaultKind {
         match self {
             Self::Drop => FaultKind::Drop,
@@ -163,13 +203,16 @@ pub(super) const fn life_state(state: NodeState) -> Option<LifeState> {
 
 impl FaultHook for Hook {
     fn before_deliver(&self, path: &str) -> Delivery {
-        let is_of_delivery = |act| matches!(act, Act::Drop | Act::Delay(_) | Act::Duplicate);
+        let is_of_delivery = |act| matches!(act, Act::Drop | Act::Delay(_));
         match self.take(path, is_of_delivery) {
             Some(Act::Drop) => Delivery::Drop,
             Some(Act::Delay(time)) => Delivery::Delay(time),
-            Some(Act::Duplicate) => Delivery::Duplicate,
             _ => Delivery::Deliver,
         }
+    }
+
+    fn before_repeatable(&self, path: &str) -> bool {
+        self.take(path, |act| act == Act::Duplicate).is_some()
     }
 
     fn before_start(&self, path: &str) -> Starting {
@@ -191,9 +234,17 @@ impl FaultHook for Hook {
     }
 
     fn crowd(&self, path: &str) -> usize {
-        let floods = lock(&self.floods);
-        let here = floods.iter().filter(|(target, _)| target.matches(path));
-        here.map(|(_, messages)| *messages).sum()
+        let mut here = lock(&self.floods).clone();
+        here.retain(|flood| names(&flood.target, path));
+        if here.is_empty() {
+            return 0;
+        }
+        let state = self.state_of(path, false);
+        here.retain(|flood| flood.state.is_none_or(|asked| asked == state));
+        if !here.is_empty() {
+            self.recorder.struck(FaultKind::Flood, path, state);
+        }
+        here.iter().map(|flood| flood.messages).sum()
     }
 
     fn let_in(&self, path: &str, depth: usize, limit: usize) {

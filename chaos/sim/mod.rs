@@ -20,7 +20,7 @@ mod workload;
 pub use hunt::{Caught, hunt};
 pub(crate) use recorder::Recorder;
 
-use crate::checkers::{Sometimes, Violation, check_all};
+use crate::checkers::{Rare, Sometimes, Violation, check_all};
 use crate::coverage::Coverage;
 use crate::history::{History, Status, What};
 use crate::mutant::Mutant;
@@ -31,6 +31,7 @@ use node::Site;
 use plantao::config::{Config, Flags};
 use plantao::identity::SigningKey;
 use plantao_actors::audit::transparency::{Algorithm, LogKeys};
+use plantao_schema::time::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
@@ -58,6 +59,10 @@ pub const PATHS: [&str; 21] = [
     "plantao/doors/admin_socket",
     "plantao/doors/front_door",
 ];
+
+/// What this tree cannot come to: no child has a limit for one message, and nothing blocks a
+/// thread.
+pub(crate) const UNREACHABLE: [Rare; 2] = [Rare::ChildStalled, Rare::ChildQuarantined];
 
 /// More incarnations than a schedule has reasons for.
 const INCARNATIONS_MAX: usize = 32;
@@ -178,7 +183,7 @@ impl Simulator {
             .iter()
             .filter(|fault| fault.kind == FaultKind::NodeCrash);
         let crashes: Vec<Fault> = crashes.cloned().collect();
-        let mut site: Option<Site> = None;
+        let mut site: Option<(Site, Timestamp)> = None;
         let mut from = Duration::ZERO;
         for _ in 0..INCARNATIONS_MAX {
             let era = Era {
@@ -191,7 +196,7 @@ impl Simulator {
             };
             let (here, lived) = self.incarnation(&era, site.take())?;
             here.disk.end_sessions();
-            site = Some(here);
+            site = Some((here, lived.wall));
             from += lived.lasted;
             if lived.is_last {
                 break;
@@ -199,7 +204,7 @@ impl Simulator {
         }
         let history = recorder.finish(from, |number| {
             let site = site.as_ref();
-            let read = site.map(|site| {
+            let read = site.map(|(site, _)| {
                 site.disk
                     .inspect(|rows| aftermath::last(rows, &written, number))
             });
@@ -231,7 +236,11 @@ fn served(history: &History) -> usize {
 
 impl Simulator {
     /// One node from its start to its end, on a runtime of its own.
-    fn incarnation(&self, era: &Era<'_>, before: Option<Site>) -> Result<(Site, Lived), SimError> {
+    fn incarnation(
+        &self,
+        era: &Era<'_>,
+        before: Option<(Site, Timestamp)>,
+    ) -> Result<(Site, Lived), SimError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -245,7 +254,7 @@ impl Simulator {
                     let recorder = era.recorder.clone();
                     Site::new(config.clone(), signing.clone(), recorder, seeded)
                 }
-                Some(before) => before.again(),
+                Some((before, wall)) => before.again(wall),
             };
             let lived = era.live(&here).await;
             lived.map(|lived| (here, lived))
@@ -262,6 +271,7 @@ impl Simulator {
 /// [`SimError`] when it is none, or its node could not be put together.
 pub fn play_text(text: &str) -> Result<Outcome, SimError> {
     let experiment: Experiment = text.parse()?;
+    experiment.check_targets(&PATHS)?;
     let mut outcome = Simulator::new()?.play(&experiment.schedule)?;
     let asked = &experiment.invariants;
     outcome

@@ -5,9 +5,9 @@ use super::node::Site;
 use super::recorder::Recorder;
 use crate::history::What;
 use crate::twin::Side;
-use crate::{Fault, FaultKind, LifeState, Selector};
+use crate::{ActorKind, Fault, FaultKind, LifeState, Selector};
 use plantao_schema::time::Timestamp;
-use plantao_supervisors::{Snapshot, Tree};
+use plantao_supervisors::{NodeKind, Snapshot, Tree};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -42,11 +42,7 @@ impl Nemesis {
         if !fault.kind.is_aimed() {
             self.recorder.struck_apart(fault.kind);
         }
-        self.recorder.record(What::FaultInjected {
-            kind: fault.kind.name().to_owned(),
-            target: fault.target.as_ref().map(ToString::to_string),
-            detail: fault.to_string(),
-        });
+        tell(&self.recorder, fault);
         match (fault.kind, &fault.target) {
             (FaultKind::Kill, Some(target)) => self.kill(target, fault).await,
             (FaultKind::StoreErrorBeforeCommit, _) => {
@@ -67,8 +63,7 @@ impl Nemesis {
             }
             (FaultKind::Flood, Some(target)) => {
                 let messages = usize::try_from(fault.count).unwrap_or(usize::MAX);
-                self.hook.flood(target, messages);
-                self.flooded(target);
+                self.hook.flood(target, messages, fault.state);
                 sleep(fault.span.max(FLOOD)).await;
                 self.hook.drain(target);
             }
@@ -77,39 +72,9 @@ impl Nemesis {
                 sleep(OCCASION).await;
                 site.entropy.heal();
             }
-            (kind, Some(target)) => self.lay(kind, target, fault),
+            (_, Some(target)) => lay(&self.hook, target, fault),
             (_, None) => {}
         }
-    }
-
-    /// Whose mailboxes are full now.
-    fn flooded(&self, target: &Selector) {
-        let mut left = vec![self.tree.snapshot()];
-        while let Some(node) = left.pop() {
-            if let Some(state) = life_state(node.state).filter(|_| target.matches(&node.path)) {
-                self.recorder.struck(FaultKind::Flood, &node.path, state);
-            }
-            left.extend(node.children);
-        }
-    }
-
-    fn lay(&self, kind: FaultKind, target: &Selector, fault: &Fault) {
-        let act = match kind {
-            FaultKind::Panic => Act::Panic,
-            FaultKind::Hang => Act::Hang(fault.span),
-            FaultKind::Delay => Act::Delay(fault.span),
-            FaultKind::Drop => Act::Drop,
-            FaultKind::Duplicate => Act::Duplicate,
-            FaultKind::StartFailure => Act::FailStart,
-            FaultKind::StartHang => Act::HangStart(fault.span),
-            _ => return,
-        };
-        self.hook.lay(Charge {
-            target: target.clone(),
-            act,
-            state: fault.state,
-            left: fault.count,
-        });
     }
 
     /// Ends as many lives as the fault counts, each in the state that it asks for.
@@ -130,6 +95,49 @@ impl Nemesis {
     }
 }
 
+/// Lays a charge, which strikes at its occasion.
+fn lay(hook: &Hook, target: &Selector, fault: &Fault) {
+    let act = match fault.kind {
+        FaultKind::Panic => Act::Panic,
+        FaultKind::Hang => Act::Hang(fault.span),
+        FaultKind::Delay => Act::Delay(fault.span),
+        FaultKind::Drop => Act::Drop,
+        FaultKind::Duplicate => Act::Duplicate,
+        FaultKind::StartFailure => Act::FailStart,
+        FaultKind::StartHang => Act::HangStart(fault.span),
+        _ => return,
+    };
+    hook.lay(Charge {
+        target: target.clone(),
+        act,
+        state: fault.state,
+        left: fault.count,
+    });
+}
+
+/// Whether it is laid before anything runs, so that the very first starts meet it.
+pub(super) fn is_of_boot(fault: &Fault) -> bool {
+    fault.at.is_zero() && matches!(fault.kind, FaultKind::StartFailure | FaultKind::StartHang)
+}
+
+/// Lays what the first starts are to meet.
+pub(super) fn before_boot(hook: &Hook, recorder: &Recorder, faults: &[Fault]) {
+    for fault in faults.iter().filter(|fault| is_of_boot(fault)) {
+        if let Some(target) = &fault.target {
+            tell(recorder, fault);
+            lay(hook, target, fault);
+        }
+    }
+}
+
+fn tell(recorder: &Recorder, fault: &Fault) {
+    recorder.record(What::FaultInjected {
+        kind: fault.kind.name().to_owned(),
+        target: fault.target.as_ref().map(ToString::to_string),
+        detail: fault.to_string(),
+    });
+}
+
 /// A store's own failure is laid before the change; all else strikes where the change is made and
 /// nobody was told.
 const fn side(kind: FaultKind) -> Side {
@@ -139,9 +147,14 @@ const fn side(kind: FaultKind) -> Side {
     }
 }
 
-/// The first worker of the tree that is named and in that state.
+/// The first actor of the tree that is named and in that state.
 fn found(node: &Snapshot, target: &Selector, state: LifeState) -> Option<String> {
-    if life_state(node.state) == Some(state) && target.matches(&node.path) {
+    let kind = match node.kind {
+        NodeKind::Worker => ActorKind::Worker,
+        NodeKind::Supervisor | NodeKind::Dynamic => ActorKind::Supervisor,
+    };
+    let is_named = target.takes(kind) && target.matches(&node.path);
+    if is_named && life_state(node.state) == Some(state) {
         return Some(node.path.clone());
     }
     node.children

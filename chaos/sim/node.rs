@@ -104,11 +104,11 @@ impl Site {
     }
 
     /// The same site on the clock of another runtime. A machine that comes up again has entropy.
-    pub(super) fn again(self) -> Self {
+    pub(super) fn again(self, wall: Timestamp) -> Self {
         self.entropy.heal();
         Self {
             lane: Lane::new(),
-            clock: WallClock::running(self.clock.now()),
+            clock: WallClock::running(wall),
             ..self
         }
     }
@@ -143,6 +143,7 @@ impl Site {
         };
         let policy = Policy::new(self.config.policy.clone());
         let policy = policy.map_err(|error| SimError::Config(error.to_string()))?;
+        let vault = Vault::drawing(self.entropy.clone());
         Ok(Edges {
             policy: policy.witnessed(Arc::new(permits)),
             log_keys: self.log_keys.clone(),
@@ -152,10 +153,14 @@ impl Site {
             database_config: DatabaseConfig::external("postgres://nowhere".into(), None),
             database,
             trail: Arc::new(twin::TwinTrail(disk.at("audit.commit"))),
-            vault: Vault::drawing(self.entropy.clone()),
+            vault: vault.clone(),
             master_key: MasterKeySource::held(self.master_key),
             keys: Arc::new(twin::TwinKeys(disk.at("vault.unwrap"))),
-            records: Arc::new(twin::TwinRecords(disk.at("records.commit"))),
+            records: Arc::new(twin::TwinRecords::sealing(
+                disk.at("records.commit"),
+                twin::TwinKeys(disk.at("vault.unwrap")),
+                vault,
+            )),
             consents: Arc::new(twin::TwinConsents(disk.at("consent.commit"))),
             wards: Arc::new(twin::TwinWards(disk.at("wards.place"))),
             log_ins: Arc::new(twin::TwinLogIns(disk.clone())),

@@ -30,7 +30,7 @@ struct Record {
     names: BTreeMap<String, String>,
     last_names: BTreeMap<String, u64>,
     deepest: BTreeMap<String, usize>,
-    /// The permit that each request was given.
+    /// The permit that each request was given first: for it to begin at all.
     permits: BTreeMap<String, u64>,
     last_permit: u64,
     last_call: u64,
@@ -243,7 +243,7 @@ impl Recorder {
         let mut record = self.lock();
         let permit = next(&mut record.last_permit);
         let request_id = access.request_id.to_string();
-        record.permits.insert(request_id, permit);
+        record.permits.entry(request_id).or_insert(permit);
         // What a patient says about consent does not rest on what was said before.
         let patient = access.patient.as_ref();
         let patient = patient.filter(|_| access.kind != ResourceKind::Consent);

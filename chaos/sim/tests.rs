@@ -2,7 +2,7 @@
 
 use super::Recorder;
 use super::client::{self, Answered, Asked};
-use super::{Outcome, Simulator, hunt, play_text};
+use super::{Outcome, Simulator, UNREACHABLE, hunt, play_text};
 use super::{hook::Hook, node::Site};
 use crate::sim::PATHS;
 use crate::{Experiment, Mutant, Rare, Schedule, Sometimes};
@@ -10,10 +10,7 @@ use http::Method;
 use plantao_supervisors::{NodeKind, Snapshot};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// What this tree cannot come to: no child has a limit for one message, and nothing blocks a
-/// thread.
-const UNREACHABLE: [Rare; 2] = [Rare::ChildStalled, Rare::ChildQuarantined];
+use std::time::Duration;
 
 fn schedule(seed: u64) -> Schedule {
     Schedule::from_seed(seed, &PATHS)
@@ -134,4 +131,22 @@ async fn faults_are_aimed_at_every_worker_of_the_tree_and_at_nobody_else() {
     workers(&node.tree.snapshot(), &mut there);
     assert_eq!(there, PATHS.map(str::to_owned).into());
     node.tree.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_up_again_goes_on_with_the_time_of_the_one_before() {
+    let simulator = Simulator::new().unwrap();
+    let (config, signing) = (simulator.config.clone(), simulator.signing.clone());
+    let site = Site::new(config, signing, Recorder::default(), (1, None));
+    tokio::time::advance(Duration::from_secs(17)).await;
+    let wall = site.clock.now();
+    let next = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async move { site.again(wall).clock.now() })
+    });
+    assert_eq!(next.join().unwrap(), wall);
 }

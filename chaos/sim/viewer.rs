@@ -3,7 +3,6 @@
 use super::client::{self, Answered, Asked};
 use super::era::{Era, HERE, token};
 use super::node::Site;
-use super::recorder::Recorder;
 use super::workload::{DAY, PEOPLE, Step, WARD, What as Wanted};
 use crate::history::{RequestEnd, Status, What};
 use fastrand::Rng;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
+use uuid::Uuid;
 
 /// Before a page that broke off is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -95,19 +95,26 @@ impl Era<'_> {
         self.recorder
             .record(What::RequestBegan(step.request(number)));
         let mut opening = Opening {
-            recorder: &self.recorder,
+            era: self,
+            site,
             number,
             status: Some(Status::Lost),
+            receipt: None,
         };
         let opened = timeout(PATIENCE, self.open(site, who, version)).await;
         opening.status = match &opened {
-            Ok(Ok(_)) => Some(Status::Answered),
+            Ok(Ok((_, receipt))) => {
+                opening.receipt = *receipt;
+                Some(Status::Answered)
+            }
             Ok(Err(status)) => Some(*status),
             // Never answered: the history shows that by saying nothing.
             Err(_) => None,
         };
         drop(opening);
-        let Ok(Ok(mut socket)) = opened else { return };
+        let Ok(Ok((mut socket, _))) = opened else {
+            return;
+        };
         while let Ok(Some(Ok(message))) = tokio::time::timeout_at(until, socket.next()).await {
             if message.is_close() {
                 return;
@@ -117,7 +124,13 @@ impl Era<'_> {
         let _ = timeout(AGAIN, socket.send(tungstenite::Message::Close(None))).await;
     }
 
-    async fn open(&self, site: &Site, who: usize, version: &str) -> Result<Socket, Status> {
+    /// The socket, and the entry that its opening is proved by.
+    async fn open(
+        &self,
+        site: &Site,
+        who: usize,
+        version: &str,
+    ) -> Result<(Socket, Option<Uuid>), Status> {
         let person = PEOPLE.get(who).ok_or(Status::Invalid)?;
         let bearer = format!("Bearer {}", token(site, person).unwrap_or_default());
         let uri = format!("ws://plantao/live?topic=ward/{WARD}&v={version}");
@@ -128,29 +141,39 @@ impl Era<'_> {
             .insert(http::header::AUTHORIZATION, bearer);
         let stream = site.lane.connect(HERE).map_err(|_| Status::Unavailable)?;
         match client_async(request, stream).await {
-            Ok((socket, _switched)) => Ok(socket),
+            Ok((socket, switched)) => {
+                let receipt = switched.headers().get("plantao-audit-entry");
+                let receipt = receipt.and_then(|entry| entry.to_str().ok());
+                Ok((socket, receipt.and_then(|key| Uuid::parse_str(key).ok())))
+            }
             Err(tungstenite::Error::Http(answer)) => Err(client::told(answer.status().as_u16())),
             Err(_) => Err(Status::Lost),
         }
     }
 }
 
-/// A WebSocket that is asked for: cut off with its node, its connection is lost.
+/// A WebSocket that is asked for: cut off with its node, its connection is lost. Once it is open,
+/// what is pushed through it rests on the permit and the receipt of its opening.
 struct Opening<'a> {
-    recorder: &'a Recorder,
+    era: &'a Era<'a>,
+    site: &'a Site,
     number: u64,
     status: Option<Status>,
+    receipt: Option<Uuid>,
 }
 
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
         let Some(status) = self.status else { return };
-        self.recorder.record(What::RequestEnded(RequestEnd {
+        let recorder = &self.era.recorder;
+        let entry = self.receipt;
+        let request_id = entry.and_then(|key| self.site.disk.inspect(|rows| rows.request_of(&key)));
+        recorder.record(What::RequestEnded(RequestEnd {
             request: self.number,
             status,
-            data_out: false,
-            receipt: None,
-            permit: None,
+            data_out: status == Status::Answered,
+            receipt: entry.map(|key| recorder.entry(key)),
+            permit: request_id.and_then(|id| recorder.permit_of(&id)),
         }));
     }
 }

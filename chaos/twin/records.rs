@@ -1,7 +1,9 @@
-//! The records' twin. Bodies lie open in it: what seals them is tested on PostgreSQL.
+//! The records' twin. Bodies lie open in it, for what seals them is tested on PostgreSQL; the keys
+//! that would seal and find them are asked of the vault all the same, so that records need it here
+//! as they do there.
 
 use super::tables::{complete, kept_time};
-use super::{Disk, Record, Tables};
+use super::{Disk, Record, Tables, TwinKeys};
 use crate::mutant::Mutant;
 use futures_util::future::BoxFuture;
 use plantao_actors::audit::OpenEntry;
@@ -9,6 +11,7 @@ use plantao_actors::database::Scope;
 use plantao_actors::patient::{
     Borrowed, Edition, Loaded, Recent, RecordError, RecordStore, Stored, slow,
 };
+use plantao_actors::vault::{KeySubject, Vault, VaultError};
 use plantao_schema::audit::Outcome;
 use plantao_schema::fhir::{self, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
@@ -21,7 +24,61 @@ use zeroize::Zeroizing;
 const MAX_FOUND: usize = 50;
 
 /// See the module.
-pub(crate) struct TwinRecords(pub(crate) Disk);
+pub(crate) struct TwinRecords {
+    disk: Disk,
+    keys: Option<(TwinKeys, Vault)>,
+}
+
+impl TwinRecords {
+    /// Asks no vault for anything.
+    #[cfg(test)]
+    pub(crate) const fn open(disk: Disk) -> Self {
+        Self { disk, keys: None }
+    }
+
+    /// Asks the vault for the keys.
+    pub(crate) const fn sealing(disk: Disk, keys: TwinKeys, vault: Vault) -> Self {
+        Self {
+            disk,
+            keys: Some((keys, vault)),
+        }
+    }
+
+    /// The tenant's key for look-ups, or why there is none.
+    async fn index(&self, scope: &Scope) -> Result<(), RecordError> {
+        let Some((keys, vault)) = &self.keys else {
+            return Ok(());
+        };
+        let key = vault.index_key(keys, scope).await;
+        key.map(drop).map_err(refused)
+    }
+
+    /// The key of each subject that a bundle is about, or why there is none.
+    async fn seal(&self, scope: &Scope, bundle: &fhir::Transaction) -> Result<(), RecordError> {
+        let Some((keys, vault)) = &self.keys else {
+            return Ok(());
+        };
+        let patients: BTreeSet<&PatientId> = bundle
+            .resources()
+            .filter_map(|resource| resource.patient.as_ref())
+            .collect();
+        for patient in patients {
+            let subject = KeySubject::Patient(patient.clone());
+            let key = vault.data_key(keys, scope, &subject).await;
+            key.map(drop).map_err(refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a refusal of the vault is to a reader of records.
+fn refused(error: VaultError) -> RecordError {
+    match error {
+        VaultError::Keeper(error) => error.into(),
+        VaultError::Database(error) => error.into(),
+        _ => RecordError::Unavailable,
+    }
+}
 
 type Asked<'a, T> = BoxFuture<'a, Result<T, RecordError>>;
 
@@ -42,7 +99,7 @@ impl RecordStore for TwinRecords {
                 Loaded::Newest(opened(id, record))
             })
         };
-        Box::pin(async move { Ok(self.0.read(look).await?) })
+        Box::pin(async move { Ok(self.disk.read(look).await?) })
     }
 
     fn owner<'a>(
@@ -56,7 +113,7 @@ impl RecordStore for TwinRecords {
             let record = tables.records.get(&place);
             record.map(|record| record.patient.clone())
         };
-        Box::pin(async move { Ok(self.0.read(look).await?) })
+        Box::pin(async move { Ok(self.disk.read(look).await?) })
     }
 
     fn find<'a>(
@@ -73,7 +130,10 @@ impl RecordStore for TwinRecords {
             let found = found.filter_map(|(_, id, record)| stored(id, record));
             found.take(MAX_FOUND).collect()
         };
-        Box::pin(async move { Ok(self.0.read(look).await?) })
+        Box::pin(async move {
+            self.index(scope).await?;
+            Ok(self.disk.read(look).await?)
+        })
     }
 
     fn recent<'a>(
@@ -84,7 +144,7 @@ impl RecordStore for TwinRecords {
         limit: usize,
     ) -> Asked<'a, Recent> {
         let look = move |tables: &Tables| newest(tables, scope, patient, kinds, limit);
-        Box::pin(async move { Ok(self.0.read(look).await?) })
+        Box::pin(async move { Ok(self.disk.read(look).await?) })
     }
 
     fn stored_since<'a>(
@@ -113,7 +173,7 @@ impl RecordStore for TwinRecords {
             let fresh = fresh.into_iter().take(fhir::MAX_ENTRIES);
             fresh.filter_map(edition).collect()
         };
-        Box::pin(async move { Ok(self.0.read(look).await?) })
+        Box::pin(async move { Ok(self.disk.read(look).await?) })
     }
 
     fn store<'a>(
@@ -124,10 +184,10 @@ impl RecordStore for TwinRecords {
         open: &'a Borrowed<OpenEntry>,
     ) -> Asked<'a, Vec<EntryOutcome>> {
         let (loses, undoes) = (
-            self.0.has(Mutant::WriteLost),
-            self.0.has(Mutant::WriteUndone),
+            self.disk.has(Mutant::WriteLost),
+            self.disk.has(Mutant::WriteUndone),
         );
-        let twists = self.0.has(Mutant::OutcomeTwisted);
+        let twists = self.disk.has(Mutant::OutcomeTwisted);
         let change = move |tables: &mut Tables| {
             stays_filed(tables, scope, bundle)?;
             patients_exist(tables, scope, bundle)?;
@@ -150,8 +210,9 @@ impl RecordStore for TwinRecords {
             outcomes.collect()
         };
         Box::pin(async move {
+            self.seal(scope, bundle).await?;
             let sent = || open.committing();
-            self.0.commit_telling(sent, change).await
+            self.disk.commit_telling(sent, change).await
         })
     }
 }

@@ -3,13 +3,14 @@
 use super::refused::Refused;
 use crate::pages;
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Body as _;
 use plantao_actors::audit::AuditReceipt;
 use plantao_schema::id::RequestId;
 use plantao_schema::problem::{Problem, ProblemCode};
+use uuid::Uuid;
 
 /// Bodies are whole: they were made in memory under a limit.
 pub(crate) type Body = Full<Bytes>;
@@ -24,6 +25,9 @@ pub(super) enum Family {
     /// HTML, for people.
     Page,
 }
+
+/// Names the entry of the trail that an answer is proved by.
+const AUDIT_ENTRY: HeaderName = HeaderName::from_static("plantao-audit-entry");
 
 /// The first segments of the addresses that people open.
 const PAGES: &[&str] = &["", "login", "logout", "patients", "supervision", "wards"];
@@ -109,11 +113,8 @@ impl Answer {
 
 /// Lets an answer leave: only with the receipt that its access is in the trail.
 pub(super) fn audited(answer: Answer, receipt: &AuditReceipt, id: &RequestId) -> Response<Body> {
-    let mut response = finish(answer, id);
-    if let Ok(value) = HeaderValue::from_str(&receipt.entry().to_string()) {
-        response.headers_mut().insert("plantao-audit-entry", value);
-    }
-    response
+    let entry = receipt.entry().to_string();
+    finish(answer.header(AUDIT_ENTRY, entry), id)
 }
 
 /// An answer that carries no data of anybody: health and capabilities.
@@ -159,8 +160,8 @@ pub(super) fn challenge(response: &mut Response<Body>, problem: &Problem) {
     }
 }
 
-/// The connection becomes a WebSocket (RFC 6455, 4.2.2).
-pub(super) fn switching(accept: &str, id: &RequestId) -> Response<Body> {
+/// The connection becomes a WebSocket (RFC 6455, 4.2.2); what is pushed rests on that entry.
+pub(super) fn switching(accept: &str, entry: Uuid, id: &RequestId) -> Response<Body> {
     let answer = Answer {
         status: StatusCode::SWITCHING_PROTOCOLS,
         content_type: "text/plain; charset=utf-8",
@@ -170,7 +171,8 @@ pub(super) fn switching(accept: &str, id: &RequestId) -> Response<Body> {
     let answer = answer
         .header(header::CONNECTION, "Upgrade".to_owned())
         .header(header::UPGRADE, "websocket".to_owned())
-        .header(header::SEC_WEBSOCKET_ACCEPT, accept.to_owned());
+        .header(header::SEC_WEBSOCKET_ACCEPT, accept.to_owned())
+        .header(AUDIT_ENTRY, entry.to_string());
     let mut response = finish(answer, id);
     response.headers_mut().remove(header::CONTENT_TYPE);
     response

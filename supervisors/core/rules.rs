@@ -120,6 +120,9 @@ impl<P: Payload> Rules<P> {
         if soil.has(Planted::StrategyTooWide) {
             self.flags.strategy = Strategy::OneForAll;
         }
+        if soil.has(Planted::StrategyTooNarrow) {
+            self.flags.strategy = Strategy::OneForOne;
+        }
     }
 
     /// Lives of another incarnation of this supervisor are not those of this one.

@@ -93,7 +93,10 @@ impl Both {
 
     fn records(&self) -> (Box<dyn RecordStore>, Box<dyn RecordStore>) {
         let real = PostgresRecords::new(self.database.database(), self.vault.clone());
-        (Box::new(TwinRecords(self.disk.clone())), Box::new(real))
+        (
+            Box::new(TwinRecords::open(self.disk.clone())),
+            Box::new(real),
+        )
     }
 
     /// An entry that stands for a change of both.

@@ -84,6 +84,7 @@ impl Upgrade {
         open: OpenEntry,
         id: &RequestId,
     ) -> Result<(Response<Body>, Afterwards), Problem> {
+        let entry = open.id();
         let admission = Admission {
             permit: self.permit,
             peer: self.peer,
@@ -102,7 +103,7 @@ impl Upgrade {
             tracing::debug!(%reason, "viewer gone");
             drop(place);
         };
-        let response = reply::switching(&self.accept, id);
+        let response = reply::switching(&self.accept, entry, id);
         Ok((response, Box::pin(afterwards)))
     }
 }

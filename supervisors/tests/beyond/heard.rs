@@ -41,11 +41,11 @@ impl Ear {
 
 impl FaultHook for Ear {
     fn before_deliver(&self, _: &str) -> Delivery {
-        if self.duplicates {
-            Delivery::Duplicate
-        } else {
-            Delivery::Deliver
-        }
+        Delivery::Deliver
+    }
+
+    fn before_repeatable(&self, _: &str) -> bool {
+        self.duplicates
     }
 
     fn crowd(&self, _: &str) -> usize {
