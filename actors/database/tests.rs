@@ -102,6 +102,10 @@ async fn nobody_changes_the_audit_trail_not_even_a_superuser() {
     owner.batch_execute(add).await.unwrap();
     let complete = "INSERT INTO audit_completion VALUES ('t', gen_random_uuid(), 'success', 0)";
     owner.batch_execute(complete).await.unwrap();
+    let sign = "INSERT INTO audit_checkpoint VALUES ('n/t', 't', 5, 'note', 0); \
+         INSERT INTO audit_seal VALUES ('n/t', 5, 't', 'note', 0); \
+         INSERT INTO audit_tile VALUES ('n/t', 0, 0, 't', decode(repeat('00', 8192), 'hex'))";
+    owner.batch_execute(sign).await.unwrap();
     let application = test.session(Login::Application).await;
     let audit = test.session(Login::Audit).await;
     for change in [
@@ -111,6 +115,16 @@ async fn nobody_changes_the_audit_trail_not_even_a_superuser() {
         "UPDATE audit_completion SET outcome = 'failed'",
         "DELETE FROM audit_completion",
         "TRUNCATE audit_completion",
+        "UPDATE audit_tile SET number = 1",
+        "DELETE FROM audit_tile",
+        "TRUNCATE audit_tile",
+        "UPDATE audit_seal SET note = ''",
+        "DELETE FROM audit_seal",
+        "TRUNCATE audit_seal",
+        "UPDATE audit_checkpoint SET size = 4",
+        "UPDATE audit_checkpoint SET chain = 'n/u', size = 6",
+        "DELETE FROM audit_checkpoint",
+        "TRUNCATE audit_checkpoint",
     ] {
         for session in [&owner, &application, &audit] {
             let refused = session.batch_execute(change).await.unwrap_err();
@@ -128,6 +142,40 @@ async fn nobody_changes_the_audit_trail_not_even_a_superuser() {
             .is_err()
     );
     assert!(application.batch_execute(add).await.is_err());
+}
+
+#[tokio::test]
+async fn neither_requests_nor_the_writer_get_past_what_guards_the_trail() {
+    let test = TestDatabase::create().await;
+    let application = test.session(Login::Application).await;
+    let audit = test.session(Login::Audit).await;
+    for way in [
+        "ALTER TABLE plantao.audit_entry DISABLE TRIGGER ALL",
+        "ALTER TABLE plantao.audit_entry DISABLE ROW LEVEL SECURITY",
+        "DROP TRIGGER audit_entry_is_append_only ON plantao.audit_entry",
+        "CREATE OR REPLACE FUNCTION plantao.audit_is_append_only() RETURNS trigger \
+         LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
+        "SET session_replication_role = replica",
+        "SET ROLE plantao_owner",
+        "DROP TABLE plantao.audit_entry CASCADE",
+        "ALTER TABLE plantao.audit_entry RENAME TO gone",
+        // A table of the same name in front of it.
+        "CREATE TABLE plantao.audit_entry_2 ()",
+        "CREATE SCHEMA elsewhere",
+        "SET search_path = elsewhere, plantao; DELETE FROM audit_entry",
+    ] {
+        for session in [&application, &audit] {
+            let refused = session.batch_execute(way).await.unwrap_err();
+            assert_eq!(refused.code().unwrap().code(), "42501", "{way}");
+        }
+    }
+    // The trail's own writer alone adds to it.
+    let copy = "COPY plantao.audit_entry FROM STDIN";
+    let refused = application.batch_execute(copy).await.unwrap_err();
+    assert!(
+        matches!(refused.code().unwrap().code(), "42501" | "0A000"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

@@ -236,8 +236,49 @@ pub(super) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Read the whole trail and compute every hash again, here
-    Verify,
+    /// Read the whole trail, or an export of it, and compute every hash again, here
+    ///
+    /// With a checkpoint that was kept elsewhere, it shows too that nothing up to there was edited,
+    /// removed, reordered or exchanged since.
+    #[command(after_help = "\
+Example, without a node:
+  plantao audit verify --export trail.jsonl --checkpoint last-night.txt --keys log.keys
+  plantao audit verify --proof entry.json --keys log.keys")]
+    Verify {
+        /// The trail in a file, as `export` printed it, instead of the node's
+        #[arg(long, value_name = "FILE", conflicts_with = "proof")]
+        export: Option<PathBuf>,
+        /// A signed checkpoint that the trail has to agree with; may be given again
+        #[arg(long, value_name = "FILE", conflicts_with = "proof")]
+        checkpoint: Vec<PathBuf>,
+        /// The proof of one entry, as `prove` printed it, instead of a trail
+        #[arg(long, value_name = "FILE")]
+        proof: Option<PathBuf>,
+        /// The keys that check signatures, as `keys` printed them
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
+    },
+    /// Print the whole trail, one JSON entry a line
+    Export,
+    /// Print the newest signed checkpoint; keep it where nobody of this host can write
+    Checkpoint {
+        /// The newest daily one, which has the hash-based signature as well
+        #[arg(long)]
+        daily: bool,
+    },
+    /// Print the keys that check checkpoints, one a line; keep them with the checkpoints
+    ///
+    /// A newest checkpoint is signed with the first two, a daily one with all three.
+    Keys {
+        /// Those of a daily one: the hash-based key too
+        #[arg(long)]
+        daily: bool,
+    },
+    /// Print the proof that an entry is under a checkpoint
+    Prove {
+        /// The entry's key: `Plantao-Audit-Entry` of the answer that it is about
+        entry: String,
+    },
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

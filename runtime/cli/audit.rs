@@ -1,18 +1,20 @@
 //! `plantao audit`: reads the trail, and proves it.
 //!
-//! Verifying asks the node for entries and believes none of its arithmetic: every hash is computed
-//! again here. It proves that what was read is one unbroken chain; that its end is the true end is
-//! shown by comparing the printed heads with ones kept elsewhere.
+//! Verifying asks the node for entries, or reads an export of them, and proves that what was read is
+//! one unbroken chain; that it is the one that was signed, and its end the true end, is shown by a
+//! checkpoint that was kept elsewhere.
 
 use std::io::Write;
 
-use plantao_schema::audit::{Chained, Severity, Verifier};
+use plantao_actors::audit::transparency::{Algorithm, LogHead, VerifierKey};
+use plantao_schema::audit::{Chained, Severity};
 use serde::Deserialize;
 
 use super::arguments::{Audit, AuditCommand};
-use super::client::{Ask, Client};
+use super::client::{Ask, Client, segment};
 use super::context::Context;
 use super::error::CliError;
+use super::proof::{self, Judge};
 
 /// Who reads the trail in a demonstration.
 const USUAL: &str = "auditora";
@@ -24,15 +26,42 @@ struct Page {
     next: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Checkpoints {
+    checkpoints: Vec<LogHead>,
+    seals: Vec<LogHead>,
+    keys: Vec<String>,
+}
+
 pub(super) async fn audit(
     context: &Context,
     audit: &Audit,
     out: &mut impl Write,
 ) -> Result<(), CliError> {
-    let client = context.front_door(USUAL)?;
+    let client = || context.front_door(USUAL);
     match &audit.command {
-        AuditCommand::Tail { number, json } => tail(&client, *number, *json, out).await,
-        AuditCommand::Verify => verify(&client, out).await,
+        AuditCommand::Tail { number, json } => tail(&client()?, *number, *json, out).await,
+        AuditCommand::Verify {
+            proof: Some(path),
+            keys,
+            ..
+        } => proof::verify_inclusion(path, keys.as_deref(), out),
+        AuditCommand::Verify {
+            export,
+            checkpoint,
+            keys,
+            ..
+        } => {
+            let judge = Judge::new(checkpoint, keys.as_deref())?;
+            match export {
+                Some(path) => proof::verify_export(judge, path, out),
+                None => verify(&client()?, judge, out).await,
+            }
+        }
+        AuditCommand::Export => export(&client()?, out).await,
+        AuditCommand::Checkpoint { daily } => checkpoint(&client()?, *daily, out).await,
+        AuditCommand::Keys { daily } => keys(&client()?, *daily, out).await,
+        AuditCommand::Prove { entry } => prove(&client()?, entry, out).await,
     }
 }
 
@@ -58,8 +87,25 @@ async fn tail(
     Ok(())
 }
 
-async fn verify(client: &Client, out: &mut impl Write) -> Result<(), CliError> {
-    let mut verifier = Verifier::new();
+async fn verify(client: &Client, mut judge: Judge, out: &mut impl Write) -> Result<(), CliError> {
+    each(client, |item| judge.push(item)).await?;
+    judge.finish(out)
+}
+
+async fn export(client: &Client, out: &mut impl Write) -> Result<(), CliError> {
+    each(client, |item| {
+        let line = serde_json::to_string(item);
+        let line = line.map_err(|error| client.unexpected(error.to_string()))?;
+        writeln!(out, "{line}").map_err(CliError::from)
+    })
+    .await
+}
+
+/// Every entry, chain by chain and in order.
+async fn each(
+    client: &Client,
+    mut take: impl FnMut(&Chained) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let mut after: Option<String> = None;
     loop {
         let from = after
@@ -68,29 +114,52 @@ async fn verify(client: &Client, out: &mut impl Write) -> Result<(), CliError> {
         let target = format!("/v1/audit/entries?limit={PAGE}{}", from.unwrap_or_default());
         let Page { entries, next } = page(client, target).await?;
         for item in &entries {
-            verifier.push(item).map_err(|error| CliError::Refused {
-                text: format!("the trail does not hold: {error}"),
-            })?;
+            take(item)?;
         }
         // A page that is not full was the end when it was read; this reading is itself an entry,
         // and chasing that one would never end.
         if next.is_none() || entries.len() < PAGE {
-            break;
+            return Ok(());
         }
         if next == after {
             return Err(client.unexpected("a page that leads back to itself"));
         }
         after = next;
     }
-    let (checked, chains) = (verifier.checked(), verifier.heads().len());
-    writeln!(
-        out,
-        "verified {checked} entries in {chains} chains: every hash holds"
-    )?;
-    for (chain, head) in verifier.heads() {
-        let hash: String = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(out, "  {chain}:{} {hash}", head.seq)?;
+}
+
+async fn checkpoints(client: &Client) -> Result<Checkpoints, CliError> {
+    let answer = client.ask(Ask::get("/v1/audit/checkpoints")).await?;
+    serde_json::from_slice(&answer).map_err(|error| client.unexpected(error.to_string()))
+}
+
+async fn checkpoint(client: &Client, daily: bool, out: &mut impl Write) -> Result<(), CliError> {
+    let Checkpoints {
+        checkpoints, seals, ..
+    } = checkpoints(client).await?;
+    let from = if daily { seals } else { checkpoints };
+    let head = from.first().ok_or_else(|| CliError::Refused {
+        text: "nothing is signed yet; try again in a second".to_owned(),
+    })?;
+    write!(out, "{}", head.note)?;
+    Ok(())
+}
+
+async fn keys(client: &Client, daily: bool, out: &mut impl Write) -> Result<(), CliError> {
+    for key in checkpoints(client).await?.keys {
+        let parsed = VerifierKey::parse(&key);
+        let parsed = parsed.map_err(|error| client.unexpected(error.to_string()))?;
+        if daily || parsed.algorithm() != Algorithm::SlhDsa128s {
+            writeln!(out, "{key}")?;
+        }
     }
+    Ok(())
+}
+
+async fn prove(client: &Client, entry: &str, out: &mut impl Write) -> Result<(), CliError> {
+    let target = format!("/v1/audit/proofs/{}", segment(entry));
+    let proof = client.ask_json(Ask::get(target)).await?;
+    writeln!(out, "{proof:#}")?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod kill;
 mod login;
 mod outcome;
 mod plugins;
+mod proof;
 mod reload;
 mod run;
 mod terminal;

@@ -10,6 +10,7 @@ use super::reply::Answer;
 use crate::identity::{Claims, TokenIssuer, TokenVerifier};
 use crate::pages::PagesOf;
 use crate::telemetry::Metrics;
+use plantao_actors::audit::transparency::{PublicLogKeys, TransparencyLog};
 use plantao_actors::audit::{AuditError, AuditLog, AuditReceipt, OpenEntry};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
@@ -43,6 +44,10 @@ pub struct Services {
     pub policy: Policy,
     /// What was done.
     pub audit: AuditLog,
+    /// What signs it.
+    pub log: TransparencyLog,
+    /// What checks those signatures.
+    pub log_keys: PublicLogKeys,
     /// The audit trail's pages are read through it.
     pub database: Database,
     /// Clinical records.

@@ -67,8 +67,9 @@ pub fn build(
     let clock = &clock;
     let verifier = TokenVerifier::new(&signing, &config.identity, config.demo, clock.clone());
     let audit = AuditLog::with_queue(clock.clone(), entropy.clone(), config.audit.queue);
+    let (log, public_keys) = (TransparencyLog::new(), log_keys.public());
     let sequencer = Sequencer {
-        log: TransparencyLog::new(),
+        log: log.clone(),
         audit: audit.clone(),
         trail: Arc::clone(&trail),
         node: node.clone(),
@@ -119,6 +120,8 @@ pub fn build(
         verifier,
         policy: policy.clone(),
         audit: audit.clone(),
+        log,
+        log_keys: public_keys,
         database: database.clone(),
         records: records.clone(),
         plugins: plugins.clone(),

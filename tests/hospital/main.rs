@@ -23,6 +23,7 @@ mod plugins;
 mod records;
 mod stage;
 mod start;
+mod trail;
 mod viewer;
 mod walk;
 mod wire;

@@ -128,10 +128,30 @@ impl LogKeys {
         String::from_utf8(note.to_bytes()).map_err(|_| MerkleError::Checkpoint.into())
     }
 
+    /// Their public halves.
+    #[must_use]
+    pub fn public(&self) -> PublicLogKeys {
+        let keys = self.0.iter();
+        let keys = keys.map(|(algorithm, (_, public))| (*algorithm, public.clone()));
+        PublicLogKeys(Arc::new(keys.collect()))
+    }
+
     /// What checks the log of a chain: a key for each private one.
     #[must_use]
     pub fn verifiers(&self, chain: &str) -> Vec<VerifierKey> {
-        let of = |(algorithm, (_, public)): &(Algorithm, Pair)| VerifierKey {
+        self.public().verifiers(chain)
+    }
+}
+
+/// The public halves of a node's keys. Clones share them.
+#[derive(Clone, Debug)]
+pub struct PublicLogKeys(Arc<Vec<(Algorithm, Vec<u8>)>>);
+
+impl PublicLogKeys {
+    /// What checks the log of a chain.
+    #[must_use]
+    pub fn verifiers(&self, chain: &str) -> Vec<VerifierKey> {
+        let of = |(algorithm, public): &(Algorithm, Vec<u8>)| VerifierKey {
             origin: origin(chain),
             algorithm: *algorithm,
             public: public.clone(),

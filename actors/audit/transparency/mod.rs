@@ -22,7 +22,7 @@ mod ship;
 mod store;
 
 pub use algorithm::Algorithm;
-pub use keys::{LogKeyError, LogKeys, NoteError, Occasion, VerifierKey, check_note};
+pub use keys::{LogKeyError, LogKeys, NoteError, Occasion, PublicLogKeys, VerifierKey, check_note};
 pub use reader::{Inclusion, InclusionError, LogHead};
 pub use sequencer::{Sequencer, TransparencyLog};
 pub use ship::{Shipping, ShippingError};

@@ -2,6 +2,7 @@
 //!
 //! Each handler consumes the permit.
 
+mod audit;
 mod consents;
 mod live;
 mod log_in;
@@ -18,15 +19,14 @@ use super::parse;
 use super::problems;
 use super::refused::Refused;
 use super::reply::{Answer, FHIR_JSON, JSON};
-use super::route::{AuditPage, LogInRoute, PageRoute, Route};
+use super::route::{LogInRoute, PageRoute, Route};
 use super::serve::Caller;
 use super::services::Services;
 use crate::identity::Claims;
 use http::StatusCode;
 use http::request::Parts;
 use hyper::body::Incoming;
-use plantao_actors::audit::{AuditLog, AuditReceipt, Filter};
-use plantao_actors::database::Scope;
+use plantao_actors::audit::AuditReceipt;
 use plantao_actors::policy::Permit;
 use plantao_schema::fhir;
 use plantao_schema::problem::{Problem, ProblemCode};
@@ -116,7 +116,15 @@ pub(super) async fn handle(
             let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
             texts::content(services, permit, body).await
         }
-        Route::Audit(page) => audit(services, &taken(services, permit).await?, page).await,
+        Route::Audit(page) => audit::page(services, &taken(services, permit).await?, page).await,
+        Route::Checkpoints => {
+            let permit = taken(services, permit).await?;
+            audit::checkpoints(services, &permit).await
+        }
+        Route::Proof(entry) => {
+            let permit = taken(services, permit).await?;
+            audit::proof(services, &permit, entry).await
+        }
         Route::Call { plugin, function } => {
             let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
             texts::call(services, permit, plugin.as_str(), &function, body).await
@@ -178,24 +186,4 @@ const fn looked_at(answer: Answer) -> Handled {
         plugin: None,
         patients: BTreeSet::new(),
     }
-}
-
-async fn audit(services: &Services, permit: &Permit, page: AuditPage) -> Result<Handled, Refused> {
-    let (scope, everything) = (Scope::of(permit), Filter::default());
-    let limit = i64::from(page.limit);
-    let database = &services.database;
-    let entries = if page.newest_first {
-        AuditLog::latest(database, &scope, limit, &everything).await
-    } else {
-        AuditLog::page(database, &scope, page.after.as_ref(), limit, &everything).await
-    }
-    .map_err(|e| problems::database(&e))?;
-    // A short page is the end; so is any page of the newest, which has no place to go on from.
-    let full = usize::try_from(page.limit).is_ok_and(|limit| entries.len() >= limit);
-    let next = entries
-        .last()
-        .filter(|_| full && !page.newest_first)
-        .map(|last| format!("{}:{}", last.chain, last.seq));
-    let body = serde_json::json!({ "entries": entries, "next": next });
-    Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
 }

@@ -11,8 +11,8 @@ pub(super) use pages::{AssetRoute, LiveRoute, LogInRoute, PageRoute};
 use http::{Method, Uri};
 use pages::ward_id;
 use parameters::{
-    Query, audit_page, bed_id, fhir_type, function_name, method_not_allowed, only, patient_id,
-    purpose, resource_id, search,
+    Query, audit_page, bed_id, entry_id, fhir_type, function_name, method_not_allowed, only,
+    patient_id, purpose, resource_id, search,
 };
 use plantao_actors::audit::Cursor;
 use plantao_actors::live::Subject;
@@ -21,6 +21,7 @@ use plantao_schema::access::{Action, Purpose, ResourceKind};
 use plantao_schema::fhir::FhirType;
 use plantao_schema::id::{BedId, PatientId, ResourceId, WardId};
 use plantao_schema::problem::{Problem, ProblemCode};
+use uuid::Uuid;
 
 /// One address with its parameters, read and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,10 @@ pub(super) enum Route {
     Content,
     /// A page of the audit trail.
     Audit(AuditPage),
+    /// The signed checkpoints of the audit trail, and what checks them.
+    Checkpoints,
+    /// The proof that an entry is under a checkpoint.
+    Proof(Uuid),
     /// The plugins and their state.
     Plugins,
     /// A call of one function of one plugin on a text.
@@ -133,6 +138,10 @@ impl Route {
                 let page = audit_page(&query)?;
                 only(method, &[Method::GET], Self::Audit(page))
             }
+            ["v1", "audit", "checkpoints"] => only(method, &[Method::GET], Self::Checkpoints),
+            ["v1", "audit", "proofs", entry] => {
+                only(method, &[Method::GET], Self::Proof(entry_id(entry)?))
+            }
             ["v1", "plugins"] => only(method, &[Method::GET], Self::Plugins),
             ["v1", "plugins", plugin, function] => {
                 let plugin = resource_id(plugin)?;
@@ -163,7 +172,7 @@ impl Route {
             _ => Err(Problem::new(
                 ProblemCode::NotFound,
                 "no such address; there are /wards, /patients, /supervision, /login, /fhir, \
-                 /v1/wards, /v1/content, /v1/audit/entries, /v1/plugins",
+                 /v1/wards, /v1/content, /v1/audit/entries, /v1/audit/checkpoints, /v1/plugins",
             )),
         }
     }
@@ -179,6 +188,8 @@ impl Route {
             Self::Store { .. } => "fhir_store",
             Self::Content => "content",
             Self::Audit(_) => "audit",
+            Self::Checkpoints => "audit_checkpoints",
+            Self::Proof(_) => "audit_proof",
             Self::Plugins => "plugins",
             Self::Call { .. } => "plugin_call",
             Self::Beds(_) => "ward",
@@ -200,7 +211,9 @@ impl Route {
             Self::Search { kind, .. } => (Action::Search, resource_kind(*kind), Purpose::Treatment),
             Self::Store { kind, .. } => (Action::Write, resource_kind(*kind), Purpose::Treatment),
             Self::Content => (Action::Submit, ResourceKind::Content, Purpose::Publication),
-            Self::Audit(_) => (Action::Read, ResourceKind::Audit, Purpose::Audit),
+            Self::Audit(_) | Self::Checkpoints | Self::Proof(_) => {
+                (Action::Read, ResourceKind::Audit, Purpose::Audit)
+            }
             Self::Plugins => (Action::Read, ResourceKind::Plugin, Purpose::Operations),
             Self::Call { .. } => (Action::Submit, ResourceKind::Plugin, Purpose::Operations),
             Self::Beds(_) => (Action::Read, ResourceKind::Ward, Purpose::Treatment),

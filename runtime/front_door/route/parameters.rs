@@ -7,6 +7,7 @@ use plantao_schema::access::Purpose;
 use plantao_schema::fhir::{self, FhirType};
 use plantao_schema::id::{BedId, PatientId, ResourceId};
 use plantao_schema::problem::{Problem, ProblemCode};
+use uuid::Uuid;
 
 /// Most entries of the audit trail in one page.
 const AUDIT_PAGE_MAX: u32 = 1_000;
@@ -58,6 +59,14 @@ pub(super) fn search(kind: FhirType, query: &Query<'_>) -> Result<Route, Problem
         kind,
         system: system.to_owned(),
         value: value.to_owned(),
+    })
+}
+
+/// The key of an audit entry.
+pub(super) fn entry_id(text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| {
+        let detail = "expected the key of an audit entry, a UUID";
+        Problem::new(ProblemCode::Malformed, detail).field("entry")
     })
 }
 

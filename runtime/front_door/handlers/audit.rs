@@ -1,0 +1,75 @@
+//! The audit trail read by those it is kept for: its pages, its checkpoints, its proofs.
+
+use super::super::problems;
+use super::super::refused::Refused;
+use super::super::reply::Answer;
+use super::super::route::AuditPage;
+use super::super::services::Services;
+use super::{Handled, JSON, looked_at};
+use http::StatusCode;
+use plantao_actors::audit::transparency::TransparencyLog;
+use plantao_actors::audit::{AuditLog, Filter};
+use plantao_actors::database::Scope;
+use plantao_actors::policy::Permit;
+use plantao_schema::problem::{Problem, ProblemCode};
+use uuid::Uuid;
+
+pub(super) async fn page(
+    services: &Services,
+    permit: &Permit,
+    page: AuditPage,
+) -> Result<Handled, Refused> {
+    let (scope, everything) = (Scope::of(permit), Filter::default());
+    let limit = i64::from(page.limit);
+    let database = &services.database;
+    let entries = if page.newest_first {
+        AuditLog::latest(database, &scope, limit, &everything).await
+    } else {
+        AuditLog::page(database, &scope, page.after.as_ref(), limit, &everything).await
+    }
+    .map_err(|e| problems::database(&e))?;
+    // A short page is the end; so is any page of the newest, which has no place to go on from.
+    let full = usize::try_from(page.limit).is_ok_and(|limit| entries.len() >= limit);
+    let next = entries
+        .last()
+        .filter(|_| full && !page.newest_first)
+        .map(|last| format!("{}:{}", last.chain, last.seq));
+    let body = serde_json::json!({ "entries": entries, "next": next });
+    Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
+}
+
+/// The newest checkpoint of each chain of the tenant, the daily ones, and what checks them.
+pub(super) async fn checkpoints(services: &Services, permit: &Permit) -> Result<Handled, Refused> {
+    let (scope, database) = (Scope::of(permit), &services.database);
+    // What was committed by now is signed now; without the sequencer, what was signed is shown.
+    if let Err(error) = services.log.look().await {
+        tracing::debug!(%error, "the checkpoints that are shown may be older");
+    }
+    let newest = TransparencyLog::heads(database, &scope).await;
+    let newest = newest.map_err(|error| problems::database(&error))?;
+    let seals = TransparencyLog::seals(database, &scope).await;
+    let seals = seals.map_err(|error| problems::database(&error))?;
+    let keys = newest
+        .iter()
+        .flat_map(|head| services.log_keys.verifiers(&head.chain));
+    let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
+    let body = serde_json::json!({ "checkpoints": newest, "seals": seals, "keys": keys });
+    Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
+}
+
+/// The proof of one entry.
+pub(super) async fn proof(
+    services: &Services,
+    permit: &Permit,
+    entry: Uuid,
+) -> Result<Handled, Refused> {
+    let (scope, database) = (Scope::of(permit), &services.database);
+    let proof = TransparencyLog::prove(database, &scope, entry).await;
+    let proof = proof.map_err(|error| problems::database(&error))?;
+    let proof = proof.ok_or_else(|| {
+        let detail = "no entry of that key is under a checkpoint; a new one is within a second";
+        Problem::new(ProblemCode::NotFound, detail)
+    })?;
+    let body = serde_json::json!(proof);
+    Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
+}

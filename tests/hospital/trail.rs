@@ -1,0 +1,159 @@
+//! The trail proved with nothing but what was kept: an export, a checkpoint, the keys.
+
+use super::hospital::{Hospital, text};
+use std::path::{Path, PathBuf};
+
+/// What an auditor keeps away from the node.
+struct Kept {
+    folder: tempfile::TempDir,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    fn keep(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Verifies without asking any node; answers the exit code and what was said.
+    fn verify(&self, arguments: &[(&str, &Path)]) -> (Option<i32>, String) {
+        let mut command = super::hospital::plantao();
+        command.args(["audit", "verify"]);
+        for (flag, path) in arguments {
+            command.arg(flag).arg(path);
+        }
+        let output = command.output().unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        (output.status.code(), said)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_proved_by_a_checkpoint_that_was_kept_and_whatever_was_done_to_it_is_named() {
+    let hospital = Hospital::start().await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    let kept = Kept::new();
+    let keys = kept.keep("log.keys", &hospital.must(&["audit", "keys"]).await);
+    let checkpoint = hospital.must(&["audit", "checkpoint"]).await;
+    let checkpoint = kept.keep("checkpoint", &checkpoint);
+    let daily = kept.keep(
+        "daily",
+        &hospital.must(&["audit", "checkpoint", "--daily"]).await,
+    );
+    let all_keys = kept.keep(
+        "all.keys",
+        &hospital.must(&["audit", "keys", "--daily"]).await,
+    );
+    hospital
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
+    let export = hospital.must(&["audit", "export"]).await;
+    let lines: Vec<&str> = export.lines().collect();
+    let trail = kept.keep("trail.jsonl", &export);
+    hospital
+        .must(&[
+            "audit",
+            "verify",
+            "--checkpoint",
+            checkpoint.to_str().unwrap(),
+            "--keys",
+            keys.to_str().unwrap(),
+        ])
+        .await;
+    let entry: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    let id = entry["entry"]["id"].as_str().unwrap().to_owned();
+    let proof = kept.keep("proof.json", &hospital.must(&["audit", "prove", &id]).await);
+    hospital.finish().await;
+
+    // From here on there is no node.
+    let whole = [
+        ("--export", trail.as_path()),
+        ("--checkpoint", &checkpoint),
+        ("--keys", &keys),
+    ];
+    let (code, said) = kept.verify(&whole);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("signed it: the first "), "{said}");
+    let daily = [
+        ("--export", trail.as_path()),
+        ("--checkpoint", &daily),
+        ("--keys", &all_keys),
+    ];
+    let (code, said) = kept.verify(&daily);
+    assert_eq!(code, Some(0), "{said}");
+    let one = [("--proof", proof.as_path()), ("--keys", &keys)];
+    let (code, said) = kept.verify(&one);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("entry 2 of chain "), "{said}");
+
+    let edited = lines[2].replacen("\"action\":\"", "\"action\":\"un", 1);
+    let mut edit = lines.clone();
+    edit[2] = &edited;
+    let mut swap = lines.clone();
+    swap.swap(2, 3);
+    let mut gap = lines.clone();
+    gap.remove(2);
+    for (name, changed, told) in [
+        ("edited", edit, "breaks at entry 3 "),
+        ("swapped", swap, "expected entry 3"),
+        ("removed", gap, "expected entry 3"),
+        ("cut", lines[..2].to_vec(), "2 are there"),
+    ] {
+        let path = kept.keep(name, &changed.join("\n"));
+        let (code, said) = kept.verify(&[
+            ("--export", &path),
+            ("--checkpoint", &checkpoint),
+            ("--keys", &keys),
+        ]);
+        assert_eq!(code, Some(1), "{name}: {said}");
+        assert!(said.contains(told), "{name}: {said}");
+    }
+    let (code, said) = kept.verify(&[("--export", &trail), ("--checkpoint", &checkpoint)]);
+    assert_eq!(code, Some(64), "{said}");
+    assert!(said.contains("--keys FILE"), "{said}");
+    // A history that is whole in itself, and another one.
+    let forged = kept.keep("forged", &rewritten(&lines));
+    let (code, said) = kept.verify(&[("--export", &forged)]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = kept.verify(&[
+        ("--export", &forged),
+        ("--checkpoint", &checkpoint),
+        ("--keys", &keys),
+    ]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("not the one that was signed"), "{said}");
+    let note = std::fs::read_to_string(&checkpoint).unwrap();
+    let bent = kept.keep("bent", &note.replacen("\n", "\n1", 1));
+    let (code, said) = kept.verify(&[
+        ("--export", &trail),
+        ("--checkpoint", &bent),
+        ("--keys", &keys),
+    ]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("is no proof"), "{said}");
+}
+
+/// The same trail with another first principal and every hash made to fit, as its owner could.
+fn rewritten(lines: &[&str]) -> String {
+    use plantao_schema::audit::{ChainHead, Chained};
+    let mut head = ChainHead::EMPTY;
+    let mut forged = Vec::new();
+    for line in lines {
+        let item: Chained = serde_json::from_str(line).unwrap();
+        let mut entry = item.entry;
+        if head == ChainHead::EMPTY {
+            entry.principal = "nobody".to_owned();
+        }
+        let item = Chained::after(&item.chain, &head, entry);
+        head = item.head();
+        forged.push(serde_json::to_string(&item).unwrap());
+    }
+    forged.join("\n")
+}
