@@ -1,8 +1,8 @@
 //! `plantao audit`: reads the trail, and proves it.
 //!
-//! Verifying asks the node for entries, or reads an export of them, and proves that what was read is
-//! one unbroken chain; that it is the one that was signed, and its end the true end, is shown by a
-//! checkpoint that was kept elsewhere.
+//! Verifying asks the node for entries, or reads an export of them, and proves that what was read
+//! is one unbroken chain; that it is the one that was signed, and its end the true end, is shown by
+//! a checkpoint that was kept elsewhere.
 
 use std::io::Write;
 

@@ -1,8 +1,9 @@
-//! Proofs of the audit trail that need nothing but what was kept: an export, signed checkpoints, and
-//! the keys that check them.
+//! Proofs of the audit trail that need nothing but what was kept: an export, signed checkpoints,
+//! and the keys that check them.
 //!
-//! Believes none of a node's arithmetic: every hash and every root is computed again here. An export
-//! that holds against a checkpoint of last night is, up to that checkpoint, what it was last night.
+//! Believes none of a node's arithmetic: every hash and every root is computed again here. An
+//! export that holds against a checkpoint of last night is, up to that checkpoint, what it was last
+//! night.
 
 use super::error::CliError;
 use plantao_actors::audit::transparency::{Inclusion, VerifierKey, check_note};
