@@ -114,7 +114,8 @@ impl LogSession for TwinLog {
 
     fn keep<'a>(&'a self, growth: &'a Growth) -> Kept<'a, ()> {
         let keep = move |tables: &mut Tables| {
-            if growth.size == 0 || i64::try_from(growth.size).is_err() {
+            i64::try_from(growth.size).map_err(|_| DatabaseError::Mismatch)?;
+            if growth.size == 0 {
                 return Err(rejected(CHECKED));
             }
             let log = tables.logs.entry(growth.chain.clone()).or_default();

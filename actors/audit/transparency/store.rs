@@ -130,7 +130,6 @@ impl PostgresLog {
         let numbers = numbers?;
         let hashes: Vec<&[u8]> = growth.tiles.iter().map(|t| t.hashes.as_slice()).collect();
         let client = &self.0.client;
-        client.batch_execute("BEGIN").await.map_err(told)?;
         if !growth.tiles.is_empty() {
             let tiles: &[&(dyn ToSql + Sync)] = &[chain, tenant, &levels, &numbers, &hashes];
             client.execute(KEEP_TILES, tiles).await.map_err(told)?;
@@ -140,7 +139,21 @@ impl PostgresLog {
         if growth.is_seal {
             client.execute(KEEP_SEAL, row).await.map_err(told)?;
         }
-        client.batch_execute("COMMIT").await.map_err(told)
+        Ok(())
+    }
+
+    /// All of it or nothing.
+    async fn write_whole(&self, growth: &Growth) -> Result<(), DatabaseError> {
+        let client = &self.0.client;
+        client.batch_execute("BEGIN").await.map_err(told)?;
+        let written = self.write(growth).await;
+        let end = if written.is_ok() {
+            "COMMIT"
+        } else {
+            "ROLLBACK"
+        };
+        let ended = client.batch_execute(end).await.map_err(told);
+        written.and(ended)
     }
 }
 
@@ -241,6 +254,6 @@ impl LogSession for PostgresLog {
     }
 
     fn keep<'a>(&'a self, growth: &'a Growth) -> Kept<'a, ()> {
-        Box::pin(within(self.write(growth)))
+        Box::pin(within(self.write_whole(growth)))
     }
 }

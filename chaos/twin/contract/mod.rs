@@ -7,6 +7,7 @@
 
 mod consents;
 mod keys;
+mod log;
 mod log_ins;
 mod records;
 mod trail;
