@@ -42,7 +42,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::AcknowledgedBeforeCommit,
         Self::CompletionLost,
         Self::ChainForked,
@@ -66,6 +66,7 @@ impl Mutant {
         Self::Policy(Defect::PermitReused),
         Self::Policy(Defect::PermitUnchecked),
         Self::Policy(Defect::SnapshotKept),
+        Self::Policy(Defect::WithdrawnShown),
     ];
 
     /// Its name.
@@ -95,6 +96,7 @@ impl Mutant {
             Self::Policy(Defect::PermitReused) => "permit_reused",
             Self::Policy(Defect::PermitUnchecked) => "permit_unchecked",
             Self::Policy(Defect::SnapshotKept) => "snapshot_kept",
+            Self::Policy(Defect::WithdrawnShown) => "withdrawn_shown",
         }
     }
 
@@ -119,6 +121,7 @@ impl Mutant {
             Self::Supervision(Planted::ChildrenLeft) => Invariant::NoOrphan,
             Self::Supervision(Planted::LimitForgotten) => Invariant::QueuesBounded,
             Self::Supervision(Planted::DeadlineForgotten) => Invariant::CallsEnd,
+            Self::Policy(Defect::WithdrawnShown) => Invariant::ReleaseProven,
             Self::Policy(_) => Invariant::PermitFresh,
         }
     }

@@ -203,7 +203,7 @@ impl Policy {
         if said.is_none() {
             self.tables.want(tenant);
         }
-        said.is_some_and(|said| said != ConsentStatus::Revoked)
+        said.is_some_and(|said| said != ConsentStatus::Revoked || self.harness.shows_withdrawn())
     }
 
     /// Moves at every change of what decisions rest on: the engine starting, dying or reloading,

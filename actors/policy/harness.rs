@@ -32,6 +32,8 @@ pub enum Defect {
     PermitUnchecked,
     /// Decisions go on by the snapshot of an engine that died.
     SnapshotKept,
+    /// Pages show patients who withdrew.
+    WithdrawnShown,
 }
 
 /// What a policy keeps for its harness.
@@ -54,6 +56,10 @@ impl Harness {
     pub(super) fn has(&self, defect: Defect) -> bool {
         let planted = || self.witness.as_ref()?.planted();
         cfg!(debug_assertions) && planted() == Some(defect)
+    }
+
+    pub(super) fn shows_withdrawn(&self) -> bool {
+        self.has(Defect::WithdrawnShown)
     }
 
     pub(super) fn given(&self, access: &AccessRequest, decision: &Decision) -> u64 {

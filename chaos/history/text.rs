@@ -33,6 +33,9 @@ impl fmt::Display for What {
                 write!(f, "FAULT {kind}")
             }
             Self::FaultInjected { detail, .. } => write!(f, "FAULT {detail}"),
+            Self::Pushed { request, patients } => {
+                write!(f, "request {request} is pushed {}", patients.join(", "))
+            }
             Self::FaultsOver => f.write_str("nothing is broken any more"),
             Self::CallBegan {
                 call,

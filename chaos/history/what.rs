@@ -66,6 +66,13 @@ pub enum What {
     RequestBegan(Request),
     /// A request was answered, or its connection broke.
     RequestEnded(RequestEnd),
+    /// Something about these patients was pushed through a WebSocket.
+    Pushed {
+        /// The request that opened it.
+        request: u64,
+        /// Whom it is about, by the run's labels.
+        patients: Vec<String>,
+    },
     /// The policy allowed something.
     PermitGiven(PermitGiven),
     /// A permit was handed in for what it allows.

@@ -8,6 +8,7 @@ use crate::history::{RequestEnd, Status, What};
 use fastrand::Rng;
 use futures_util::{SinkExt, StreamExt};
 use http::Method;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::client_async;
@@ -119,6 +120,13 @@ impl Era<'_> {
             if message.is_close() {
                 return;
             }
+            let patients = named(message.to_text().unwrap_or_default());
+            if !patients.is_empty() {
+                self.recorder.record(What::Pushed {
+                    request: number,
+                    patients,
+                });
+            }
         }
         // Gone without waiting for an answer, as a tab is that is closed.
         let _ = timeout(AGAIN, socket.send(tungstenite::Message::Close(None))).await;
@@ -150,6 +158,18 @@ impl Era<'_> {
             Err(_) => Err(Status::Lost),
         }
     }
+}
+
+/// The patients that a frame of the ward's page leads to.
+fn named(frame: &str) -> Vec<String> {
+    let parts = frame.split("/patients/").skip(1);
+    let id = |part: &str| -> String {
+        part.chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect()
+    };
+    let named: BTreeSet<String> = parts.map(id).collect();
+    named.into_iter().collect()
 }
 
 /// A WebSocket that is asked for: cut off with its node, its connection is lost. Once it is open,

@@ -1,4 +1,5 @@
-//! The transparency log's contract: what is read of a chain, what is kept of its log, what is refused.
+//! The transparency log's contract: what is read of a chain, what is kept of its log, what is
+//! refused.
 
 use super::{AT, Both, agree, entry};
 use crate::twin::TwinTrail;
