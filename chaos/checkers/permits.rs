@@ -46,8 +46,8 @@ pub(super) fn proven(history: &History, _tree: &Tree, findings: &mut Findings) {
     }
 }
 
-/// Nothing was pushed about a patient who had withdrawn and was not asked anew; an agreement that is
-/// being given may count already.
+/// Nothing was pushed about a patient who had withdrawn and was not asked anew; an agreement that
+/// is being given may count already.
 fn pushed(history: &History, findings: &mut Findings) {
     let grants = grants(history);
     let mut withdrawn: BTreeMap<&str, Duration> = BTreeMap::new();
