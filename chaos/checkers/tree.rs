@@ -113,6 +113,14 @@ impl Tree {
         fixed.flat_map(|(path, plan)| plan.children.iter().map(move |one| (path.as_str(), one)))
     }
 
+    /// The shortest time in which a fixed supervisor counts its restarts: within it after the last
+    /// fault none can use them up, so that whoever fell is up by then.
+    pub(crate) fn budget(&self) -> Option<Duration> {
+        let fixed = self.supervisors.values();
+        let fixed = fixed.filter(|plan| plan.arrangement != Arrangement::Dynamic);
+        fixed.map(|plan| plan.intensity.period).min()
+    }
+
     /// The supervisor at a path.
     #[must_use]
     pub fn supervisor(&self, path: &str) -> Option<&SupervisorPlan> {
