@@ -192,7 +192,7 @@ impl SettlingSession for Settling {
     }
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, DatabaseError> {
     match timeout(STATEMENT_DEADLINE, work).await {

@@ -1,12 +1,12 @@
 //! What keeps the log beside the trail: full tiles, and the newest checkpoint of each chain.
 
+use crate::audit::postgres::within;
 use crate::audit::store::{sorted, value};
 use crate::audit::trail::Kept;
-use crate::database::{DatabaseError, STATEMENT_DEADLINE, Session};
+use crate::database::{DatabaseError, Session};
 use plantao_schema::audit::merkle::FullTile;
 use plantao_schema::audit::{ChainHead, Hash};
 use plantao_schema::time::Timestamp;
-use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 
 /// A chain's last entry, found without a scan: one step of the index for each chain.
@@ -175,14 +175,6 @@ fn unsigned(number: i64) -> Result<u64, DatabaseError> {
 
 fn hash(bytes: &[u8]) -> Result<Hash, DatabaseError> {
     bytes.try_into().map_err(|_| DatabaseError::Mismatch)
-}
-
-async fn within<T>(
-    work: impl Future<Output = Result<T, DatabaseError>>,
-) -> Result<T, DatabaseError> {
-    let after = STATEMENT_DEADLINE;
-    let done = timeout(after, work).await;
-    done.unwrap_or(Err(DatabaseError::Timeout { after }))
 }
 
 impl LogSession for PostgresLog {
