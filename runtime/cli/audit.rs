@@ -138,15 +138,17 @@ async fn checkpoint(client: &Client, daily: bool, out: &mut impl Write) -> Resul
         checkpoints, seals, ..
     } = checkpoints(client).await?;
     let from = if daily { seals } else { checkpoints };
-    let head = from.first().ok_or_else(|| CliError::Refused {
-        text: "nothing is signed yet; try again in a second".to_owned(),
-    })?;
+    let head = from.first().ok_or_else(unsigned)?;
     write!(out, "{}", head.note)?;
     Ok(())
 }
 
 async fn keys(client: &Client, daily: bool, out: &mut impl Write) -> Result<(), CliError> {
-    for key in checkpoints(client).await?.keys {
+    let Checkpoints { keys, .. } = checkpoints(client).await?;
+    if keys.is_empty() {
+        return Err(unsigned());
+    }
+    for key in keys {
         let parsed = VerifierKey::parse(&key);
         let parsed = parsed.map_err(|error| client.unexpected(error.to_string()))?;
         if daily || parsed.algorithm() != Algorithm::SlhDsa128s {
@@ -154,6 +156,12 @@ async fn keys(client: &Client, daily: bool, out: &mut impl Write) -> Result<(), 
         }
     }
     Ok(())
+}
+
+fn unsigned() -> CliError {
+    CliError::Refused {
+        text: "nothing is signed yet; try again in a second".to_owned(),
+    }
 }
 
 async fn prove(client: &Client, entry: &str, out: &mut impl Write) -> Result<(), CliError> {
