@@ -41,6 +41,7 @@ impl AuditLog {
             request_id: access.request_id.to_string(),
             outcome,
             plugin: None,
+            commitment: None,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! let go without (its request was cancelled, its task died) is told to the writer, which completes
 //! it from what the database knows.
 
+use super::opening::Opening;
 use super::trail::Completion;
 use super::unfinished::Held;
 use super::writer::Message;
@@ -84,6 +85,7 @@ impl AuditReceipt {
 #[must_use = "the outcome of an opened entry is owed"]
 pub struct OpenEntry {
     entry: Entry,
+    openings: Vec<Opening>,
     clock: WallClock,
     hold: Hold,
 }
@@ -109,6 +111,18 @@ impl OpenEntry {
     #[must_use]
     pub const fn id(&self) -> Uuid {
         self.entry.id
+    }
+
+    /// The same, with what opens the commitments of the change: to be kept with it.
+    pub fn with_openings(mut self, openings: Vec<Opening>) -> Self {
+        self.openings = openings;
+        self
+    }
+
+    /// What opens the commitments of the change.
+    #[must_use]
+    pub fn openings(&self) -> &[Opening] {
+        &self.openings
     }
 
     /// What a store that is no PostgreSQL writes with the change, for the reason that
@@ -211,6 +225,7 @@ impl AuditLog {
         self.append(entry.clone()).await?;
         Ok(OpenEntry {
             entry,
+            openings: Vec::new(),
             clock: self.clock.clone(),
             hold,
         })
@@ -229,6 +244,7 @@ impl AuditLog {
             entry,
             clock,
             mut hold,
+            ..
         } = open;
         let (key, at) = (self.entry_key()?, clock.now());
         let receipt = self.append(completion(key, &entry, outcome, at)).await?;
@@ -311,6 +327,10 @@ fn storable(entry: &Entry) -> Result<(), AuditError> {
         ("explanation", &entry.explanation),
         ("request_id", &entry.request_id),
         ("plugin", entry.plugin.as_deref().unwrap_or_default()),
+        (
+            "commitment",
+            entry.commitment.as_deref().unwrap_or_default(),
+        ),
     ];
     for (field, text) in fields {
         let max_bytes = if field == "explanation" {

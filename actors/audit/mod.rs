@@ -37,6 +37,7 @@ mod batch;
 mod entries;
 mod ledger;
 mod log;
+mod opening;
 mod postgres;
 mod reader;
 mod settler;
@@ -47,6 +48,7 @@ mod unfinished;
 mod writer;
 
 pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};
+pub use opening::{Opening, place as opening_place};
 pub use postgres::PostgresTrail;
 pub use reader::{Cursor, Filter, PAGE_MAX};
 pub use trail::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailStore};

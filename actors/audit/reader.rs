@@ -8,6 +8,7 @@ use super::store::{COLUMNS, chained};
 use crate::database::{Database, DatabaseError, Scope, ToSql};
 use plantao_schema::audit::Chained;
 use plantao_schema::time::Timestamp;
+use uuid::Uuid;
 
 /// The most entries that one page holds.
 pub const PAGE_MAX: i64 = 1_000;
@@ -66,6 +67,21 @@ impl AuditLog {
             query.after(cursor);
         }
         query.run(database, scope, "chain, seq", limit).await
+    }
+
+    /// The entry of that key, if it is one of the scope's tenant.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn one(
+        database: &Database,
+        scope: &Scope,
+        id: Uuid,
+    ) -> Result<Option<Chained>, DatabaseError> {
+        let mut query = Query::new(scope, &Filter::default());
+        query.require("entry_id =", Some(id));
+        let found = query.run(database, scope, "chain, seq", 1).await?;
+        Ok(found.into_iter().next())
     }
 
     /// The newest entries, newest first.

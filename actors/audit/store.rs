@@ -14,9 +14,9 @@ use uuid::Uuid;
 /// Every column, in the order in which rows are written and read.
 pub(super) const COLUMNS: &str = "chain, seq, entry_id, at_us, phase, opens, severity, tenant, \
      principal, role, action, resource_kind, resource_id, patient, purpose, verdict, score, \
-     explanation, request_id, outcome, plugin, prev_hash, hash";
+     explanation, request_id, outcome, plugin, commitment, prev_hash, hash";
 
-const TYPES: [Type; 23] = [
+const TYPES: [Type; 24] = [
     Type::TEXT,
     Type::INT8,
     Type::UUID,
@@ -38,6 +38,7 @@ const TYPES: [Type; 23] = [
     Type::TEXT,
     Type::TEXT,
     Type::TEXT,
+    Type::TEXT,
     Type::BYTEA,
     Type::BYTEA,
 ];
@@ -45,7 +46,7 @@ const TYPES: [Type; 23] = [
 const UNNEST: &str = "unnest($1::text[], $2::int8[], $3::uuid[], $4::int8[], $5::text[], \
      $6::uuid[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], \
      $13::text[], $14::text[], $15::text[], $16::text[], $17::int2[], $18::text[], $19::text[], \
-     $20::text[], $21::text[], $22::bytea[], $23::bytea[])";
+     $20::text[], $21::text[], $22::text[], $23::bytea[], $24::bytea[])";
 
 pub(super) fn sorted(error: &tokio_postgres::Error) -> DatabaseError {
     DatabaseError::from_driver(error, STATEMENT_DEADLINE)
@@ -153,6 +154,7 @@ async fn stream(client: &Client, copy: &Statement, rows: &[Chained]) -> Result<(
                 &entry.request_id,
                 &entry.outcome.as_str(),
                 &entry.plugin,
+                &entry.commitment,
                 &row.previous.as_slice(),
                 &row.hash.as_slice(),
             ])
@@ -229,6 +231,7 @@ fn columns(rows: &[Chained]) -> Vec<Box<dyn ToSql + Sync + Send + '_>> {
         column(rows, |row| row.entry.request_id.as_str()),
         column(rows, |row| row.entry.outcome.as_str()),
         column(rows, |row| row.entry.plugin.as_deref()),
+        column(rows, |row| row.entry.commitment.as_deref()),
         column(rows, |row| row.previous.as_slice()),
         column(rows, |row| row.hash.as_slice()),
     ]
@@ -283,8 +286,9 @@ pub(super) fn chained(row: &Row) -> Result<Chained, DatabaseError> {
         request_id: value(row, 18)?,
         outcome: Outcome::from_name(&name(19)?).ok_or(mismatch)?,
         plugin: value(row, 20)?,
+        commitment: value(row, 21)?,
     };
-    let (previous, hash) = (digest(row, 21)?, digest(row, 22)?);
+    let (previous, hash) = (digest(row, 22)?, digest(row, 23)?);
     Ok(Chained {
         chain: value(row, 0)?,
         seq: value(row, 1)?,

@@ -22,6 +22,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V3__transparency_log",
         include_str!("../../schema/migrations/V3__transparency_log.sql"),
     ),
+    (
+        "V4__commitments",
+        include_str!("../../schema/migrations/V4__commitments.sql"),
+    ),
 ];
 
 /// Run before the migrations, each time: every statement may find its work done.

@@ -18,6 +18,7 @@
 
 mod bedside;
 mod cache;
+mod contents;
 mod directory;
 mod error;
 mod guard;
@@ -38,6 +39,7 @@ mod watched;
 mod write;
 
 pub use bedside::Bedside;
+pub use contents::{Checked, Contents};
 pub use error::RecordError;
 pub use guard::resource_kind;
 pub use loan::{Borrowed, Loan};

@@ -46,7 +46,13 @@ impl PostgresRecords {
         }
     }
 
-    async fn open(&self, scope: &Scope, kind: FhirType, row: &Row) -> Result<Stored, RecordError> {
+    /// A row's record, opened.
+    pub(super) async fn open(
+        &self,
+        scope: &Scope,
+        kind: FhirType,
+        row: &Row,
+    ) -> Result<Stored, RecordError> {
         let subject = subject(patient(row, 2)?.as_ref());
         let key_version = row.try_get::<_, i32>(4).map_err(unreadable)?;
         let key = self.keys.to_open(scope, &subject, key_version).await?;

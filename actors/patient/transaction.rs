@@ -5,6 +5,7 @@
 //! second connection could starve the pool.
 
 use super::RecordError;
+use super::contents;
 use super::keyring::refused;
 use super::loan::Borrowed;
 use super::postgres::{self, PostgresRecords, unreadable};
@@ -163,6 +164,8 @@ impl Work<'_> {
         self.write(transaction, REPLACE, &replaced).await?;
         self.identifiers(transaction, &replaced).await?;
         let open = open.value().ok_or(RecordError::Internal)?;
+        let (scope, openings) = (self.scope, open.openings());
+        contents::keep(transaction, scope, &self.keys, &versions, openings).await?;
         open.complete_in(transaction, Outcome::Success).await?;
         Ok(versions)
     }

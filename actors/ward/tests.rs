@@ -95,6 +95,7 @@ impl Hospital {
             request_id: "test-request".into(),
             outcome: Outcome::Pending,
             plugin: None,
+            commitment: None,
         };
         self.audit.open(entry).await.unwrap()
     }

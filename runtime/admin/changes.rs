@@ -209,6 +209,7 @@ fn entry(services: &AdminServices, uid: u32, what: &str) -> Result<Entry, AuditE
         request_id: "admin".to_owned(),
         outcome: Outcome::Pending,
         plugin: None,
+        commitment: None,
     })
 }
 

@@ -279,6 +279,15 @@ Example, without a node:
         /// The entry's key: `Plantao-Audit-Entry` of the answer that it is about
         entry: String,
     },
+    /// Check that the content kept of a change is what its entry committed to
+    ///
+    /// An entry holds no content, but a salted hash of it. The node opens the salt and the records,
+    /// computes the hash again and says whether it is the same; it gives no content out. Once a
+    /// patient's key is destroyed nobody can open it, and the hash says nothing.
+    Content {
+        /// The entry's key: `Plantao-Audit-Entry` of the answer that it is about
+        entry: String,
+    },
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -61,6 +61,7 @@ pub(super) async fn audit(
         AuditCommand::Export => export(&client()?, out).await,
         AuditCommand::Checkpoint { daily } => checkpoint(&client()?, *daily, out).await,
         AuditCommand::Keys { daily } => keys(&client()?, *daily, out).await,
+        AuditCommand::Content { entry } => content(&client()?, entry, out).await,
         AuditCommand::Prove { entry } => prove(&client()?, entry, out).await,
     }
 }
@@ -168,6 +169,34 @@ async fn prove(client: &Client, entry: &str, out: &mut impl Write) -> Result<(),
     let target = format!("/v1/audit/proofs/{}", segment(entry));
     let proof = client.ask_json(Ask::get(target)).await?;
     writeln!(out, "{proof:#}")?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Contents {
+    content: String,
+    records: Vec<String>,
+}
+
+async fn content(client: &Client, entry: &str, out: &mut impl Write) -> Result<(), CliError> {
+    let target = format!("/v1/audit/contents/{}", segment(entry));
+    let Contents { content, records } =
+        serde_json::from_value(client.ask_json(Ask::get(target)).await?)
+            .map_err(|error| client.unexpected(error.to_string()))?;
+    let records = records.join(", ");
+    let said = match content.as_str() {
+        "holds" => format!("holds: {records} are kept as the entry committed to them"),
+        "nothing" => "the entry is about no content that is kept here".to_owned(),
+        "not_kept" => "nothing was kept: the change was not made".to_owned(),
+        "sealed" => "it does not open: the patient's key was destroyed, or what is kept was \
+                     changed (the node's log then holds an incident)"
+            .to_owned(),
+        _ => {
+            let text = format!("{records}: not kept as the entry committed to them");
+            return Err(CliError::Refused { text });
+        }
+    };
+    writeln!(out, "{said}")?;
     Ok(())
 }
 

@@ -117,6 +117,7 @@ impl Refusals {
             request_id: "summary".to_owned(),
             outcome: Outcome::Refused,
             plugin: None,
+            commitment: None,
         })
     }
 }

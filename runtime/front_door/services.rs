@@ -18,7 +18,7 @@ use plantao_actors::database::Database;
 use plantao_actors::entropy::Entropy;
 use plantao_actors::live::Live;
 use plantao_actors::login::{Identity, LogIns};
-use plantao_actors::patient::{RecordError, Records};
+use plantao_actors::patient::{Contents, RecordError, Records};
 use plantao_actors::plugin::Plugins;
 use plantao_actors::policy::Policy;
 use plantao_actors::ward::Wards;
@@ -52,6 +52,8 @@ pub struct Services {
     pub database: Database,
     /// Clinical records.
     pub records: Records,
+    /// Their contents, checked against the trail.
+    pub contents: Arc<Contents>,
     /// Untrusted logic.
     pub plugins: Plugins,
     /// Who lies where.

@@ -71,6 +71,7 @@ impl Trail {
             request_id: "log-in".to_owned(),
             outcome: Outcome::Refused,
             plugin: None,
+            commitment: None,
         })
     }
 }

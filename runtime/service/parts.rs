@@ -17,7 +17,7 @@ use plantao_actors::consent::Consents;
 use plantao_actors::database::DatabaseConfig;
 use plantao_actors::live::{Live, LiveLimits, Pulse};
 use plantao_actors::login::LogIns;
-use plantao_actors::patient::Records;
+use plantao_actors::patient::{Contents, Records};
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
 use plantao_actors::ward::Wards;
 use std::path::Path;
@@ -124,6 +124,7 @@ pub fn build(
         log_keys: public_keys,
         database: database.clone(),
         records: records.clone(),
+        contents: Arc::new(Contents::new(database.clone(), vault.clone())),
         plugins: plugins.clone(),
         wards: wards.clone(),
         consents: consents.clone(),

@@ -27,6 +27,7 @@ fn entry(number: u64) -> Entry {
         request_id: "r".into(),
         outcome: Outcome::Success,
         plugin: None,
+        commitment: None,
     }
 }
 

@@ -120,12 +120,17 @@ pub struct Entry {
     /// SHA-256 (hex) of the plugin that influenced the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<String>,
+    /// In place of the content of a change: a salted hash of it, 64 hexadecimal digits
+    /// ([`super::Commitment`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<String>,
 }
 
 /// The bytes that the chain's hash covers: a tag, then every field, each with its length.
 ///
 /// Lengths are 4-byte big-endian counts, so that no two entries share an encoding; an absent field
-/// is the length `0xFFFF_FFFF` with no bytes.
+/// is the length `0xFFFF_FFFF` with no bytes. An entry without a commitment has the bytes that it
+/// had before there were any.
 #[must_use]
 pub fn canonical(entry: &Entry) -> Vec<u8> {
     let mut bytes = Encoder(Vec::with_capacity(512));
@@ -149,6 +154,9 @@ pub fn canonical(entry: &Entry) -> Vec<u8> {
     bytes.field(entry.request_id.as_bytes());
     bytes.field(entry.outcome.as_str().as_bytes());
     bytes.optional(entry.plugin.as_ref().map(String::as_bytes));
+    if let Some(commitment) = &entry.commitment {
+        bytes.field(commitment.as_bytes());
+    }
     bytes.0
 }
 

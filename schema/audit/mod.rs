@@ -10,11 +10,13 @@
 //! - Audit: reading the trail is itself an entry of the trail.
 
 mod chain;
+mod commitment;
 mod entry;
 #[cfg(feature = "merkle")]
 pub mod merkle;
 
 pub use chain::{ChainError, ChainFault, ChainHead, Chained, Verifier, chain_hash};
+pub use commitment::{Commitment, SALT_BYTES};
 pub use entry::{Entry, Outcome, Phase, Severity, canonical};
 
 /// A SHA-256 digest (FIPS 180-4).

@@ -70,6 +70,12 @@ async fn an_export_is_proved_by_a_checkpoint_that_was_kept_and_whatever_was_done
     let entry: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
     let id = entry["entry"]["id"].as_str().unwrap().to_owned();
     let proof = kept.keep("proof.json", &hospital.must(&["audit", "prove", &id]).await);
+    let said = hospital.must(&["audit", "content", &id]).await;
+    let said = said.trim_end();
+    assert!(
+        said.starts_with("holds: ") && said.contains("/1 are kept"),
+        "{said}"
+    );
     hospital.finish().await;
 
     // From here on there is no node.

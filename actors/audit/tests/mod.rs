@@ -51,6 +51,7 @@ fn entry(tenant: &str) -> Entry {
         request_id: "r".into(),
         outcome: Outcome::Success,
         plugin: None,
+        commitment: None,
     }
 }
 

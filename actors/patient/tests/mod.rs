@@ -1,6 +1,7 @@
 //! A records folder at work: real PostgreSQL, real vault, real audit trail, under a real tree.
 
 mod consent;
+mod contents;
 mod outage;
 mod refusals;
 mod sessions;
@@ -126,7 +127,11 @@ impl Hospital {
 }
 
 pub(super) async fn opened(audit: &AuditLog, clock: &WallClock) -> OpenEntry {
-    let entry = Entry {
+    audit.open(announced(clock)).await.unwrap()
+}
+
+fn announced(clock: &WallClock) -> Entry {
+    Entry {
         id: Uuid::now_v7(),
         at: clock.now(),
         phase: Phase::Opened,
@@ -146,8 +151,8 @@ pub(super) async fn opened(audit: &AuditLog, clock: &WallClock) -> OpenEntry {
         request_id: "test-request".into(),
         outcome: Outcome::Pending,
         plugin: None,
-    };
-    audit.open(entry).await.unwrap()
+        commitment: None,
+    }
 }
 
 /// Stores a bundle through any records, as the front door would.

@@ -195,6 +195,7 @@ fn entry(name: &str, id: Uuid, phase: Phase) -> Entry {
         request_id: "r".into(),
         outcome: Outcome::Pending,
         plugin: None,
+        commitment: None,
     }
 }
 

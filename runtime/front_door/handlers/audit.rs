@@ -10,6 +10,7 @@ use http::StatusCode;
 use plantao_actors::audit::transparency::TransparencyLog;
 use plantao_actors::audit::{AuditLog, Filter};
 use plantao_actors::database::Scope;
+use plantao_actors::patient::Checked;
 use plantao_actors::policy::Permit;
 use plantao_schema::problem::{Problem, ProblemCode};
 use uuid::Uuid;
@@ -72,4 +73,35 @@ pub(super) async fn proof(
     })?;
     let body = serde_json::json!(proof);
     Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
+}
+
+/// Whether the content that is kept is that which an entry committed to. No content is given out.
+pub(super) async fn contents(
+    services: &Services,
+    permit: &Permit,
+    entry: Uuid,
+) -> Result<Handled, Refused> {
+    let (scope, database) = (Scope::of(permit), &services.database);
+    let found = AuditLog::one(database, &scope, entry).await;
+    let found = found.map_err(|error| problems::database(&error))?;
+    let found = found
+        .ok_or_else(|| Problem::new(ProblemCode::NotFound, "there is no entry of that key"))?;
+    let checked = services.contents.check(&scope, &found.entry).await;
+    let (content, records) = match checked.map_err(|error| problems::record(&error))? {
+        Checked::Holds { records } => ("holds", records),
+        Checked::Differs { records } => ("differs", records),
+        Checked::Nothing => ("nothing", Vec::new()),
+        Checked::NotKept => ("not_kept", Vec::new()),
+        Checked::Sealed => ("sealed", Vec::new()),
+    };
+    let commitment = found.entry.commitment.as_deref();
+    let body = serde_json::json!({
+        "entry": entry, "commitment": commitment, "content": content, "records": records,
+    });
+    let patients = found.entry.patient.into_iter().collect();
+    Ok(Handled::Read {
+        answer: Answer::json(StatusCode::OK, JSON, &body),
+        plugin: None,
+        patients,
+    })
 }

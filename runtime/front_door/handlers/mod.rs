@@ -125,6 +125,10 @@ pub(super) async fn handle(
             let permit = taken(services, permit).await?;
             audit::proof(services, &permit, entry).await
         }
+        Route::Contents(entry) => {
+            let permit = taken(services, permit).await?;
+            audit::contents(services, &permit, entry).await
+        }
         Route::Call { plugin, function } => {
             let (body, _memory) = parse::body(services, headers, body, TEXT_TYPES).await?;
             texts::call(services, permit, plugin.as_str(), &function, body).await

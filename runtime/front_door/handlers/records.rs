@@ -13,18 +13,21 @@ use futures_util::future::try_join_all;
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
 use plantao_actors::aside::aside;
-use plantao_actors::audit::{AuditReceipt, OpenEntry};
+use plantao_actors::audit::{AuditReceipt, OpenEntry, Opening};
 use plantao_actors::patient::{Found, RecordError, TransactionOutcome};
 use plantao_actors::policy::Permit;
-use plantao_schema::audit::{Outcome, Phase};
+use plantao_schema::audit::{Outcome, Phase, SALT_BYTES};
 use plantao_schema::fhir::{
-    self, BundleKind, Entry, EntryOutcome, FhirType, Method, SearchEntry, Transaction,
+    self, BundleKind, Entry, EntryOutcome, FhirType, Method, Resource, SearchEntry, Transaction,
 };
-use plantao_schema::id::ResourceId;
+use plantao_schema::id::{PatientId, ResourceId};
 use plantao_schema::problem::{Problem, ProblemCode};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::OwnedSemaphorePermit;
+use zeroize::Zeroizing;
 
+/// How many records are committed to before other work gets a turn: less than a millisecond.
+const COMMITS_AT_ONCE: usize = 64;
 /// What FHIR bodies may be called.
 const FHIR_TYPES: &[&str] = &["application/fhir+json", "application/json"];
 /// Largest body read on the reactor: beyond it parsing takes a millisecond.
@@ -229,21 +232,47 @@ async fn announce(
     transaction: &Transaction,
 ) -> Result<(OpenEntry, Vec<OpenEntry>), Refused> {
     let decided = (permit.access(), permit.decision());
-    let patients: BTreeSet<String> = transaction
-        .resources()
-        .filter_map(|resource| resource.patient.as_ref())
-        .map(ToString::to_string)
-        .collect();
-    let open = async |patient: Option<String>| {
+    let mut entries = Vec::new();
+    let mut openings = Vec::new();
+    for (patient, records) in by_patient(transaction) {
         let mut entry = services.decided(decided, Phase::Opened, Outcome::Pending)?;
-        entry.patient = entry.patient.or(patient);
-        services.open(entry).await
-    };
-    let mut patients = patients.into_iter();
-    let first = open(patients.next());
-    let others = patients.map(|patient| open(Some(patient)));
-    let (open, others) = tokio::join!(first, try_join_all(others));
-    Ok((open?, others?))
+        entry.patient = entry.patient.or(patient.map(ToString::to_string));
+        let mut salt = Zeroizing::new([0; SALT_BYTES]);
+        let drawn = services.entropy.fill(&mut *salt);
+        drawn.map_err(|error| problems::entropy(&error))?;
+        let mut opening = Opening::new(entry.id, salt);
+        for some in records.chunks(COMMITS_AT_ONCE) {
+            some.iter().for_each(|record| opening.add(record));
+            tokio::task::yield_now().await;
+        }
+        entry.commitment = Some(opening.commitment());
+        entries.push(entry);
+        openings.push(opening);
+    }
+    let opened = entries.into_iter().map(|entry| services.open(entry));
+    let mut opened = try_join_all(opened).await?.into_iter();
+    let first = opened.next().ok_or(internal("a change without an entry"))?;
+    Ok((first.with_openings(openings), opened.collect()))
+}
+
+/// The records of a change by whose they are; what is nobody's goes with the first. One group at
+/// least, be it empty.
+fn by_patient(transaction: &Transaction) -> Vec<(Option<&PatientId>, Vec<&Resource>)> {
+    let mut groups: BTreeMap<Option<&PatientId>, Vec<&Resource>> = BTreeMap::new();
+    for resource in transaction.resources() {
+        let group = groups.entry(resource.patient.as_ref()).or_default();
+        group.push(resource);
+    }
+    let of_nobody = groups.remove(&None).unwrap_or_default();
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    match groups.first_mut() {
+        Some((_, first)) => first.extend(of_nobody),
+        None => groups.push((None, of_nobody)),
+    }
+    for (_, records) in &mut groups {
+        records.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+    }
+    groups
 }
 
 /// Completes the entries of a change that is made, or is known not to be.

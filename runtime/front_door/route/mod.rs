@@ -53,6 +53,8 @@ pub(super) enum Route {
     Checkpoints,
     /// The proof that an entry is under a checkpoint.
     Proof(Uuid),
+    /// Whether the content that is kept is that which an entry committed to.
+    Contents(Uuid),
     /// The plugins and their state.
     Plugins,
     /// A call of one function of one plugin on a text.
@@ -142,6 +144,9 @@ impl Route {
             ["v1", "audit", "proofs", entry] => {
                 only(method, &[Method::GET], Self::Proof(entry_id(entry)?))
             }
+            ["v1", "audit", "contents", entry] => {
+                only(method, &[Method::GET], Self::Contents(entry_id(entry)?))
+            }
             ["v1", "plugins"] => only(method, &[Method::GET], Self::Plugins),
             ["v1", "plugins", plugin, function] => {
                 let plugin = resource_id(plugin)?;
@@ -190,6 +195,7 @@ impl Route {
             Self::Audit(_) => "audit",
             Self::Checkpoints => "audit_checkpoints",
             Self::Proof(_) => "audit_proof",
+            Self::Contents(_) => "audit_contents",
             Self::Plugins => "plugins",
             Self::Call { .. } => "plugin_call",
             Self::Beds(_) => "ward",
@@ -211,7 +217,7 @@ impl Route {
             Self::Search { kind, .. } => (Action::Search, resource_kind(*kind), Purpose::Treatment),
             Self::Store { kind, .. } => (Action::Write, resource_kind(*kind), Purpose::Treatment),
             Self::Content => (Action::Submit, ResourceKind::Content, Purpose::Publication),
-            Self::Audit(_) | Self::Checkpoints | Self::Proof(_) => {
+            Self::Audit(_) | Self::Checkpoints | Self::Proof(_) | Self::Contents(_) => {
                 (Action::Read, ResourceKind::Audit, Purpose::Audit)
             }
             Self::Plugins => (Action::Read, ResourceKind::Plugin, Purpose::Operations),

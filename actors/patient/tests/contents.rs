@@ -1,0 +1,122 @@
+//! What entries committed to, against what is kept.
+
+use super::super::contents::{Checked, Contents};
+use super::{MARIA, announced, hospital};
+use crate::audit::Opening;
+use crate::database::{Login, Scope};
+use plantao_schema::access::{Action, ResourceKind};
+use plantao_schema::audit::{Entry, Outcome, Phase, SALT_BYTES};
+use plantao_schema::fhir::{self, Transaction};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+fn put(text: &str) -> Transaction {
+    let patient = json!({ "resourceType": "Patient", "id": MARIA, "name": [{ "text": text }] });
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [{
+        "resource": patient, "request": { "method": "PUT", "url": format!("Patient/{MARIA}") } }] });
+    let mut ids = || -> Result<_, Vec<fhir::Issue>> { unreachable!("every id is given") };
+    fhir::parse_bundle(bundle, &mut ids).unwrap()
+}
+
+/// Stores it under an entry that committed to `said`; answers the entry.
+async fn stored(hospital: &super::Hospital, kept: Transaction, said: &Transaction) -> Entry {
+    let (id, salt) = (Uuid::now_v7(), Zeroizing::new([7; SALT_BYTES]));
+    let mut opening = Opening::new(id, salt);
+    said.resources().for_each(|record| opening.add(record));
+    let entry = Entry {
+        id,
+        phase: Phase::Opened,
+        outcome: Outcome::Pending,
+        commitment: Some(opening.commitment()),
+        ..announced(&hospital.clock)
+    };
+    let open = hospital.audit.open(entry.clone()).await.unwrap();
+    let open = open.with_openings(vec![opening]);
+    let permit = hospital
+        .permit(Action::Write, ResourceKind::Bundle, None, None)
+        .await;
+    match hospital.records.transact(permit, open, kept).await {
+        Ok((_, open)) => hospital
+            .audit
+            .complete(open, Outcome::Success)
+            .await
+            .unwrap(),
+        Err((error, _)) => panic!("{error}"),
+    };
+    entry
+}
+
+fn edition(version: u64) -> Vec<String> {
+    vec![format!("Patient/{MARIA}/{version}")]
+}
+
+#[tokio::test]
+async fn what_is_kept_is_what_was_committed_to_in_every_version_and_a_change_unseen_is_told() {
+    let hospital = hospital().await;
+    let contents = Contents::new(hospital.database.database(), hospital.vault.clone());
+    let permit = hospital
+        .permit(Action::Read, ResourceKind::Audit, None, None)
+        .await;
+    let scope = Scope::of(&permit);
+    let first = stored(&hospital, put("Maria"), &put("Maria")).await;
+    let second = stored(&hospital, put("Maria Exemplo"), &put("Maria Exemplo")).await;
+    let other = stored(&hospital, put("Marta"), &put("Maria")).await;
+    for (entry, version) in [(&first, 1), (&second, 2)] {
+        let checked = contents.check(&scope, entry).await.unwrap();
+        let records = edition(version);
+        assert_eq!(checked, Checked::Holds { records });
+    }
+    let records = edition(3);
+    let checked = contents.check(&scope, &other).await.unwrap();
+    assert_eq!(checked, Checked::Differs { records });
+
+    let plain = Entry {
+        commitment: None,
+        ..first.clone()
+    };
+    assert_eq!(
+        contents.check(&scope, &plain).await.unwrap(),
+        Checked::Nothing
+    );
+    let unknown = Entry {
+        id: Uuid::now_v7(),
+        ..first.clone()
+    };
+    assert_eq!(
+        contents.check(&scope, &unknown).await.unwrap(),
+        Checked::NotKept
+    );
+
+    let owner = hospital.database.session(Login::Owner).await;
+    let gone = "ALTER TABLE fhir_resource_history NO FORCE ROW LEVEL SECURITY; \
+         DELETE FROM fhir_resource_history WHERE version = 1";
+    owner.batch_execute(gone).await.unwrap();
+    let records = edition(1);
+    let checked = contents.check(&scope, &first).await.unwrap();
+    assert_eq!(checked, Checked::Differs { records });
+    // Its salt put in the place of another's does not open.
+    let moved = "ALTER TABLE audit_opening NO FORCE ROW LEVEL SECURITY; \
+         UPDATE audit_opening a SET sealed = b.sealed FROM audit_opening b \
+         WHERE a.entry_id <> b.entry_id";
+    owner.batch_execute(moved).await.unwrap();
+    assert_eq!(
+        contents.check(&scope, &second).await.unwrap(),
+        Checked::Sealed
+    );
+    hospital.tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn neither_salt_nor_content_is_in_clear_beside_the_trail() {
+    let hospital = hospital().await;
+    let entry = stored(&hospital, put("Maria Exemplo"), &put("Maria Exemplo")).await;
+    let rows = hospital.rows("SELECT sealed FROM audit_opening").await;
+    let sealed: &[u8] = rows[0].get(0);
+    for secret in [&[7_u8; 8][..], b"Maria", b"Patient"] {
+        assert!(!sealed.windows(secret.len()).any(|part| part == secret));
+    }
+    let sealed: Value = serde_json::to_value(&entry).unwrap();
+    assert_eq!(sealed["commitment"].as_str().map(str::len), Some(64));
+    hospital.tree.shutdown().await;
+}
