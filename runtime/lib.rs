@@ -15,3 +15,4 @@ pub mod service;
 pub mod state_dir;
 pub mod telemetry;
 pub mod tree;
+pub mod witness;

@@ -3,7 +3,8 @@
 //! ```text
 //! plantao                    one_for_one
 //! ├─ storage                 rest_for_one   postgres ► pool
-//! ├─ trust                   one_for_one    vault, policy, consents, log_ins, writer (the trail's)
+//! ├─ trust                   one_for_one    vault, policy, consents, log_ins, writer (the trail's),
+//! │                                         sequencer, witnesses
 //! ├─ plugins                 one_for_one    each rest_for_one: instances (dynamic) ► loader
 //! ├─ records                 one_for_one    directory-1…4, ward_board, sessions (dynamic)
 //! ├─ live                    one_for_one    pulse, topics (dynamic), viewers (dynamic)
@@ -117,6 +118,8 @@ pub struct Parts {
 /// # Errors
 /// [`PluginError::Spec`] when a plugin's description is not acceptable.
 pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
+    let witnesses = parts.sequencer.witnesses.clone();
+    let witnesses = (!witnesses.is_empty()).then(|| witnesses.child(Arc::clone(&parts.trail)));
     let writer = audit::audit_child(&parts.audit, parts.trail, parts.node);
     let drain = parts.door.limits.drain_timeout.saturating_add(DOOR_GRACE);
 
@@ -131,13 +134,16 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
         database::pool_child(parts.database_config, parts.database).start_timeout(POSTGRES_START);
     let storage = storage.child(pool);
 
-    let trust = SupervisorSpec::new(Strategy::OneForOne, WORK_INTENSITY)
+    let mut trust = SupervisorSpec::new(Strategy::OneForOne, WORK_INTENSITY)
         .child(vault::vault_child(&parts.vault, parts.master_key))
         .child(policy::child(&parts.policy))
         .child(parts.consents.child())
         .child(parts.log_ins.child())
         .child(writer.shutdown(Shutdown::Timeout(AUDIT_STOP)))
         .child(parts.sequencer.child());
+    if let Some(witnesses) = witnesses {
+        trust = trust.child(witnesses);
+    }
 
     let mut plugins = SupervisorSpec::new(Strategy::OneForOne, PLUGINS_INTENSITY);
     for spec in parts.plugin_specs {

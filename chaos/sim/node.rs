@@ -147,6 +147,7 @@ impl Site {
         Ok(Edges {
             policy: policy.witnessed(Arc::new(permits)),
             log_keys: self.log_keys.clone(),
+            witnesses: Vec::new(),
             node: "sim".to_owned(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),

@@ -99,6 +99,8 @@ pub(super) enum Command {
     Reload(Reload),
     /// Read and prove the audit trail
     Audit(Audit),
+    /// Cosign the checkpoints of other nodes' trails, on a machine that they do not own
+    Witness(Witness),
     /// List the plugins and their state
     Plugins,
 }
@@ -187,6 +189,31 @@ pub(super) enum FhirCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+A witness (C2SP tlog-witness) signs a checkpoint only when it continues the last one it signed, so
+that nobody who owns a node, its keys and its database can rewrite what was witnessed. It sees
+names, sizes and digests, no entry. Put a TLS proxy before it where its network is not trusted; what
+it signs cannot be forged either way.
+
+Example, on another machine:
+  plantao witness --name witness.example.org --keys log.keys --listen 10.0.0.7:8470 \\
+    --folder /var/lib/plantao-witness")]
+pub(super) struct Witness {
+    /// Its name for good, such as `witness.example.org`
+    #[arg(long)]
+    pub(super) name: String,
+    /// The keys of a node's logs, as `plantao audit keys` printed them; may be given again
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(super) keys: Vec<PathBuf>,
+    /// What it signed last and its own key; nobody else's folder, and never a node's
+    #[arg(long, value_name = "DIR", default_value = "./witness")]
+    pub(super) folder: PathBuf,
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
+    pub(super) listen: std::net::SocketAddr,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Tree {
     /// Print the snapshot as JSON
     #[arg(long)]
@@ -254,7 +281,8 @@ Example, without a node:
         /// The proof of one entry, as `prove` printed it, instead of a trail
         #[arg(long, value_name = "FILE")]
         proof: Option<PathBuf>,
-        /// The keys that check signatures, as `keys` printed them
+        /// The keys that check signatures, as `keys` printed them; with the key of a witness in
+        /// the file, it has to have cosigned as well
         #[arg(long, value_name = "FILE")]
         keys: Option<PathBuf>,
     },
@@ -263,8 +291,11 @@ Example, without a node:
     /// Print the newest signed checkpoint; keep it where nobody of this host can write
     Checkpoint {
         /// The newest daily one, which has the hash-based signature as well
-        #[arg(long)]
+        #[arg(long, conflicts_with = "witness")]
         daily: bool,
+        /// The newest that this witness has cosigned
+        #[arg(long, value_name = "NAME")]
+        witness: Option<String>,
     },
     /// Print the keys that check checkpoints, one a line; keep them with the checkpoints
     ///

@@ -31,6 +31,15 @@ struct Checkpoints {
     checkpoints: Vec<LogHead>,
     seals: Vec<LogHead>,
     keys: Vec<String>,
+    #[serde(default)]
+    cosigned: Vec<Cosigned>,
+}
+
+#[derive(Deserialize)]
+struct Cosigned {
+    witness: String,
+    note: Option<String>,
+    failing: Option<String>,
 }
 
 pub(super) async fn audit(
@@ -59,7 +68,11 @@ pub(super) async fn audit(
             }
         }
         AuditCommand::Export => export(&client()?, out).await,
-        AuditCommand::Checkpoint { daily } => checkpoint(&client()?, *daily, out).await,
+        AuditCommand::Checkpoint {
+            witness: Some(witness),
+            ..
+        } => cosigned(&client()?, witness, out).await,
+        AuditCommand::Checkpoint { daily, .. } => checkpoint(&client()?, *daily, out).await,
         AuditCommand::Keys { daily } => keys(&client()?, *daily, out).await,
         AuditCommand::Content { entry } => content(&client()?, entry, out).await,
         AuditCommand::Prove { entry } => prove(&client()?, entry, out).await,
@@ -142,6 +155,24 @@ async fn checkpoint(client: &Client, daily: bool, out: &mut impl Write) -> Resul
     let head = from.first().ok_or_else(unsigned)?;
     write!(out, "{}", head.note)?;
     Ok(())
+}
+
+async fn cosigned(client: &Client, witness: &str, out: &mut impl Write) -> Result<(), CliError> {
+    let all = checkpoints(client).await?.cosigned;
+    let refused = |text: String| Err(CliError::Refused { text });
+    let Some(one) = all.iter().find(|one| one.witness == witness) else {
+        let mut names: Vec<&str> = all.iter().map(|one| one.witness.as_str()).collect();
+        names.dedup();
+        let known = names.join(", ");
+        return refused(format!(
+            "no witness `{witness}` was asked yet; there are: {known}"
+        ));
+    };
+    match (&one.note, &one.failing) {
+        (Some(note), _) => Ok(write!(out, "{note}")?),
+        (None, Some(reason)) => refused(format!("`{witness}` has not cosigned: {reason}")),
+        (None, None) => refused(format!("`{witness}` has not cosigned yet")),
+    }
 }
 
 async fn keys(client: &Client, daily: bool, out: &mut impl Write) -> Result<(), CliError> {

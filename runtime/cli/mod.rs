@@ -28,6 +28,7 @@ mod token;
 mod tree;
 mod vitals;
 mod ward;
+mod witness;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -91,6 +92,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
             Command::Kill(kill) => kill::kill(&context, &kill, &mut out).await,
             Command::Reload(reload) => reload::reload(&context, &reload, &mut out).await,
             Command::Audit(audit) => audit::audit(&context, &audit, &mut out).await,
+            Command::Witness(witness) => witness::witness(&context, &witness, &mut out).await,
             Command::Plugins => plugins::plugins(&context, &mut out).await,
         }
     })?;

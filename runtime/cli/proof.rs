@@ -6,7 +6,9 @@
 //! night.
 
 use super::error::CliError;
-use plantao_actors::audit::transparency::{Inclusion, VerifierKey, check_note};
+use plantao_actors::audit::transparency::{
+    CosignerKey, Inclusion, NoteError, VerifierKey, check_cosigned, check_note,
+};
 use plantao_schema::audit::merkle::{Checkpoint, Edge, origin};
 use plantao_schema::audit::{Chained, Verifier};
 use std::collections::BTreeMap;
@@ -32,13 +34,13 @@ impl Judge {
     pub(super) fn new(checkpoints: &[PathBuf], keys: Option<&Path>) -> Result<Self, CliError> {
         let keys = match keys {
             Some(path) => read_keys(path)?,
-            None if checkpoints.is_empty() => Vec::new(),
+            None if checkpoints.is_empty() => Keys::default(),
             None => return Err(no_keys()),
         };
         let mut signed = Vec::new();
         for path in checkpoints {
             let note = read(path)?;
-            let checkpoint = check_note(&note, &keys).map_err(|error| refused(path, &error))?;
+            let checkpoint = keys.check(&note).map_err(|error| refused(path, &error))?;
             signed.push(Signed {
                 path: path.clone(),
                 checkpoint,
@@ -160,7 +162,9 @@ pub(super) fn verify_inclusion(
             error.line()
         ),
     })?;
-    let checkpoint = proof.check(&keys).map_err(|error| refused(path, &error))?;
+    let checkpoint = proof
+        .check(&keys.logs)
+        .map_err(|error| refused(path, &error))?;
     let Chained { chain, seq, .. } = &proof.entry;
     writeln!(
         out,
@@ -191,15 +195,43 @@ fn read(path: &Path) -> Result<String, CliError> {
     })
 }
 
+/// What checks a checkpoint: the keys of its log, and the witnesses that have to have seen it.
+#[derive(Default)]
+struct Keys {
+    logs: Vec<VerifierKey>,
+    witnesses: Vec<CosignerKey>,
+}
+
+impl Keys {
+    fn check(&self, note: &str) -> Result<Checkpoint, NoteError> {
+        let checkpoint = check_note(note, &self.logs)?;
+        for witness in &self.witnesses {
+            check_cosigned(note, witness)?;
+        }
+        Ok(checkpoint)
+    }
+}
+
 /// A key on a line.
-fn read_keys(path: &Path) -> Result<Vec<VerifierKey>, CliError> {
-    let text = read(path)?;
-    let keys = text.lines().filter(|line| !line.is_empty());
-    let keys: Result<Vec<_>, _> = keys.map(VerifierKey::parse).collect();
-    keys.map_err(|error| CliError::Input {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+fn read_keys(path: &Path) -> Result<Keys, CliError> {
+    let mut keys = Keys::default();
+    for line in read(path)?.lines().filter(|line| !line.is_empty()) {
+        let read = if CosignerKey::is_meant(line) {
+            CosignerKey::parse(line).map(|key| keys.witnesses.push(key))
+        } else {
+            VerifierKey::parse(line).map(|key| keys.logs.push(key))
+        };
+        read.map_err(|error| CliError::Input {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(keys)
+}
+
+/// The keys of logs alone.
+pub(super) fn log_keys(path: &Path) -> Result<Vec<VerifierKey>, CliError> {
+    Ok(read_keys(path)?.logs)
 }
 
 fn hex(bytes: &[u8]) -> String {

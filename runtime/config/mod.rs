@@ -25,7 +25,7 @@ use serde::Deserialize;
 pub use self::error::ConfigError;
 pub use self::layers::{Flags, STATE_FILE};
 pub use self::sections::{
-    Admin, Audit, Database, FrontDoor, Identity, Live, Log, LogFormat, Plugin, PluginHost,
+    Admin, Audit, Database, FrontDoor, Identity, Live, Log, LogFormat, Plugin, PluginHost, Witness,
 };
 
 /// What a process exits with when its configuration is refused (`EX_CONFIG` of sysexits).

@@ -78,6 +78,22 @@ pub struct Audit {
     /// A folder that signed checkpoints of the trail are put into, for another machine to collect.
     #[serde(default, deserialize_with = "optional_path")]
     pub checkpoints: Option<PathBuf>,
+    /// Who cosigns checkpoints on another machine.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
+}
+
+/// A witness of the audit trail (C2SP tlog-witness).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// Where it is: `https://HOST/…`, to which `/add-checkpoint` is added.
+    pub url: String,
+    /// What checks its signatures: `NAME+ID+BASE64`.
+    pub key: String,
+    /// Whose certificate it has to show, PEM. Without it, one that this system trusts.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub ca: Option<PathBuf>,
 }
 
 /// Bearer tokens.

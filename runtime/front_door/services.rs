@@ -10,7 +10,7 @@ use super::reply::Answer;
 use crate::identity::{Claims, TokenIssuer, TokenVerifier};
 use crate::pages::PagesOf;
 use crate::telemetry::Metrics;
-use plantao_actors::audit::transparency::{PublicLogKeys, TransparencyLog};
+use plantao_actors::audit::transparency::{PublicLogKeys, TransparencyLog, Witnesses};
 use plantao_actors::audit::{AuditError, AuditLog, AuditReceipt, OpenEntry};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
@@ -48,6 +48,8 @@ pub struct Services {
     pub log: TransparencyLog,
     /// What checks those signatures.
     pub log_keys: PublicLogKeys,
+    /// Who cosigns it.
+    pub witnesses: Witnesses,
     /// The audit trail's pages are read through it.
     pub database: Database,
     /// Clinical records.

@@ -7,7 +7,7 @@ use crate::front_door::Approach;
 use crate::identity::{SigningKey, server_config};
 use crate::state_dir::StateDir;
 use plantao_actors::audit::TrailStore;
-use plantao_actors::audit::transparency::LogKeys;
+use plantao_actors::audit::transparency::{LogKeys, Witness};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::{ConsentStore, PostgresConsents};
 use plantao_actors::database::{Database, DatabaseConfig, Login};
@@ -54,6 +54,8 @@ pub struct Edges {
     pub log_ins: Arc<dyn LogInStore>,
     /// Signs the checkpoints of the trail.
     pub log_keys: LogKeys,
+    /// Who cosigns them.
+    pub witnesses: Vec<Witness>,
     /// Signs credentials.
     pub signing: SigningKey,
     /// How the front door is reached.
@@ -84,6 +86,7 @@ impl Edges {
         if !master_key.exists() && state.paths().postgres_record().exists() {
             return Err(ServiceError::MasterKeyGone { path: master_key });
         }
+        let witnesses = config.audit.witnesses.iter().map(crate::witness::witness);
         let entropy = Entropy::system();
         let (database, vault) = (Database::new(), Vault::drawing(entropy.clone()));
         Ok(Self {
@@ -102,6 +105,7 @@ impl Edges {
             vault,
             master_key: master_key.into(),
             log_keys,
+            witnesses: witnesses.collect::<Result<_, _>>()?,
             signing,
             door: Approach::Tcp(config.front_door.listen, tls),
             admin: Some(config.admin.listen),

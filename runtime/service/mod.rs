@@ -24,6 +24,7 @@ use crate::net::{self, BindError};
 use crate::pages::template::TemplateError;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::telemetry::{self, LogError, Metrics};
+use crate::witness::WitnessAddressError;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::DatabaseConfigError;
 use plantao_actors::plugin::{EngineError, PluginError};
@@ -80,6 +81,9 @@ pub enum ServiceError {
     /// The keys of the transparency log cannot be used.
     #[error(transparent)]
     LogKeys(#[from] LogKeysError),
+    /// A witness of the configuration cannot be used.
+    #[error(transparent)]
+    Witness(#[from] WitnessAddressError),
     /// A demonstration token could not be signed.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -113,9 +117,12 @@ impl ServiceError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Policy(_) | Self::Database(_) | Self::Plugin(_) | Self::Tls(_) | Self::Log(_) => {
-                EXIT_CONFIG
-            }
+            Self::Policy(_)
+            | Self::Database(_)
+            | Self::Plugin(_)
+            | Self::Tls(_)
+            | Self::Log(_)
+            | Self::Witness(_) => EXIT_CONFIG,
             Self::State(StateDirError::OtherVersion { .. }) => EXIT_CONFIG,
             Self::GaveUp(_) => EXIT_SOFTWARE,
             _ => EXIT_UNAVAILABLE,

@@ -11,7 +11,7 @@ use crate::pages::{PageParts, PagesOf};
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
 use plantao_actors::audit::AuditLog;
-use plantao_actors::audit::transparency::{Sequencer, Shipping, TransparencyLog};
+use plantao_actors::audit::transparency::{Sequencer, Shipping, TransparencyLog, Witnesses};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
 use plantao_actors::database::DatabaseConfig;
@@ -54,6 +54,7 @@ pub fn build(
         master_key,
         keys,
         log_keys,
+        witnesses,
         policy,
         records,
         consents,
@@ -68,6 +69,8 @@ pub fn build(
     let verifier = TokenVerifier::new(&signing, &config.identity, config.demo, clock.clone());
     let audit = AuditLog::with_queue(clock.clone(), entropy.clone(), config.audit.queue);
     let (log, public_keys) = (TransparencyLog::new(), log_keys.public());
+    let shipping = Shipping::to(config.audit.checkpoints.clone());
+    let witnesses = Witnesses::new(witnesses, shipping.clone());
     let sequencer = Sequencer {
         log: log.clone(),
         audit: audit.clone(),
@@ -75,7 +78,8 @@ pub fn build(
         node: node.clone(),
         keys: log_keys,
         clock: clock.clone(),
-        shipping: Shipping::to(config.audit.checkpoints.clone()),
+        shipping,
+        witnesses: witnesses.clone(),
     };
     let records = Records::with_store(records, clock.clone(), entropy.clone());
     let records = records.with_consent(policy.clone());
@@ -122,6 +126,7 @@ pub fn build(
         audit: audit.clone(),
         log,
         log_keys: public_keys,
+        witnesses,
         database: database.clone(),
         records: records.clone(),
         contents: Arc::new(Contents::new(database.clone(), vault.clone())),

@@ -27,3 +27,4 @@ mod trail;
 mod viewer;
 mod walk;
 mod wire;
+mod witness;

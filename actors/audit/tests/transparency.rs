@@ -4,7 +4,7 @@
 use super::*;
 use crate::audit::transparency::{
     Algorithm, Inclusion, InclusionError, LogKeys, NoteError, Sequencer, Shipping, TransparencyLog,
-    VerifierKey, check_note,
+    VerifierKey, Witnesses, check_note,
 };
 use plantao_schema::audit::merkle::{Checkpoint, Edge};
 use std::path::Path;
@@ -28,6 +28,7 @@ impl Node {
             keys: keys.clone(),
             clock: clock(),
             shipping: Shipping::to(folder.map(Path::to_owned)),
+            witnesses: Witnesses::new(Vec::new(), Shipping::default()),
         };
         let spec = SupervisorSpec::new(
             Strategy::OneForOne,

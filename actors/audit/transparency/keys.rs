@@ -287,6 +287,12 @@ pub enum NoteError {
         /// Which kind is missing.
         algorithm: &'static str,
     },
+    /// A witness did not cosign it.
+    #[error("no cosignature of the witness `{witness}`")]
+    NotWitnessed {
+        /// Who.
+        witness: String,
+    },
 }
 
 /// Reads a note and checks it: each of `keys` that is for its log has to have signed it.

@@ -7,7 +7,7 @@
 //!
 //! What it does not give: whoever owns the host can rewrite what is younger than the last
 //! checkpoint that was shipped off it, and sign that anew. Ship them often, to somebody else's
-//! machine.
+//! machine, or let a [`Witness`] of somebody else's cosign them.
 //!
 //! PHI: digests, sizes and times. Purpose and legal basis: accountability (LGPD Art. 6 X and 37;
 //! 45 CFR 164.312(b)). Retention: that of the trail. Access: auditors of the same tenant, by
@@ -20,6 +20,8 @@ mod reader;
 mod sequencer;
 mod ship;
 mod store;
+mod tiles;
+mod witness;
 
 pub use algorithm::Algorithm;
 pub use keys::{LogKeyError, LogKeys, NoteError, Occasion, PublicLogKeys, VerifierKey, check_note};
@@ -27,5 +29,9 @@ pub use reader::{Inclusion, InclusionError, LogHead};
 pub use sequencer::{Sequencer, TransparencyLog};
 pub use ship::{Shipping, ShippingError};
 pub use store::{Growth, KeptCheckpoint, Link, LogSession};
+pub use witness::{
+    AddCheckpoint, Book, BookError, CosignerKey, Pages, Witness, WitnessAnswer, WitnessClient,
+    WitnessError, WitnessKey, WitnessRefusal, WitnessState, Witnesses, check_cosigned,
+};
 
 pub(super) use store::PostgresLog;

@@ -12,13 +12,15 @@
 use super::keys::{LogKeyError, LogKeys, Occasion};
 use super::ship::Shipping;
 use super::store::{Growth, Link, LogSession};
+use super::tiles;
+use super::witness::Witnesses;
 use crate::audit::trail::TrailStore;
 use crate::audit::{AuditError, AuditLog};
 use crate::clock::WallClock;
 use crate::database::DatabaseError;
 use crate::pump::Pump;
-use plantao_schema::audit::merkle::{Checkpoint, Edge, FullTile, edge_tiles, leaf_hash, tile_root};
-use plantao_schema::audit::{ChainHead, Hash};
+use plantao_schema::audit::ChainHead;
+use plantao_schema::audit::merkle::{Checkpoint, Edge, FullTile, edge_tiles};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -99,6 +101,8 @@ pub struct Sequencer {
     pub clock: WallClock,
     /// Where checkpoints go beside the database.
     pub shipping: Shipping,
+    /// Who cosigns them.
+    pub witnesses: Witnesses,
 }
 
 impl Sequencer {
@@ -268,6 +272,7 @@ impl Work {
                 log.sealed_at = Some(now);
             }
             self.parts.shipping.ship(&growth).await;
+            self.parts.witnesses.offer(&growth);
         }
         self.logs.insert(chain.to_owned(), log);
         Ok(())
@@ -366,8 +371,7 @@ fn follows(head: &ChainHead, link: &Link) -> Result<ChainHead, Unsigned> {
     Ok(ChainHead { seq, hash })
 }
 
-/// The hashes of a log's right edge: leaves from their rows, and above them the roots of the full
-/// tiles below.
+/// The hashes of a log's right edge, level by level.
 async fn tail(
     session: &dyn LogSession,
     chain: &str,
@@ -375,22 +379,7 @@ async fn tail(
 ) -> Result<Vec<Vec<u8>>, DatabaseError> {
     let mut levels = Vec::new();
     for tile in edge_tiles(size) {
-        let (first, _) = tile.span();
-        let mut hashes: Vec<Hash> = Vec::with_capacity(tile.width);
-        if tile.width == 0 {
-            // Nothing of this level is outside a full tile.
-        } else if tile.level == 0 {
-            let after = i64::try_from(first).map_err(|_| DatabaseError::Mismatch)?;
-            let links = session.links(chain, after, tile.width).await?;
-            let leaf = |link: &Link| leaf_hash(&link.hash);
-            hashes.extend(links.iter().map(leaf));
-        } else {
-            let from = tile.index << 8;
-            let below = session.tiles(chain, tile.level - 1, from).await?;
-            hashes.extend(below.iter().filter_map(|full| tile_root(&full.hashes)));
-            hashes.truncate(tile.width);
-        }
-        levels.push(hashes.concat());
+        levels.push(tiles::partial(session, chain, &tile).await?);
     }
     Ok(levels)
 }

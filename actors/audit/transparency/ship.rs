@@ -1,9 +1,9 @@
 //! Checkpoints on their way off the host: a folder that another machine holds or collects.
 //!
-//! `DIR/NODE/TENANT/checkpoint` is the newest, `seal-SIZE` one of each day, each put in place
-//! whole. Refuses to hold up anything: a folder that is not there is told of once and tried again
-//! with the next checkpoint. Whoever can write to the folder can remove from it: only what was
-//! copied from there is out of reach.
+//! `DIR/NODE/TENANT/checkpoint` is the newest, `seal-SIZE` one of each day, `cosigned-WITNESS` the
+//! newest that a witness has cosigned, each put in place whole. Refuses to hold up anything: a
+//! folder that is not there is told of once and tried again with the next checkpoint. Whoever can
+//! write to the folder can remove from it: only what was copied from there is out of reach.
 
 use super::store::Growth;
 use crate::aside::aside;
@@ -48,14 +48,28 @@ impl Shipping {
 
     /// Sends one on its way; a failure is told and costs nothing else.
     pub(super) async fn ship(&self, growth: &Growth) {
+        let seal = growth.is_seal.then(|| format!("seal-{}", growth.size));
+        let names = seal.into_iter().chain(["checkpoint".to_owned()]).collect();
+        self.send(&growth.chain, names, &growth.note).await;
+    }
+
+    /// The same with one that a witness has cosigned.
+    pub(super) async fn ship_cosigned(&self, chain: &str, witness: &str, note: &str) {
+        // A name may be an address: what is no part of a file's name is left out of it.
+        let plain = |one: char| one.is_ascii_alphanumeric() || "-._".contains(one);
+        let witness: String = witness.chars().filter(|one| plain(*one)).collect();
+        self.send(chain, vec![format!("cosigned-{witness}")], note)
+            .await;
+    }
+
+    async fn send(&self, chain: &str, names: Vec<String>, note: &str) {
         let Some(folder) = self.folder.clone() else {
             return;
         };
-        let (chain, note) = (growth.chain.clone(), growth.note.clone());
-        let seal = growth.is_seal.then(|| format!("seal-{}", growth.size));
+        let (chain, note) = (chain.to_owned(), note.to_owned());
         let put = move || -> Result<(), ShippingError> {
             let folder = folder.join(chain);
-            for name in seal.iter().map(String::as_str).chain(["checkpoint"]) {
+            for name in &names {
                 put(&folder, name, note.as_bytes()).map_err(|error| ShippingError {
                     path: folder.join(name),
                     kind: error.kind(),

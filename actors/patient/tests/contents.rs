@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 fn put(text: &str) -> Transaction {
     let patient = json!({ "resourceType": "Patient", "id": MARIA, "name": [{ "text": text }] });
-    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [{
-        "resource": patient, "request": { "method": "PUT", "url": format!("Patient/{MARIA}") } }] });
+    let request = json!({ "method": "PUT", "url": format!("Patient/{MARIA}") });
+    let entry = json!([{ "resource": patient, "request": request }]);
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entry });
     let mut ids = || -> Result<_, Vec<fhir::Issue>> { unreachable!("every id is given") };
     fhir::parse_bundle(bundle, &mut ids).unwrap()
 }

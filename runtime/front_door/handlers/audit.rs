@@ -54,7 +54,12 @@ pub(super) async fn checkpoints(services: &Services, permit: &Permit) -> Result<
         .iter()
         .flat_map(|head| services.log_keys.verifiers(&head.chain));
     let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
-    let body = serde_json::json!({ "checkpoints": newest, "seals": seals, "keys": keys });
+    // Of this node's chains those of this tenant.
+    let mut cosigned = services.witnesses.states();
+    cosigned.retain(|state| newest.iter().any(|head| head.chain == state.chain));
+    let body = serde_json::json!({
+        "checkpoints": newest, "seals": seals, "keys": keys, "cosigned": cosigned,
+    });
     Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
 }
 
