@@ -40,6 +40,7 @@ mod log;
 mod opening;
 mod postgres;
 mod reader;
+mod search;
 mod settler;
 mod store;
 mod trail;
@@ -51,6 +52,7 @@ pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};
 pub use opening::{Opening, place as opening_place};
 pub use postgres::PostgresTrail;
 pub use reader::{Cursor, Filter, PAGE_MAX};
+pub use search::{Found, Place};
 pub use trail::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailStore};
 pub use writer::{QUEUE_LIMIT, audit_child};
 

@@ -1,4 +1,4 @@
-//! Reading the trail: by pages in the order of the chains, or the newest first.
+//! Reading the trail: which entries, and by pages in the order of the chains.
 //!
 //! Refuses nothing by itself: the scope decides whose entries exist, and the permit that made the
 //! scope was decided elsewhere.
@@ -6,7 +6,7 @@
 use super::AuditLog;
 use super::store::{COLUMNS, chained};
 use crate::database::{Database, DatabaseError, Scope, ToSql};
-use plantao_schema::audit::Chained;
+use plantao_schema::audit::{Chained, Deed, Outcome, Severity};
 use plantao_schema::time::Timestamp;
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ impl Cursor {
 }
 
 /// Which entries; everything that is set must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Who acted.
     pub principal: Option<String>,
@@ -48,6 +48,14 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
+    /// One of these was done; `None` for whatever it was.
+    pub deeds: Option<Vec<Deed>>,
+    /// What became of it.
+    pub outcome: Option<Outcome>,
+    /// How loudly it speaks.
+    pub severity: Option<Severity>,
+    /// In a search: openings that are complete are left out, and told with what completes them.
+    pub once: bool,
 }
 
 impl AuditLog {
@@ -64,9 +72,17 @@ impl AuditLog {
     ) -> Result<Vec<Chained>, DatabaseError> {
         let mut query = Query::new(scope, filter);
         if let Some(cursor) = cursor {
-            query.after(cursor);
+            let chain = query.param(cursor.chain.clone());
+            let seq = query.param(cursor.seq);
+            query.add(&format!("(chain, seq) > ({chain}, {seq})"));
         }
-        query.run(database, scope, "chain, seq", limit).await
+        let limit = query.param(limit.clamp(1, PAGE_MAX));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM audit_entry{} ORDER BY chain, seq LIMIT {limit}",
+            query.conditions()
+        );
+        let rows = database.read(scope, &sql, &query.params()).await?;
+        rows.iter().map(chained).collect()
     }
 
     /// The entry of that key, if it is one of the scope's tenant.
@@ -78,38 +94,22 @@ impl AuditLog {
         scope: &Scope,
         id: Uuid,
     ) -> Result<Option<Chained>, DatabaseError> {
-        let mut query = Query::new(scope, &Filter::default());
-        query.require("entry_id =", Some(id));
-        let found = query.run(database, scope, "chain, seq", 1).await?;
-        Ok(found.into_iter().next())
-    }
-
-    /// The newest entries, newest first.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn latest(
-        database: &Database,
-        scope: &Scope,
-        limit: i64,
-        filter: &Filter,
-    ) -> Result<Vec<Chained>, DatabaseError> {
-        let query = Query::new(scope, filter);
-        query
-            .run(database, scope, "at_us DESC, chain DESC, seq DESC", limit)
-            .await
+        let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE tenant = $1 AND entry_id = $2");
+        let rows = database.read(scope, &sql, &[&scope.tenant.as_str(), &id]).await?;
+        rows.first().map(chained).transpose()
     }
 }
 
 /// A statement and its parameters. Conditions are left out rather than switched off, so that each
 /// combination is planned for the index that serves it.
-struct Query {
+pub(super) struct Query {
     conditions: String,
     params: Vec<Box<dyn ToSql + Sync + Send>>,
 }
 
 impl Query {
-    fn new(scope: &Scope, filter: &Filter) -> Self {
+    /// The conditions of a filter; what it says of deeds is the search's own.
+    pub(super) fn new(scope: &Scope, filter: &Filter) -> Self {
         let mut query = Self {
             conditions: String::new(),
             params: Vec::new(),
@@ -121,49 +121,45 @@ impl Query {
         query.require("patient =", filter.patient.clone());
         query.require("at_us >=", filter.since.map(Timestamp::micros));
         query.require("at_us <", filter.until.map(Timestamp::micros));
+        // Names of closed sets stand in the statement itself: a partial index is chosen by them.
+        if let Some(outcome) = filter.outcome {
+            query.add(&format!("outcome = '{}'", outcome.as_str()));
+        }
+        if let Some(severity) = filter.severity {
+            query.add(&format!("severity = '{}'", severity.as_str()));
+        }
         query
     }
 
     fn require<T: ToSql + Sync + Send + 'static>(&mut self, condition: &str, value: Option<T>) {
         let Some(value) = value else { return };
+        let place = self.param(value);
+        self.add(&format!("{condition} {place}"));
+    }
+
+    /// Takes a value in, and gives the name it has in the statement.
+    pub(super) fn param<T: ToSql + Sync + Send + 'static>(&mut self, value: T) -> String {
         self.params.push(Box::new(value));
+        format!("${}", self.params.len())
+    }
+
+    pub(super) fn add(&mut self, condition: &str) {
         let joint = if self.conditions.is_empty() {
             "WHERE"
         } else {
             "AND"
         };
-        self.conditions
-            .push_str(&format!(" {joint} {condition} ${}", self.params.len()));
+        self.conditions.push_str(&format!(" {joint} {condition}"));
     }
 
-    fn after(&mut self, cursor: &Cursor) {
-        self.params.push(Box::new(cursor.chain.clone()));
-        self.params.push(Box::new(cursor.seq));
-        let last = self.params.len();
-        let chain = last.saturating_sub(1);
-        self.conditions
-            .push_str(&format!(" AND (chain, seq) > (${chain}, ${last})"));
+    pub(super) fn conditions(&self) -> &str {
+        &self.conditions
     }
 
-    async fn run(
-        mut self,
-        database: &Database,
-        scope: &Scope,
-        order: &str,
-        limit: i64,
-    ) -> Result<Vec<Chained>, DatabaseError> {
-        self.params.push(Box::new(limit.clamp(1, PAGE_MAX)));
-        let sql = format!(
-            "SELECT {COLUMNS} FROM audit_entry{} ORDER BY {order} LIMIT ${}",
-            self.conditions,
-            self.params.len()
-        );
-        let params: Vec<&(dyn ToSql + Sync)> = self
-            .params
-            .iter()
+    pub(super) fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let params = self.params.iter();
+        params
             .map(|param| &**param as &(dyn ToSql + Sync))
-            .collect();
-        let rows = database.read(scope, &sql, &params).await?;
-        rows.iter().map(chained).collect()
+            .collect()
     }
 }

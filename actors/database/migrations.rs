@@ -26,6 +26,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V4__commitments",
         include_str!("../../schema/migrations/V4__commitments.sql"),
     ),
+    (
+        "V9__audit_search",
+        include_str!("../../schema/migrations/V9__audit_search.sql"),
+    ),
 ];
 
 /// Run before the migrations, each time: every statement may find its work done.
@@ -113,12 +117,19 @@ async fn refuse_newer(client: &Client) -> Result<(), MigrationError> {
     }
     let newest = "SELECT coalesce(max(version), 0) FROM plantao.refinery_schema_history";
     let found: i32 = client.query_one(newest, &[]).await.map_err(sorted)?.get(0);
-    let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
+    let known = MIGRATIONS.iter().filter_map(|(name, _)| number(name)).max();
+    let known = known.unwrap_or(i32::MAX);
     if found > known {
         Err(MigrationError::Newer { found, known })
     } else {
         Ok(())
     }
+}
+
+/// The version that a migration's name begins with.
+fn number(name: &str) -> Option<i32> {
+    let (number, _) = name.strip_prefix('V')?.split_once("__")?;
+    number.parse().ok()
 }
 
 async fn apply(client: &mut Client) -> Result<(), MigrationError> {

@@ -9,7 +9,10 @@ pub(super) use self::people::{
     VitalsCommand, Ward, WardCommand,
 };
 
+pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
+
 mod people;
+mod trail;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +26,8 @@ Examples:
   plantao tree                                the live supervision tree
   plantao kill plantao/trust/policy            end one actor and watch it come back
   plantao audit tail                          who did what
+  plantao audit search --patient maria-exemplo
+  plantao audit report maria-exemplo          who saw whose data, for the patient to read
   plantao audit verify                        prove that nobody edited the trail
 
 Under `--demo` a principal acts for you unless you name another with --as or --token: `autora` for
@@ -246,95 +251,11 @@ pub(super) enum ReloadTarget {
     },
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Audit {
-    #[command(subcommand)]
-    pub(super) command: AuditCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AuditCommand {
-    /// Print the newest entries, oldest of them first
-    Tail {
-        /// How many
-        #[arg(short, long, default_value_t = 20, value_parser = page_size)]
-        number: u32,
-        /// Print them as JSON, one a line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Read the whole trail, or an export of it, and compute every hash again, here
-    ///
-    /// With a checkpoint that was kept elsewhere, it shows too that nothing up to there was edited,
-    /// removed, reordered or exchanged since.
-    #[command(after_help = "\
-Example, without a node:
-  plantao audit verify --export trail.jsonl --checkpoint last-night.txt --keys log.keys
-  plantao audit verify --proof entry.json --keys log.keys")]
-    Verify {
-        /// The trail in a file, as `export` printed it, instead of the node's
-        #[arg(long, value_name = "FILE", conflicts_with = "proof")]
-        export: Option<PathBuf>,
-        /// A signed checkpoint that the trail has to agree with; may be given again
-        #[arg(long, value_name = "FILE", conflicts_with = "proof")]
-        checkpoint: Vec<PathBuf>,
-        /// The proof of one entry, as `prove` printed it, instead of a trail
-        #[arg(long, value_name = "FILE")]
-        proof: Option<PathBuf>,
-        /// The keys that check signatures, as `keys` printed them; with the key of a witness in
-        /// the file, it has to have cosigned as well
-        #[arg(long, value_name = "FILE")]
-        keys: Option<PathBuf>,
-    },
-    /// Print the whole trail, one JSON entry a line
-    Export,
-    /// Print the newest signed checkpoint; keep it where nobody of this host can write
-    Checkpoint {
-        /// The newest daily one, which has the hash-based signature as well
-        #[arg(long, conflicts_with = "witness")]
-        daily: bool,
-        /// The newest that this witness has cosigned
-        #[arg(long, value_name = "NAME")]
-        witness: Option<String>,
-    },
-    /// Print the keys that check checkpoints, one a line; keep them with the checkpoints
-    ///
-    /// A newest checkpoint is signed with the first two, a daily one with all three.
-    Keys {
-        /// Those of a daily one: the hash-based key too
-        #[arg(long)]
-        daily: bool,
-    },
-    /// Print the proof that an entry is under a checkpoint
-    Prove {
-        /// The entry's key: `Plantao-Audit-Entry` of the answer that it is about
-        entry: String,
-    },
-    /// Check that the content kept of a change is what its entry committed to
-    ///
-    /// An entry holds no content, but a salted hash of it. The node opens the salt and the records,
-    /// computes the hash again and says whether it is the same; it gives no content out. Once a
-    /// patient's key is destroyed nobody can open it, and the hash says nothing.
-    Content {
-        /// The entry's key: `Plantao-Audit-Entry` of the answer that it is about
-        entry: String,
-    },
-}
-
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE, such as `audit.queue=512`".into()),
     }
-}
-
-/// The trail is read in pages of a thousand; `tail` is one page.
-fn page_size(text: &str) -> Result<u32, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=1_000).contains(number));
-    number.ok_or_else(|| "expected a number from 1 to 1000".into())
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

@@ -10,11 +10,12 @@ use plantao_actors::audit::transparency::{Algorithm, LogHead, VerifierKey};
 use plantao_schema::audit::{Chained, Severity};
 use serde::Deserialize;
 
-use super::arguments::{Audit, AuditCommand};
+use super::arguments::{Audit, AuditCommand, Format};
 use super::client::{Ask, Client, segment};
 use super::context::Context;
 use super::error::CliError;
 use super::proof::{self, Judge};
+use super::trail;
 
 /// Who reads the trail in a demonstration.
 const USUAL: &str = "auditora";
@@ -67,12 +68,35 @@ pub(super) async fn audit(
                 None => verify(&client()?, judge, out).await,
             }
         }
-        AuditCommand::Export => export(&client()?, out).await,
         AuditCommand::Checkpoint {
             witness: Some(witness),
             ..
         } => cosigned(&client()?, witness, out).await,
         AuditCommand::Checkpoint { daily, .. } => checkpoint(&client()?, *daily, out).await,
+        AuditCommand::Search {
+            which,
+            limit,
+            all,
+            json,
+        } => {
+            let most = if *all { None } else { Some(*limit) };
+            trail::search(&client()?, which, most, *json, out).await
+        }
+        AuditCommand::Export { which, format } => match (format, which.given().as_slice()) {
+            (Format::Jsonl, []) => export(&client()?, out).await,
+            _ => trail::export(&client()?, which, *format, out).await,
+        },
+        AuditCommand::Report {
+            patient,
+            since,
+            until,
+            language,
+            html,
+        } => {
+            let period = (since.as_deref(), until.as_deref());
+            let wanted = (patient.as_str(), period, *language);
+            trail::report(&client()?, wanted, html.as_deref(), out).await
+        }
         AuditCommand::Keys { daily } => keys(&client()?, *daily, out).await,
         AuditCommand::Content { entry } => content(&client()?, entry, out).await,
         AuditCommand::Prove { entry } => prove(&client()?, entry, out).await,
@@ -125,7 +149,8 @@ async fn each(
         let from = after
             .as_deref()
             .map(|place| format!("&after={}", escaped(place)));
-        let target = format!("/v1/audit/entries?limit={PAGE}{}", from.unwrap_or_default());
+        let from = from.unwrap_or_default();
+        let target = format!("/v1/audit/entries?order=asc&limit={PAGE}{from}");
         let Page { entries, next } = page(client, target).await?;
         for item in &entries {
             take(item)?;

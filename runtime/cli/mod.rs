@@ -25,6 +25,7 @@ mod reload;
 mod run;
 mod terminal;
 mod token;
+mod trail;
 mod tree;
 mod vitals;
 mod ward;

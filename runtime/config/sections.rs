@@ -78,6 +78,9 @@ pub struct Audit {
     /// A folder that signed checkpoints of the trail are put into, for another machine to collect.
     #[serde(default, deserialize_with = "optional_path")]
     pub checkpoints: Option<PathBuf>,
+    /// Whom patients may ask about their data (LGPD Art. 41): the last line of their report.
+    #[serde(default)]
+    pub privacy_contact: Option<String>,
     /// Who cosigns checkpoints on another machine.
     #[serde(default)]
     pub witnesses: Vec<Witness>,

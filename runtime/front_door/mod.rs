@@ -32,6 +32,6 @@ pub use listener::{DoorLimits, DoorParts, FrontDoor, child};
 pub use places::Places;
 pub use rate::SharedBucket;
 pub use refusals::Refusals;
-pub use services::Services;
+pub use services::{Services, TrailReaders};
 
 pub(crate) use reply::Body;

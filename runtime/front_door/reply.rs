@@ -41,7 +41,13 @@ impl Family {
         match first.unwrap_or_default() {
             "fhir" => Self::Fhir,
             first if PAGES.contains(&first) => Self::Page,
-            _ if reads.is_some_and(|kinds| kinds.contains("text/html")) => Self::Page,
+            // A program that wants a page says that it reads a problem better.
+            _ if reads.is_some_and(|kinds| {
+                kinds.contains("text/html") && !kinds.contains("problem+json")
+            }) =>
+            {
+                Self::Page
+            }
             _ => Self::Plain,
         }
     }
@@ -235,6 +241,14 @@ mod tests {
             content(Family::of("/fhirx", None)),
             "application/problem+json"
         );
+    }
+
+    #[test]
+    fn a_reader_is_refused_with_a_page_and_a_program_that_wants_one_with_a_problem() {
+        let family = |accept| Family::of("/v1/x", Some(&HeaderValue::from_static(accept)));
+        assert_eq!(family("text/html,*/*;q=0.8"), Family::Page);
+        assert_eq!(family("text/html, application/problem+json"), Family::Plain);
+        assert_eq!(family("application/json"), Family::Plain);
     }
 
     #[test]

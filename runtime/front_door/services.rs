@@ -35,6 +35,15 @@ use tokio::time::Instant;
 /// What becomes of a change.
 type Settled = Result<Handled, Refused>;
 
+/// What readers of the audit trail are told beside its entries.
+#[derive(Clone, Debug)]
+pub struct TrailReaders {
+    /// How far the institution's clocks are ahead of UTC, seconds: what a day means.
+    pub offset_s: i64,
+    /// Whom a patient may ask about their data.
+    pub contact: Option<String>,
+}
+
 /// The handles and limits of the request path. Clones share them.
 #[derive(Clone)]
 pub struct Services {
@@ -52,6 +61,8 @@ pub struct Services {
     pub witnesses: Witnesses,
     /// The audit trail's pages are read through it.
     pub database: Database,
+    /// And this goes with them.
+    pub readers: TrailReaders,
     /// Clinical records.
     pub records: Records,
     /// Their contents, checked against the trail.

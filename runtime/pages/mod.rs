@@ -25,6 +25,7 @@ mod log_in;
 mod pages_of;
 mod patient;
 mod refusal;
+pub mod report;
 mod score;
 mod supervision;
 pub mod template;

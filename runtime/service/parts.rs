@@ -4,7 +4,9 @@ use super::ServiceError;
 use super::edges::Edges;
 use crate::admin::{self, AdminServices, TreeCell};
 use crate::config::{Config, Flags};
-use crate::front_door::{DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket};
+use crate::front_door::{
+    DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket, TrailReaders,
+};
 use crate::identity::{TokenIssuer, TokenVerifier};
 use crate::net;
 use crate::pages::{PageParts, PagesOf};
@@ -128,6 +130,10 @@ pub fn build(
         log_keys: public_keys,
         witnesses,
         database: database.clone(),
+        readers: TrailReaders {
+            offset_s: i64::from(config.policy.duty_hours.utc_offset_hours) * 3_600,
+            contact: config.audit.privacy_contact.clone(),
+        },
         records: records.clone(),
         contents: Arc::new(Contents::new(database.clone(), vault.clone())),
         plugins: plugins.clone(),

@@ -11,13 +11,19 @@
 
 mod chain;
 mod commitment;
+mod deed;
 mod entry;
+pub mod fhir;
 #[cfg(feature = "merkle")]
 pub mod merkle;
+pub mod report;
+mod told;
 
 pub use chain::{ChainError, ChainFault, ChainHead, Chained, Verifier, chain_hash};
 pub use commitment::{Commitment, SALT_BYTES};
+pub use deed::{Deed, On, WHOLE_KINDS, action_code, deeds};
 pub use entry::{Entry, Outcome, Phase, Severity, canonical};
+pub use told::Told;
 
 /// A SHA-256 digest (FIPS 180-4).
 pub type Hash = [u8; 32];

@@ -20,6 +20,7 @@ mod external;
 mod hospital;
 mod live;
 mod plugins;
+mod readers;
 mod records;
 mod stage;
 mod start;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 mod crash;
 mod open_entries;
+mod search;
 mod settling;
 mod transparency;
 
@@ -328,11 +329,15 @@ async fn the_trail_is_filtered_and_read_from_its_end() {
         principal: Some("ana".into()),
         ..Filter::default()
     };
-    let found = AuditLog::latest(&database, &scope, 10, &by_ana)
+    let found = AuditLog::search(&database, &scope, &by_ana, None, 10)
         .await
         .unwrap();
     assert_eq!(
-        found.iter().map(|item| item.seq).collect::<Vec<_>>(),
+        found
+            .entries
+            .iter()
+            .map(|told| told.item.seq)
+            .collect::<Vec<_>>(),
         [3, 1]
     );
     let of_maria = Filter {

@@ -1,42 +1,98 @@
-//! The audit trail read by those it is kept for: its pages, its checkpoints, its proofs.
+//! The audit trail read by those it is kept for: its pages, searches of it, its
+//! checkpoints, its proofs.
 
 use super::super::problems;
 use super::super::refused::Refused;
-use super::super::reply::Answer;
-use super::super::route::AuditPage;
+use super::super::reply::{Answer, FHIR_JSON};
+use super::super::route::{AuditPage, AuditSearch};
 use super::super::services::Services;
-use super::{Handled, JSON, looked_at};
-use http::StatusCode;
+use super::{Handled, JSON, internal, looked_at};
+use http::{StatusCode, header};
+use plantao_actors::aside::aside;
 use plantao_actors::audit::transparency::TransparencyLog;
-use plantao_actors::audit::{AuditLog, Filter};
+use plantao_actors::audit::{AuditLog, Filter, Found};
 use plantao_actors::database::Scope;
 use plantao_actors::patient::Checked;
 use plantao_actors::policy::Permit;
+use plantao_schema::audit::fhir::searchset;
 use plantao_schema::problem::{Problem, ProblemCode};
 use uuid::Uuid;
 
+/// A page of the whole trail, in the order of its chains.
 pub(super) async fn page(
     services: &Services,
     permit: &Permit,
     page: AuditPage,
 ) -> Result<Handled, Refused> {
     let (scope, everything) = (Scope::of(permit), Filter::default());
-    let limit = i64::from(page.limit);
-    let database = &services.database;
-    let entries = if page.newest_first {
-        AuditLog::latest(database, &scope, limit, &everything).await
-    } else {
-        AuditLog::page(database, &scope, page.after.as_ref(), limit, &everything).await
-    }
-    .map_err(|e| problems::database(&e))?;
-    // A short page is the end; so is any page of the newest, which has no place to go on from.
+    let (limit, database) = (i64::from(page.limit), &services.database);
+    let entries = AuditLog::page(database, &scope, page.after.as_ref(), limit, &everything).await;
+    let entries = entries.map_err(|error| problems::database(&error))?;
+    // A short page is the end.
     let full = usize::try_from(page.limit).is_ok_and(|limit| entries.len() >= limit);
     let next = entries
         .last()
-        .filter(|_| full && !page.newest_first)
+        .filter(|_| full)
         .map(|last| format!("{}:{}", last.chain, last.seq));
     let body = serde_json::json!({ "entries": entries, "next": next });
     Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
+}
+
+/// A page of a search, newest first.
+pub(super) async fn search(
+    services: &Services,
+    permit: &Permit,
+    search: &AuditSearch,
+) -> Result<Handled, Refused> {
+    let found = found(services, permit, search).await?;
+    let next = found.next.as_ref();
+    let place = next.map(ToString::to_string);
+    let body = serde_json::json!({ "entries": found.entries, "next": place });
+    let mut answer = Answer::json(StatusCode::OK, JSON, &body);
+    if let Some(place) = next {
+        // RFC 8288, section 3.
+        let link = format!("<{}>; rel=\"next\"", search.next(place));
+        answer = answer.header(header::LINK, link);
+    }
+    Ok(looked_for(answer, search))
+}
+
+/// The same as a searchset of FHIR's AuditEvent.
+pub(super) async fn events(
+    services: &Services,
+    permit: &Permit,
+    search: &AuditSearch,
+) -> Result<Handled, Refused> {
+    let found = found(services, permit, search).await?;
+    let next = found.next.map(|place| search.next(&place));
+    let own = search.own.clone();
+    // A thousand events take some milliseconds to write out.
+    let draw = move || searchset(&found.entries, &own, next.as_deref());
+    let bundle = aside(draw).await;
+    let bundle = bundle.ok_or_else(|| internal("the events could not be written"))?;
+    let answer = Answer::json(StatusCode::OK, FHIR_JSON, &bundle);
+    Ok(looked_for(answer, search))
+}
+
+async fn found(
+    services: &Services,
+    permit: &Permit,
+    search: &AuditSearch,
+) -> Result<Found, Problem> {
+    let (scope, database) = (Scope::of(permit), &services.database);
+    let filter = search.filter(services.readers.offset_s);
+    let (place, limit) = (search.after.as_ref(), i64::from(search.limit));
+    let found = AuditLog::search(database, &scope, &filter, place, limit).await;
+    found.map_err(|error| problems::database(&error))
+}
+
+/// Whoever's trail was looked for finds that in it.
+fn looked_for(answer: Answer, search: &AuditSearch) -> Handled {
+    Handled::Read {
+        answer,
+        plugin: None,
+        patients: search.patient.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// The newest checkpoint of each chain of the tenant, the daily ones, and what checks them.

@@ -8,6 +8,7 @@ mod live;
 mod log_in;
 mod pages;
 mod records;
+mod report;
 mod texts;
 mod wards;
 
@@ -117,6 +118,18 @@ pub(super) async fn handle(
             texts::content(services, permit, body).await
         }
         Route::Audit(page) => audit::page(services, &taken(services, permit).await?, page).await,
+        Route::AuditSearch(search) => {
+            let permit = taken(services, permit).await?;
+            audit::search(services, &permit, &search).await
+        }
+        Route::AuditEvents(search) => {
+            let permit = taken(services, permit).await?;
+            audit::events(services, &permit, &search).await
+        }
+        Route::AuditReport(wanted) => {
+            let permit = taken(services, permit).await?;
+            report::report(services, &permit, wanted, &asked).await
+        }
         Route::Checkpoints => {
             let permit = taken(services, permit).await?;
             audit::checkpoints(services, &permit).await

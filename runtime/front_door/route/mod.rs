@@ -3,16 +3,20 @@
 //! A path segment becomes an identifier or is refused here: nothing further in ever sees `..`, `%`
 //! or a slash.
 
+mod audit;
+mod moment;
 mod pages;
 mod parameters;
 
+pub(super) use audit::{AuditReport, AuditSearch};
+pub(super) use moment::Moment;
 pub(super) use pages::{AssetRoute, LiveRoute, LogInRoute, PageRoute};
 
 use http::{Method, Uri};
 use pages::ward_id;
 use parameters::{
-    Query, audit_page, bed_id, entry_id, fhir_type, function_name, method_not_allowed, only,
-    patient_id, purpose, resource_id, search,
+    Query, bed_id, entry_id, fhir_type, function_name, method_not_allowed, only, patient_id,
+    purpose, resource_id, search,
 };
 use plantao_actors::audit::Cursor;
 use plantao_actors::live::Subject;
@@ -47,8 +51,14 @@ pub(super) enum Route {
     },
     /// An article to be checked.
     Content,
-    /// A page of the audit trail.
+    /// A page of the audit trail, in the order of its chains.
     Audit(AuditPage),
+    /// A search of it, newest first.
+    AuditSearch(AuditSearch),
+    /// The same as FHIR's AuditEvent.
+    AuditEvents(AuditSearch),
+    /// A patient's report: who saw what, when and why.
+    AuditReport(AuditReport),
     /// The signed checkpoints of the audit trail, and what checks them.
     Checkpoints,
     /// The proof that an entry is under a checkpoint.
@@ -84,13 +94,11 @@ pub(super) enum Route {
     Asset(AssetRoute),
 }
 
-/// Which part of the audit trail is wanted.
+/// Which part of the audit trail is wanted, chain by chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AuditPage {
     /// The place after which to go on: chain and number.
     pub(super) after: Option<Cursor>,
-    /// Newest first.
-    pub(super) newest_first: bool,
     /// At most so many.
     pub(super) limit: u32,
 }
@@ -118,6 +126,7 @@ impl Route {
             ["healthz"] => only(method, &[Method::GET, Method::HEAD], Self::Health),
             ["fhir", "metadata"] => only(method, &[Method::GET], Self::Metadata),
             ["fhir"] => only(method, &[Method::POST], Self::Bundle),
+            ["fhir", "AuditEvent"] => only(method, &[Method::GET], audit::events(&query)?),
             ["fhir", kind] => {
                 let kind = fhir_type(kind)?;
                 match *method {
@@ -136,9 +145,9 @@ impl Route {
                 }
             }
             ["v1", "content"] => only(method, &[Method::POST], Self::Content),
-            ["v1", "audit", "entries"] => {
-                let page = audit_page(&query)?;
-                only(method, &[Method::GET], Self::Audit(page))
+            ["v1", "audit", "entries"] => only(method, &[Method::GET], audit::entries(&query)?),
+            ["v1", "audit", "patients", patient, "report"] => {
+                only(method, &[Method::GET], audit::report(patient, &query)?)
             }
             ["v1", "audit", "checkpoints"] => only(method, &[Method::GET], Self::Checkpoints),
             ["v1", "audit", "proofs", entry] => {
@@ -193,6 +202,9 @@ impl Route {
             Self::Store { .. } => "fhir_store",
             Self::Content => "content",
             Self::Audit(_) => "audit",
+            Self::AuditSearch(_) => "audit_search",
+            Self::AuditEvents(_) => "fhir_audit_event",
+            Self::AuditReport(_) => "audit_report",
             Self::Checkpoints => "audit_checkpoints",
             Self::Proof(_) => "audit_proof",
             Self::Contents(_) => "audit_contents",
@@ -217,9 +229,13 @@ impl Route {
             Self::Search { kind, .. } => (Action::Search, resource_kind(*kind), Purpose::Treatment),
             Self::Store { kind, .. } => (Action::Write, resource_kind(*kind), Purpose::Treatment),
             Self::Content => (Action::Submit, ResourceKind::Content, Purpose::Publication),
-            Self::Audit(_) | Self::Checkpoints | Self::Proof(_) | Self::Contents(_) => {
-                (Action::Read, ResourceKind::Audit, Purpose::Audit)
-            }
+            Self::Audit(_)
+            | Self::AuditSearch(_)
+            | Self::AuditEvents(_)
+            | Self::AuditReport(_)
+            | Self::Checkpoints
+            | Self::Proof(_)
+            | Self::Contents(_) => (Action::Read, ResourceKind::Audit, Purpose::Audit),
             Self::Plugins => (Action::Read, ResourceKind::Plugin, Purpose::Operations),
             Self::Call { .. } => (Action::Submit, ResourceKind::Plugin, Purpose::Operations),
             Self::Beds(_) => (Action::Read, ResourceKind::Ward, Purpose::Treatment),

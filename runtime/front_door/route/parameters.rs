@@ -1,16 +1,14 @@
 //! Segments and query parameters, one reader each: what is not as expected is named.
 
-use super::{AuditPage, Route};
+use super::Route;
 use http::Method;
-use plantao_actors::audit::Cursor;
 use plantao_schema::access::Purpose;
 use plantao_schema::fhir::{self, FhirType};
 use plantao_schema::id::{BedId, PatientId, ResourceId};
 use plantao_schema::problem::{Problem, ProblemCode};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Most entries of the audit trail in one page.
-const AUDIT_PAGE_MAX: u32 = 1_000;
 /// Longest name of a plugin's function.
 const FUNCTION_NAME_MAX: usize = 64;
 
@@ -70,41 +68,6 @@ pub(super) fn entry_id(text: &str) -> Result<Uuid, Problem> {
     })
 }
 
-pub(super) fn audit_page(query: &Query<'_>) -> Result<AuditPage, Problem> {
-    let bad = |field: &str, expected: &str| {
-        Problem::new(ProblemCode::Malformed, format!("expected {expected}")).field(field)
-    };
-    let limit = match query.value("limit") {
-        None => 100,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=AUDIT_PAGE_MAX).contains(limit))
-            .ok_or_else(|| bad("limit", "a number from 1 to 1000"))?,
-    };
-    let after = query
-        .value("after")
-        .map(|text| {
-            let (chain, seq) = text.rsplit_once(':')?;
-            Some(Cursor {
-                chain: chain.to_owned(),
-                seq: seq.parse().ok()?,
-            })
-        })
-        .map(|place| place.ok_or_else(|| bad("after", "`CHAIN:NUMBER`, as `next` gives it")))
-        .transpose()?;
-    let newest_first = match query.value("order").as_deref() {
-        None | Some("asc") => false,
-        Some("desc") => true,
-        Some(_) => return Err(bad("order", "`asc` or `desc`")),
-    };
-    Ok(AuditPage {
-        after,
-        newest_first,
-        limit,
-    })
-}
-
 /// A query string, read as `application/x-www-form-urlencoded`.
 pub(super) struct Query<'a>(pub(super) &'a str);
 
@@ -113,6 +76,40 @@ impl Query<'_> {
         form_urlencoded::parse(self.0.as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
+    }
+
+    /// Every value of a parameter that may be given again.
+    pub(super) fn values(&self, name: &str) -> Vec<String> {
+        form_urlencoded::parse(self.0.as_bytes())
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+            .collect()
+    }
+
+    /// Refuses parameters that are not known, and those that are given again without being of
+    /// `many`. What a stranger called it is not repeated.
+    pub(super) fn only(&self, known: &[&str], many: &[&str]) -> Result<(), Problem> {
+        let mut seen = BTreeSet::new();
+        for (key, _) in form_urlencoded::parse(self.0.as_bytes()) {
+            let Some(name) = known.iter().find(|name| **name == key) else {
+                let expected = format!("expected none but {}", known.join(", "));
+                return Err(malformed("query", &expected));
+            };
+            if !seen.insert(*name) && !many.contains(name) {
+                return Err(malformed(name, "expected once"));
+            }
+        }
+        Ok(())
+    }
+
+    /// This query's address, without one of its parameters.
+    pub(super) fn address(&self, path: &str, without: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let pairs = form_urlencoded::parse(self.0.as_bytes());
+        query.extend_pairs(pairs.filter(|(key, _)| key != without));
+        let query = query.finish();
+        let joint = if query.is_empty() { "" } else { "?" };
+        format!("{path}{joint}{query}")
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod audit;
+
 fn parse(method: Method, address: &str) -> Result<Route, Problem> {
     Route::parse(&method, &address.parse().unwrap())
 }
@@ -44,30 +46,6 @@ fn an_identifier_search_is_decoded() {
     );
     let problem = parse(Method::GET, "/fhir/Patient?name=x").unwrap_err();
     assert_eq!(problem.field.as_deref(), Some("identifier"));
-}
-
-#[test]
-fn a_page_of_the_trail_has_bounds() {
-    let route = parse(
-        Method::GET,
-        "/v1/audit/entries?after=n/demo:7&limit=5&order=desc",
-    );
-    let after = Some(Cursor {
-        chain: "n/demo".to_owned(),
-        seq: 7,
-    });
-    assert_eq!(
-        route,
-        Ok(Route::Audit(AuditPage {
-            after,
-            newest_first: true,
-            limit: 5
-        }))
-    );
-    for bad in ["limit=0", "limit=1001", "limit=x", "after=7", "order=up"] {
-        let problem = parse(Method::GET, &format!("/v1/audit/entries?{bad}")).unwrap_err();
-        assert_eq!(problem.code, ProblemCode::Malformed, "{bad}");
-    }
 }
 
 #[test]

@@ -33,6 +33,9 @@ macro_rules! words {
     };
 }
 
+// A table of its own for what is read apart from the pages.
+pub(super) use words as table;
+
 impl Words {
     /// The texts of a language.
     pub(super) fn of(locale: Locale) -> &'static Self {
