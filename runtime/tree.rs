@@ -32,7 +32,7 @@ use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{PluginError, PluginSpec, Plugins};
 use plantao_actors::policy::{self, Policy};
-use plantao_actors::vault::{self, MasterKeySource, Vault};
+use plantao_actors::vault::{self, MasterKeySource, Rotations, Vault};
 use plantao_actors::ward::Wards;
 use plantao_schema::access::Rules;
 use plantao_supervisors::{ChildSpec, Intensity, Shutdown, Strategy, SupervisorSpec};
@@ -81,6 +81,8 @@ pub struct Parts {
     pub vault: Vault,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
+    /// What replaces keys.
+    pub rotations: Rotations,
     /// Decisions.
     pub policy: Policy,
     /// The trail.
@@ -140,7 +142,8 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
         .child(parts.consents.child())
         .child(parts.log_ins.child())
         .child(writer.shutdown(Shutdown::Timeout(AUDIT_STOP)))
-        .child(parts.sequencer.child());
+        .child(parts.sequencer.child())
+        .child(parts.rotations.child());
     if let Some(witnesses) = witnesses {
         trust = trust.child(witnesses);
     }

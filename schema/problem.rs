@@ -55,6 +55,8 @@ codes! {
     MethodNotAllowed => 405, "method_not_allowed", "this address does not take this method";
     /// The change meets a newer state.
     Conflict => 409, "conflict", "the change conflicts with a newer state";
+    /// It was there and was erased for good.
+    Erased => 410, "erased", "what was at this address was erased";
     /// The body is larger than the limit.
     TooLarge => 413, "too_large", "the body is larger than the limit";
     /// The content type is another than the address takes.

@@ -95,7 +95,9 @@ impl AuditLog {
         id: Uuid,
     ) -> Result<Option<Chained>, DatabaseError> {
         let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE tenant = $1 AND entry_id = $2");
-        let rows = database.read(scope, &sql, &[&scope.tenant.as_str(), &id]).await?;
+        let rows = database
+            .read(scope, &sql, &[&scope.tenant.as_str(), &id])
+            .await?;
         rows.first().map(chained).transpose()
     }
 }

@@ -59,6 +59,11 @@ impl Database {
         }
     }
 
+    /// Whether there is no server behind it at all.
+    pub(crate) const fn is_stand_in(&self) -> bool {
+        self.stand_in.is_some()
+    }
+
     pub(super) fn stand_in(&self) -> Option<&Arc<dyn StandIn>> {
         self.stand_in.as_ref()
     }

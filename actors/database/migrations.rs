@@ -27,6 +27,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../schema/migrations/V4__commitments.sql"),
     ),
     (
+        "V5__keys",
+        include_str!("../../schema/migrations/V5__keys.sql"),
+    ),
+    (
         "V9__audit_search",
         include_str!("../../schema/migrations/V9__audit_search.sql"),
     ),
@@ -117,8 +121,7 @@ async fn refuse_newer(client: &Client) -> Result<(), MigrationError> {
     }
     let newest = "SELECT coalesce(max(version), 0) FROM plantao.refinery_schema_history";
     let found: i32 = client.query_one(newest, &[]).await.map_err(sorted)?.get(0);
-    let known = MIGRATIONS.iter().filter_map(|(name, _)| number(name)).max();
-    let known = known.unwrap_or(i32::MAX);
+    let known = newest_known();
     if found > known {
         Err(MigrationError::Newer { found, known })
     } else {
@@ -126,10 +129,13 @@ async fn refuse_newer(client: &Client) -> Result<(), MigrationError> {
     }
 }
 
-/// The version that a migration's name begins with.
-fn number(name: &str) -> Option<i32> {
-    let (number, _) = name.strip_prefix('V')?.split_once("__")?;
-    number.parse().ok()
+/// The number of the last migration there is; there may be gaps before it.
+fn newest_known() -> i32 {
+    let number = |(name, _): &(&str, &str)| {
+        let (number, _) = name.strip_prefix('V')?.split_once("__")?;
+        number.parse().ok()
+    };
+    MIGRATIONS.iter().filter_map(number).max().unwrap_or(0)
 }
 
 async fn apply(client: &mut Client) -> Result<(), MigrationError> {

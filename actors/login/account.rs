@@ -6,6 +6,7 @@
 use super::LogInError;
 use crate::audit::OpenEntry;
 use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction, to_database};
+use crate::vault::{KeySubject, Sealed, SecondFactor, in_use};
 use plantao_schema::access::Role;
 use plantao_schema::audit::Outcome;
 use plantao_schema::id::PrincipalId;
@@ -56,7 +57,7 @@ pub struct NewAccount<'a> {
     /// Argon2id, in PHC form.
     pub password_hash: String,
     /// The second factor's secret, sealed.
-    pub sealed: Vec<u8>,
+    pub sealed: Sealed<SecondFactor>,
     /// The version of the key that seals it.
     pub key_version: i32,
 }
@@ -113,6 +114,12 @@ pub(super) async fn add(
     open: &OpenEntry,
 ) -> Result<(), LogInError> {
     let transaction = database.begin(scope).await?;
+    let key = [(KeySubject::Directory.label(), account.key_version)];
+    if !in_use(&transaction, &scope.tenant, &key).await? {
+        // Replaced since it was fetched: another try fetches the newer one.
+        drop(transaction.rollback().await);
+        return Err(LogInError::Unavailable);
+    }
     let added = write(&transaction, scope, account, open).await;
     match added {
         Ok(true) => transaction.commit().await.map_err(LogInError::in_doubt),

@@ -5,7 +5,7 @@
 
 use super::LogInError;
 use crate::entropy::Entropy;
-use crate::vault::{Aad, DataKey};
+use crate::vault::{DataKey, Sealed, SecondFactor};
 use plantao_schema::id::{PrincipalId, Tenant};
 use plantao_schema::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -59,8 +59,8 @@ impl Secret {
         key: &DataKey,
         tenant: &Tenant,
         principal: &PrincipalId,
-    ) -> Result<Vec<u8>, LogInError> {
-        Ok(key.seal(&place(key, tenant, principal), &self.0)?)
+    ) -> Result<Sealed<SecondFactor>, LogInError> {
+        Ok(key.seal(tenant, principal.as_str(), &self.0)?)
     }
 
     /// Opens the one of an account.
@@ -70,7 +70,8 @@ impl Secret {
         principal: &PrincipalId,
         sealed: &[u8],
     ) -> Result<Self, LogInError> {
-        Ok(Self(key.open(&place(key, tenant, principal), sealed)?))
+        let row = principal.as_str();
+        Ok(Self(key.open::<SecondFactor>(tenant, row, sealed)?))
     }
 
     /// The step of time that a code is of, if it is of one near `at`.
@@ -100,16 +101,6 @@ impl Secret {
     fn totp(&self) -> Builder {
         let secret: &[u8] = &self.0;
         Builder::new().with_skew(SLACK_STEPS).with_secret(secret)
-    }
-}
-
-fn place<'a>(key: &DataKey, tenant: &'a Tenant, principal: &'a PrincipalId) -> Aad<'a> {
-    Aad {
-        tenant,
-        table: "account",
-        column: "totp_sealed",
-        row: principal.as_str(),
-        key_version: key.version(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::keyring::refused;
 use super::postgres::{self, PostgresRecords, unreadable};
 use crate::audit::{Opening, opening_place};
 use crate::database::{Database, Scope, ToSql, Transaction};
-use crate::vault::{Aad, DataKey, KeySubject, Vault, VaultError};
+use crate::vault::{CommitmentOpening, DataKey, KeySubject, Vault, VaultError};
 use plantao_schema::audit::{Commitment, Entry, SALT_BYTES};
 use plantao_schema::fhir::{self, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
@@ -83,7 +83,7 @@ impl Contents {
         // A completion speaks of what its opening entry committed to.
         let id = entry.opens.unwrap_or(entry.id);
         let sealed = match self.opening(scope, id).await {
-            Err(RecordError::Corrupt) => return Ok(Checked::Sealed),
+            Err(RecordError::Corrupt | RecordError::Erased) => return Ok(Checked::Sealed),
             opening => opening?,
         };
         let Some(Openable { salt, records }) = sealed.as_deref() else {
@@ -101,6 +101,7 @@ impl Contents {
             let id = ResourceId::parse(id).map_err(|_| RecordError::Corrupt)?;
             match self.body(scope, kind, &id, *version).await {
                 Ok(Some(body)) => commitment.add(&opening_place(kind, &id), &body),
+                Err(RecordError::Erased) => return Ok(Checked::Sealed),
                 Ok(None) | Err(RecordError::Corrupt) => {
                     return Ok(Checked::Differs { records: names });
                 }
@@ -131,7 +132,7 @@ impl Contents {
         let key = self.0.keys.to_open(scope, &subject, version).await?;
         let place = entry.to_string();
         let sealed: &[u8] = row.try_get(0).map_err(unreadable)?;
-        let opened = key.open(&aad(scope, &place, version), sealed);
+        let opened = key.open::<CommitmentOpening>(&scope.tenant, &place, sealed);
         let opened = opened.map_err(refused)?;
         let opening: Openable =
             serde_json::from_slice(&opened).map_err(|_| RecordError::Corrupt)?;
@@ -181,7 +182,7 @@ pub(super) async fn keep(
         });
         let plain = serde_json::to_vec(&*plain).map_err(|_| RecordError::Internal)?;
         let (plain, place) = (Zeroizing::new(plain), opening.entry.to_string());
-        let sealed = key.seal(&aad(scope, &place, key.version()), &plain);
+        let sealed = key.seal::<CommitmentOpening>(&scope.tenant, &place, &plain);
         let sealed = sealed.map_err(refused)?;
         let (tenant, label) = (scope.tenant.as_str(), subject.label());
         let params: [&(dyn ToSql + Sync); 5] =
@@ -199,15 +200,4 @@ fn subject(label: &str) -> Result<KeySubject, RecordError> {
         None => return Err(refused(VaultError::Sealed)),
     }
     .map_err(|_| RecordError::Corrupt)
-}
-
-/// The place an opening is sealed to.
-fn aad<'a>(scope: &'a Scope, row: &'a str, key_version: i32) -> Aad<'a> {
-    Aad {
-        tenant: &scope.tenant,
-        table: "audit_opening",
-        column: "sealed",
-        row,
-        key_version,
-    }
 }

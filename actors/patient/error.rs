@@ -52,6 +52,9 @@ pub enum RecordError {
     /// A stored record could not be opened. An incident was logged.
     #[error("a stored record could not be opened")]
     Corrupt,
+    /// The patient was erased: nothing that was stored opens again, and nothing new is stored.
+    #[error("the patient was erased")]
+    Erased,
     /// The records are sealed under another master key than the one in use: an operator has to
     /// bring the right key file back.
     #[error("the records are sealed under another master key: restore the right key file")]

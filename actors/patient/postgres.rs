@@ -11,16 +11,18 @@ use super::store::{Asked, Edition, Loaded, Recent, Stored};
 use super::{RecordError, RecordStore};
 use crate::audit::OpenEntry;
 use crate::database::{Database, Row, Scope, from_database};
-use crate::vault::{Aad, DataKey, KeySubject, Vault};
+use crate::vault::{DataKey, KeySubject, RecordBody, Vault};
 use plantao_schema::fhir::{self, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
 use plantao_schema::time::Timestamp;
+use std::sync::Arc;
 
 /// Most records that one look-up by identifier gives back.
 const MAX_FOUND: i64 = 50;
 
 const LOAD: &str = "SELECT id, version, patient, key_subject, key_version, updated_at, \
-     CASE WHEN version = $4 THEN NULL ELSE sealed END \
+     CASE WHEN version = $4 THEN NULL ELSE sealed END, \
+     EXISTS (SELECT FROM plantao_keys.tombstone t WHERE t.tenant = $1 AND t.subject = key_subject) \
      FROM fhir_resource WHERE tenant = $1 AND kind = $2 AND id = $3";
 
 const OWNER: &str = "SELECT patient FROM fhir_resource WHERE tenant = $1 AND kind = $2 AND id = $3";
@@ -33,7 +35,7 @@ const FIND: &str = "SELECT r.id, r.version, r.patient, r.key_subject, r.key_vers
 /// Records in PostgreSQL.
 pub struct PostgresRecords {
     pub(super) database: Database,
-    pub(super) keys: Keyring,
+    pub(super) keys: Arc<Keyring>,
 }
 
 impl PostgresRecords {
@@ -77,9 +79,8 @@ pub(super) fn opened(
     let version = version(row, 1)?;
     let place = place_of(kind, &id, version);
     let sealed: &[u8] = row.try_get(6).map_err(unreadable)?;
-    let body = key
-        .open(&aad(scope, &place, key.version()), sealed)
-        .map_err(refused)?;
+    let body = key.open::<RecordBody>(&scope.tenant, &place, sealed);
+    let body = body.map_err(refused)?;
     let updated_at = from_database(row.try_get(5).map_err(unreadable)?);
     Ok(Stored {
         id,
@@ -108,6 +109,10 @@ impl RecordStore for PostgresRecords {
             let Some(row) = rows.first() else {
                 return Ok(None);
             };
+            // What a session remembers of it is not given out either.
+            if row.try_get(7).map_err(unreadable)? {
+                return Err(RecordError::Erased);
+            }
             let newest: i64 = row.try_get(1).map_err(unreadable)?;
             if Some(newest) == known {
                 return Ok(Some(Loaded::Unchanged));
@@ -149,7 +154,12 @@ impl RecordStore for PostgresRecords {
             let rows = self.database.read(scope, FIND, &params).await?;
             let mut found = Vec::with_capacity(rows.len());
             for row in &rows {
-                found.push(self.open(scope, kind, row).await?);
+                match self.open(scope, kind, row).await {
+                    Ok(stored) => found.push(stored),
+                    // Its identifiers came back with a restored copy.
+                    Err(RecordError::Erased) => {}
+                    Err(error) => return Err(error),
+                }
             }
             Ok(found)
         })
@@ -198,17 +208,6 @@ pub(super) fn subject(patient: Option<&PatientId>) -> KeySubject {
 /// The row a body is sealed to; a history row keeps the place it was sealed to.
 pub(super) fn place_of(kind: FhirType, id: &ResourceId, version: u64) -> String {
     format!("{kind}/{id}/{version}")
-}
-
-/// The place a body is sealed to.
-pub(super) fn aad<'a>(scope: &'a Scope, row: &'a str, key_version: i32) -> Aad<'a> {
-    Aad {
-        tenant: &scope.tenant,
-        table: "fhir_resource",
-        column: "sealed",
-        row,
-        key_version,
-    }
 }
 
 /// A version column.

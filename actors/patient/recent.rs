@@ -181,7 +181,7 @@ async fn keys(
     for version in versions {
         match records.keys.to_open(scope, &subject, version).await {
             Ok(key) => drop(keys.insert(version, key)),
-            // Erased: what it sealed is unreadable, and the rest is not.
+            // Without its key what it sealed is unreadable, and the rest is not.
             Err(RecordError::Corrupt) => {}
             Err(error) => return Err(error),
         }

@@ -18,7 +18,7 @@ use crate::entropy::Entropy;
 use crate::policy::{Permit, Policy};
 use crate::vault::Vault;
 use plantao_schema::fhir::{self, BundleKind, EntryOutcome, FhirType};
-use plantao_schema::id::{PatientId, ResourceId};
+use plantao_schema::id::{PatientId, ResourceId, Tenant};
 use plantao_supervisors::{CallError, ChildSpec, DynamicSpec, Handle, Intensity, Limits, Reply};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -172,6 +172,11 @@ impl Records {
             found.retain(|one| one.patient.as_ref() == Some(patient));
         }
         self.consented(&permit, found).await
+    }
+
+    /// A patient was erased: the live session ends, and with it what it remembers and shows.
+    pub fn erased(&self, tenant: &Tenant, patient: &PatientId) {
+        self.shared.sessions.erased(tenant, patient);
     }
 
     /// The dynamic supervisor of the patients' sessions, as a child named `sessions`. Beyond

@@ -58,6 +58,8 @@ pub(super) enum Message {
     LookCameDue,
     /// Somebody else changed records of the patient.
     RecordsChanged,
+    /// The patient was erased: nothing is remembered or shown any longer.
+    Erased,
     /// Time has passed.
     ClockTicked,
 }
@@ -162,6 +164,11 @@ impl Actor for PatientSession {
             Message::RecordsChanged => {
                 state.cache.clear();
                 self.look_again(state).await;
+            }
+            Message::Erased => {
+                state.cache.clear();
+                state.watched = None;
+                myself.stop(None);
             }
             Message::LookCameDue => self.look_again(state).await,
             Message::ClockTicked if state.is_watched() => state.last_used = Instant::now(),

@@ -117,6 +117,14 @@ impl Sessions {
         }
     }
 
+    /// Ends the live session of somebody erased, and with it every view of it.
+    pub(super) fn erased(&self, tenant: &Tenant, patient: &PatientId) {
+        if let Some(session) = self.live(tenant, patient) {
+            // Lost, the session finds the tombstone at its next read.
+            let _ = session.cast_repeatable(|| Message::Erased);
+        }
+    }
+
     /// The description holds the seat for as long as the supervisor knows the child.
     fn child(&self, name: &str, patient: &PatientId, seat: &Arc<Seat>) -> ChildSpec {
         let (store, budget) = (Arc::clone(&self.store), Arc::clone(&self.budget));

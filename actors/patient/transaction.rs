@@ -12,8 +12,8 @@ use super::postgres::{self, PostgresRecords, unreadable};
 use super::slow;
 use crate::audit::OpenEntry;
 use crate::database::{DatabaseError, Scope, ToSql, Transaction, to_database};
-use crate::vault::{DataKey, IndexKey, KeySubject};
-use futures_util::future::try_join_all;
+use crate::vault::{DataKey, IndexKey, KeyHolder, KeySubject, RecordBody, Sealed, in_use};
+use futures_util::future::{join, try_join_all};
 use plantao_schema::audit::Outcome;
 use plantao_schema::fhir::{self, Entry, EntryOutcome, FhirType, Resource};
 use plantao_schema::id::PatientId;
@@ -22,6 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many keys are fetched at a time: fewer than the pool has connections.
 const KEYS_AT_ONCE: usize = 4;
+
+/// How often a bundle is sealed: a key is replaced once in a rotation, which takes longer than
+/// this.
+const KEYS_TRIED: usize = 3;
 
 /// How many bodies are sealed before other work gets a turn: less than a millisecond.
 const SEALS_AT_ONCE: usize = 64;
@@ -72,26 +76,45 @@ pub(super) async fn store(
     // First: fetching the others makes those that are missing, and a bundle that is refused for
     // want of this one leaves none behind.
     let index = records.keys.index(scope).await?;
-    let keys = keys(records, scope, &resources).await?;
-    let work = Work {
+    let mut work = Work {
         scope,
         resources,
-        keys,
+        keys: BTreeMap::new(),
         index,
         at,
     };
-    let transaction = records.database.begin(scope).await?;
-    match work.run(&transaction, open).await {
-        Ok(versions) => {
-            open.committing();
-            transaction.commit().await.map_err(in_doubt)?;
-            Ok(outcomes(bundle, &versions, at))
+    for _ in 0..KEYS_TRIED {
+        work.keys = keys(records, scope, &work.resources).await?;
+        let transaction = records.database.begin(scope).await?;
+        match work.run(&transaction, open).await {
+            Ok(versions) => {
+                open.committing();
+                transaction.commit().await.map_err(in_doubt)?;
+                return Ok(outcomes(bundle, &versions, at));
+            }
+            Err(undone) => {
+                // A rollback that fails has lost the connection, which rolls back too.
+                drop(transaction.rollback().await);
+                match undone {
+                    Undone::Refused(error) => return Err(error),
+                    Undone::KeyReplaced => work.forget_keys(records),
+                }
+            }
         }
-        Err(error) => {
-            // A rollback that fails has lost the connection, which rolls back too.
-            drop(transaction.rollback().await);
-            Err(error)
-        }
+    }
+    Err(RecordError::Conflict)
+}
+
+/// Why a transaction is rolled back.
+enum Undone {
+    /// A key was retired or destroyed since it was fetched.
+    KeyReplaced,
+    Refused(RecordError),
+}
+
+impl<E: Into<RecordError>> From<E> for Undone {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
     }
 }
 
@@ -140,8 +163,15 @@ impl Work<'_> {
         &self,
         transaction: &Transaction,
         open: &Borrowed<OpenEntry>,
-    ) -> Result<Versions, RecordError> {
-        let current = self.lock(transaction).await?;
+    ) -> Result<Versions, Undone> {
+        // One flight: nothing that is sealed here outlives its key.
+        let (sealing, tenant) = (self.sealing(), &self.scope.tenant);
+        let asked = in_use(transaction, tenant, &sealing);
+        let (in_use, current) = join(asked, self.lock(transaction)).await;
+        if !in_use? {
+            return Err(Undone::KeyReplaced);
+        }
+        let current = current?;
         self.patients_exist(transaction).await?;
         let mut versions = Versions::new();
         let (mut added, mut replaced) = (Columns::default(), Columns::default());
@@ -168,6 +198,19 @@ impl Work<'_> {
         contents::keep(transaction, scope, &self.keys, &versions, openings).await?;
         open.complete_in(transaction, Outcome::Success).await?;
         Ok(versions)
+    }
+
+    /// The keys that it seals with.
+    fn sealing(&self) -> Vec<(String, i32)> {
+        let of = |key: &DataKey| (key.subject().label(), key.version());
+        self.keys.values().map(of).collect()
+    }
+
+    /// The next look fetches them anew.
+    fn forget_keys(&self, records: &PostgresRecords) {
+        for subject in self.keys.keys() {
+            records.keys.drop_keys(&self.scope.tenant, subject);
+        }
     }
 
     /// The versions there are, locked until the end.
@@ -230,7 +273,9 @@ impl Work<'_> {
         let body = serde_json::to_vec(&resource.body).map_err(|_| RecordError::Internal)?;
         let body = zeroize::Zeroizing::new(body);
         let place = postgres::place_of(resource.kind, &resource.id, version);
-        let aad = postgres::aad(self.scope, &place, key.version());
+        let sealed = key
+            .seal(&self.scope.tenant, &place, &body)
+            .map_err(refused)?;
         columns.kinds.push(resource.kind.as_str());
         columns.ids.push(resource.id.to_string());
         columns
@@ -239,7 +284,7 @@ impl Work<'_> {
         columns
             .patients
             .push(resource.patient.as_ref().map(ToString::to_string));
-        columns.sealed.push(key.seal(&aad, &body).map_err(refused)?);
+        columns.sealed.push(sealed);
         columns.subjects.push(subject.label());
         columns.key_versions.push(key.version());
         columns.slow_signs.push(slow::signs(resource, self.at));
@@ -310,7 +355,7 @@ struct Columns {
     ids: Vec<String>,
     versions: Vec<i64>,
     patients: Vec<Option<String>>,
-    sealed: Vec<Vec<u8>>,
+    sealed: Vec<Sealed<RecordBody>>,
     subjects: Vec<String>,
     key_versions: Vec<i32>,
     slow_signs: Vec<i16>,

@@ -1,8 +1,11 @@
 //! Keys that seal, open and index, and the place that each sealed value is bound to.
 //!
 //! Refuses to be printed or copied out: the bytes of a key are visible inside this folder only.
+//! What a key seals comes out as a [`Sealed`] of the column that it is for, and as nothing else.
 
 use super::VaultError;
+use super::incidents::{IncidentKind, Incidents};
+use super::sealed::{Sealed, SealedColumn};
 use crate::entropy::Entropy;
 use aws_lc_rs::aead::{self, AES_256_GCM, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
@@ -38,21 +41,29 @@ impl KeySubject {
             Self::Directory => "directory".to_owned(),
         }
     }
+
+    /// From its name in the database.
+    pub(super) fn parse(label: &str) -> Option<Self> {
+        match label.strip_prefix("patient:") {
+            Some(id) => PatientId::parse(id).ok().map(Self::Patient),
+            None => (label == "directory").then_some(Self::Directory),
+        }
+    }
 }
 
 /// Where a sealed value belongs. It opens nowhere else.
 #[derive(Clone, Copy, Debug)]
-pub struct Aad<'a> {
+pub(super) struct Aad<'a> {
     /// The institution.
-    pub tenant: &'a Tenant,
+    pub(super) tenant: &'a Tenant,
     /// The table.
-    pub table: &'a str,
+    pub(super) table: &'a str,
     /// The column.
-    pub column: &'a str,
+    pub(super) column: &'a str,
     /// The row's key within tenant and table, its version included where it has one.
-    pub row: &'a str,
+    pub(super) row: &'a str,
     /// The version of the data key.
-    pub key_version: i32,
+    pub(super) key_version: i32,
 }
 
 impl Aad<'_> {
@@ -80,6 +91,7 @@ pub struct DataKey {
     subject: KeySubject,
     version: i32,
     cipher: Arc<Cipher>,
+    incidents: Incidents,
 }
 
 impl DataKey {
@@ -88,11 +100,13 @@ impl DataKey {
         version: i32,
         bytes: &KeyBytes,
         entropy: &Entropy,
+        incidents: &Incidents,
     ) -> Result<Self, VaultError> {
         Ok(Self {
             subject,
             version,
             cipher: Arc::new(Cipher::new(bytes, entropy)?),
+            incidents: incidents.clone(),
         })
     }
 
@@ -108,31 +122,51 @@ impl DataKey {
         self.version
     }
 
-    /// Encrypts a value for one place.
+    /// Encrypts a value for one row of a column. `row` is the row's key within tenant and table,
+    /// its version included where it has one.
     ///
     /// # Errors
     /// [`VaultError::Random`] when no nonce could be drawn.
-    pub fn seal(&self, place: &Aad<'_>, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-        self.cipher.seal(&place.bytes(), plain)
+    pub fn seal<C: SealedColumn>(
+        &self,
+        tenant: &Tenant,
+        row: &str,
+        plain: &[u8],
+    ) -> Result<Sealed<C>, VaultError> {
+        let place = self.place::<C>(tenant, row);
+        let sealed = self.cipher.seal(&place.bytes(), plain)?;
+        Ok(Sealed::made(sealed))
     }
 
-    /// Decrypts what was sealed for that place.
+    /// Decrypts what was sealed for that row of that column.
     ///
     /// # Errors
-    /// [`VaultError::Sealed`], which is also logged as a security incident.
-    pub fn open(&self, place: &Aad<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    /// [`VaultError::Sealed`], which is a security incident: logged, and told to
+    /// [`super::Vault::incident`].
+    pub fn open<C: SealedColumn>(
+        &self,
+        tenant: &Tenant,
+        row: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let place = self.place::<C>(tenant, row);
         let opened = self.cipher.open(&place.bytes(), sealed);
         if opened.is_err() {
-            tracing::error!(
-                incident = "decryption_failed",
-                tenant = %place.tenant,
-                table = place.table,
-                column = place.column,
-                key_version = place.key_version,
-                "security incident: a sealed value does not open"
-            );
+            let what = format!("{}.{} version {}", C::TABLE, C::COLUMN, self.version);
+            self.incidents
+                .tell(IncidentKind::DecryptionFailed, tenant, &what);
         }
         opened
+    }
+
+    const fn place<'a, C: SealedColumn>(&self, tenant: &'a Tenant, row: &'a str) -> Aad<'a> {
+        Aad {
+            tenant,
+            table: C::BOUND_TO,
+            column: C::COLUMN,
+            row,
+            key_version: self.version,
+        }
     }
 }
 

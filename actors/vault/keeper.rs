@@ -1,250 +1,199 @@
-//! `VaultKeeper`: the actor that owns the master key, and `Vault`, what others hold.
+//! `VaultKeeper`: the actor that owns the master keys.
 //!
-//! The key is read from its file at each start and lives in this actor's state alone; the
-//! simulator's is handed over instead. A first start makes one; the database remembers the name of
-//! the first that was used, and no data key is made under any other: where the file was lost, a new
-//! one is no substitute. Assumes a permanent restart. Lost on restart: nothing; callers with a data
-//! key in hand keep it.
+//! They are read from their source at each start and live in this actor's state alone; the
+//! simulator's is handed over instead. With them come the tombstones of the file outside of the
+//! database: no key of somebody erased is unwrapped, whatever the database says. Assumes a
+//! permanent restart. Lost on restart: nothing; callers with a data key in hand keep it.
 
 use super::VaultError;
-use super::data_key::{DataKey, IndexKey, KeyBytes, KeySubject};
-use super::master_key::{MasterKey, MasterKeySource, NAME_BYTES, Place};
-use super::store::KeyStore;
-use crate::database::Scope;
+use super::data_key::KeyBytes;
+use super::incidents::{IncidentKind, Incidents};
+use super::master::MasterKeySource;
+use super::ring::{Rewrap, Rewrapped, Ring};
+use super::tombstones::Tombstones;
+use super::wrapped::{MasterName, Place, WrappedDataKey, WrappedTenantKey};
 use crate::entropy::Entropy;
-use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
+use plantao_schema::id::Tenant;
+use plantao_supervisors::{Envelope, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::time::Duration;
 
-/// Wrapping takes microseconds: a longer queue means that the keeper is stuck.
-const IN_FLIGHT: usize = 1024;
-
-/// A restart of the keeper fits into it.
-const DEADLINE: Duration = Duration::from_secs(2);
-
-/// A tenant's key for blind indexes is one more subject, which no caller can name as its own.
-const INDEX_SUBJECT: &str = "index";
-const FIRST_VERSION: i32 = 1;
-
-/// The handle to the vault: cheap to clone, made before the tree.
-#[derive(Clone)]
-pub struct Vault {
-    keeper: Handle<Message>,
-    entropy: Entropy,
-}
-
-impl Default for Vault {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// The keeper as a child; `master` is a file or a key in hand.
-#[must_use]
-pub fn vault_child(vault: &Vault, master: impl Into<MasterKeySource>) -> ChildSpec {
-    let master = master.into();
-    let entropy = vault.entropy.clone();
-    ChildSpec::worker("vault", &vault.keeper, move || {
-        (VaultKeeper, (master.clone(), entropy.clone()))
-    })
-}
-
-impl Vault {
-    /// A handle that no keeper serves yet; keys and nonces are the system's.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::drawing(Entropy::system())
-    }
-
-    /// The same with keys and nonces from another source.
-    #[must_use]
-    pub fn drawing(entropy: Entropy) -> Self {
-        Self {
-            keeper: Handle::new(Limits::in_flight(IN_FLIGHT)),
-            entropy,
-        }
-    }
-
-    /// Where its keys come from: other secrets are drawn there too.
-    pub(crate) const fn entropy(&self) -> &Entropy {
-        &self.entropy
-    }
-
-    /// The newest key for a subject, made if there is none.
-    ///
-    /// # Errors
-    /// [`VaultError`]; when unavailable, nothing was made. [`VaultError::OtherMasterKey`] when the
-    /// database knows another master key than the file holds.
-    pub async fn data_key(
-        &self,
-        store: &(impl KeyStore + ?Sized),
-        scope: &Scope,
-        subject: &KeySubject,
-    ) -> Result<DataKey, VaultError> {
-        let (version, bytes) = self.key(store, scope, subject.label()).await?;
-        DataKey::new(subject.clone(), version, &bytes, &self.entropy)
-    }
-
-    /// One version of a subject's key, to open what was sealed under it. Never makes one.
-    ///
-    /// # Errors
-    /// [`VaultError::Erased`] when there is none, and as [`Vault::data_key`].
-    pub async fn data_key_at(
-        &self,
-        store: &(impl KeyStore + ?Sized),
-        scope: &Scope,
-        subject: &KeySubject,
-        version: i32,
-    ) -> Result<DataKey, VaultError> {
-        let label = subject.label();
-        let found = store.find(scope, &label, Some(version)).await?;
-        let (version, wrapped) = found.ok_or(VaultError::Erased)?;
-        let place = Place {
-            tenant: scope.tenant.to_string(),
-            subject: label,
-            version,
-        };
-        let bytes = self.unwrap(place, wrapped).await?;
-        DataKey::new(subject.clone(), version, &bytes, &self.entropy)
-    }
-
-    /// The tenant's key for blind indexes, made if there is none.
-    ///
-    /// # Errors
-    /// As [`Vault::data_key`].
-    pub async fn index_key(
-        &self,
-        store: &(impl KeyStore + ?Sized),
-        scope: &Scope,
-    ) -> Result<IndexKey, VaultError> {
-        let (_, bytes) = self.key(store, scope, INDEX_SUBJECT.to_owned()).await?;
-        Ok(IndexKey::new(&bytes))
-    }
-
-    async fn key(
-        &self,
-        store: &(impl KeyStore + ?Sized),
-        scope: &Scope,
-        subject: String,
-    ) -> Result<(i32, KeyBytes), VaultError> {
-        let place = Place {
-            tenant: scope.tenant.to_string(),
-            subject,
-            version: FIRST_VERSION,
-        };
-        if let Some(found) = store.find(scope, &place.subject, None).await? {
-            return self.unwrap_found(place, found).await;
-        }
-        let made = place.clone();
-        let make = |reply| Message::Make { place: made, reply };
-        let (made, bytes) = self.keeper.call(DEADLINE, make).await??;
-        match store.add(scope, &place, &made).await {
-            Ok(true) => return Ok((place.version, bytes)),
-            Ok(false) => {}
-            Err(error) => {
-                if error == VaultError::OtherMasterKey {
-                    tracing::error!(incident = "other_master_key", tenant = place.tenant, %error,
-                        "security incident: the key file is not the one in use");
-                }
-                return Err(error);
-            }
-        }
-        // Someone else was first, and what is in the table is the key.
-        let found = store.find(scope, &place.subject, None).await?;
-        self.unwrap_found(place, found.ok_or(VaultError::Erased)?)
-            .await
-    }
-
-    async fn unwrap_found(
-        &self,
-        place: Place,
-        (version, wrapped): (i32, Vec<u8>),
-    ) -> Result<(i32, KeyBytes), VaultError> {
-        Ok((
-            version,
-            self.unwrap(Place { version, ..place }, wrapped).await?,
-        ))
-    }
-
-    async fn unwrap(&self, place: Place, wrapped: Vec<u8>) -> Result<KeyBytes, VaultError> {
-        self.keeper
-            .call(DEADLINE, |reply| Message::Unwrap {
-                place,
-                wrapped,
-                reply,
-            })
-            .await?
-    }
-}
+type Answer<T> = Reply<Result<T, VaultError>>;
 
 /// What the keeper is asked.
 pub(super) enum Message {
-    Make {
-        place: Place,
-        reply: Reply<Result<(Made, KeyBytes), VaultError>>,
+    MakeTenantKey {
+        tenant: String,
+        version: i32,
+        master: Option<Vec<u8>>,
+        reply: Answer<WrappedTenantKey>,
     },
-    Unwrap {
+    MakeDataKey {
         place: Place,
-        wrapped: Vec<u8>,
-        reply: Reply<Result<KeyBytes, VaultError>>,
+        tenant_key: WrappedTenantKey,
+        reply: Answer<(WrappedDataKey, KeyBytes)>,
+    },
+    Open {
+        place: Place,
+        key: WrappedDataKey,
+        tenant_key: Option<WrappedTenantKey>,
+        reply: Answer<KeyBytes>,
+    },
+    Rewrap {
+        keys: Vec<Rewrap>,
+        to: WrappedTenantKey,
+        reply: Answer<Rewrapped>,
+    },
+    RewrapTenantKey {
+        tenant: String,
+        key: WrappedTenantKey,
+        to: Vec<u8>,
+        reply: Answer<WrappedTenantKey>,
+    },
+    NextMaster {
+        current: Option<Vec<u8>>,
+        reply: Answer<MasterName>,
+    },
+    Settle {
+        current: MasterName,
+        reply: Answer<()>,
     },
 }
 
-/// A wrapped key, and the name of the master key that wrapped it.
-pub struct Made {
-    /// The wrapped key.
-    pub wrapped: Vec<u8>,
-    /// The name of the master key.
-    pub master: [u8; NAME_BYTES],
+pub(super) struct VaultKeeper;
+
+/// What it is made of.
+#[derive(Clone)]
+pub(super) struct KeeperParts {
+    pub(super) source: MasterKeySource,
+    pub(super) entropy: Entropy,
+    pub(super) tombstones: Tombstones,
+    pub(super) incidents: Incidents,
 }
 
-fn made_by(master: &MasterKey) -> impl FnOnce((Vec<u8>, KeyBytes)) -> (Made, KeyBytes) {
-    let master = master.name();
-    move |(wrapped, bytes)| (Made { wrapped, master }, bytes)
+pub(super) struct State {
+    ring: Ring,
+    tombstones: Tombstones,
+    incidents: Incidents,
 }
-
-struct VaultKeeper;
 
 impl Actor for VaultKeeper {
     type Msg = Envelope<Message>;
-    type State = MasterKey;
-    type Arguments = (MasterKeySource, Entropy);
+    type State = State;
+    type Arguments = KeeperParts;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<Self::Msg>,
-        (master, entropy): (MasterKeySource, Entropy),
+        parts: KeeperParts,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let key_file = match master {
-            MasterKeySource::Held(bytes) => return Ok(MasterKey::new(&bytes, &entropy)?),
-            MasterKeySource::File(key_file) => key_file,
+        let KeeperParts {
+            source,
+            entropy,
+            tombstones,
+            incidents,
+        } = parts;
+        let masters = if matches!(source, MasterKeySource::Held(_)) {
+            source.load(&entropy)?
+        } else {
+            let (source, entropy, tombstones) =
+                (source.clone(), entropy.clone(), tombstones.clone());
+            let load = move || {
+                let masters = source.load(&entropy)?;
+                tombstones.load()?;
+                Ok::<_, ActorProcessingErr>(masters)
+            };
+            tokio::task::spawn_blocking(load).await??
         };
-        let load = move || MasterKey::load(&key_file, &entropy);
-        Ok(tokio::task::spawn_blocking(load).await??)
+        Ok(State {
+            ring: Ring::new(source, masters, entropy),
+            tombstones,
+            incidents,
+        })
     }
 
     async fn handle(
         &self,
         _myself: ActorRef<Self::Msg>,
         message: Self::Msg,
-        master: &mut Self::State,
+        state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         let (message, _in_flight) = message.open();
         match message {
-            Message::Make { place, reply } => reply.send(master.make(&place).map(made_by(master))),
-            Message::Unwrap {
-                place,
-                wrapped,
+            Message::MakeTenantKey {
+                tenant,
+                version,
+                master,
                 reply,
             } => {
-                let unwrapped = master.unwrap(&place, &wrapped);
-                if let Err(error) = &unwrapped {
-                    tracing::error!(incident = "unwrap_failed", tenant = place.tenant, %error,
-                        "security incident: a data key does not unwrap");
-                }
-                reply.send(unwrapped);
+                let made = state
+                    .ring
+                    .make_tenant_key(&tenant, version, master.as_deref());
+                reply.send(made.await);
             }
+            Message::MakeDataKey {
+                place,
+                tenant_key,
+                reply,
+            } => reply.send(state.make_data_key(&place, &tenant_key).await),
+            Message::Open {
+                place,
+                key,
+                tenant_key,
+                reply,
+            } => reply.send(state.open(&place, &key, tenant_key.as_ref()).await),
+            Message::Rewrap { keys, to, reply } => reply.send(state.ring.rewrap(keys, &to).await),
+            Message::RewrapTenantKey {
+                tenant,
+                key,
+                to,
+                reply,
+            } => reply.send(state.ring.rewrap_tenant_key(&tenant, &key, &to).await),
+            Message::NextMaster { current, reply } => {
+                reply.send(state.ring.next_master(current.as_deref()).await);
+            }
+            Message::Settle { current, reply } => reply.send(state.ring.settle(current).await),
         }
         Ok(())
+    }
+}
+
+impl State {
+    async fn make_data_key(
+        &mut self,
+        place: &Place,
+        tenant_key: &WrappedTenantKey,
+    ) -> Result<(WrappedDataKey, KeyBytes), VaultError> {
+        if self.tombstones.holds(&place.tenant, &place.subject) {
+            return Err(VaultError::Erased);
+        }
+        let made = self.ring.make_data_key(place, tenant_key).await;
+        self.noted(place, made)
+    }
+
+    async fn open(
+        &mut self,
+        place: &Place,
+        key: &WrappedDataKey,
+        tenant_key: Option<&WrappedTenantKey>,
+    ) -> Result<KeyBytes, VaultError> {
+        if self.tombstones.holds(&place.tenant, &place.subject) {
+            return Err(VaultError::Erased);
+        }
+        let opened = self.ring.open(place, key, tenant_key).await;
+        self.noted(place, opened)
+    }
+
+    /// What does not unwrap is an incident; what cannot be asked now is none.
+    fn noted<T>(&self, place: &Place, result: Result<T, VaultError>) -> Result<T, VaultError> {
+        let kind = match &result {
+            Err(VaultError::Sealed) => IncidentKind::UnwrapFailed,
+            Err(VaultError::OtherMasterKey) => IncidentKind::OtherMasterKey,
+            _ => return result,
+        };
+        if let Ok(tenant) = Tenant::parse(&place.tenant) {
+            let what = format!("plantao_keys.data_key version {}", place.version);
+            self.incidents.tell(kind, &tenant, &what);
+        }
+        result
     }
 }

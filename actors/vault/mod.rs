@@ -1,30 +1,59 @@
-//! The vault: the keys under which clinical data is sealed, and the one that wraps them.
+//! The vault: the keys under which clinical data is sealed, and those that wrap them.
 //!
-//! Owns the master key, in one actor and one file. Refuses a key file that others can read, refuses
-//! to print any key, and tells a caller whose data does not open nothing but that it does not.
+//! Owns the master key, in one actor. Refuses a key file that others can read, a token's key that
+//! can be taken out, and to print any key; tells a caller whose data does not open nothing but that
+//! it does not.
 //!
-//! The hierarchy: a master key (file, 0600) wraps one data key per patient, one per tenant for
-//! records of no patient, and one per tenant for blind indexes. Wrapped keys are rows of
-//! `vault_data_key`; destroying a row destroys what it sealed. The master key is *not* in the
-//! database's backup: keep a copy of the file elsewhere, for without it nothing opens again. Its
-//! name is in the database (`vault_master_key`): a wrong file is refused before it wraps anything.
+//! The hierarchy: a master key (a file of mode 0600, a systemd credential, or a key in a PKCS#11
+//! token) wraps one key per tenant; a tenant's key wraps one data key per patient, one for records
+//! of no patient, and one for blind indexes. Wrapped keys are rows of the schema `plantao_keys`,
+//! which is backed up apart and kept for days; destroying a patient's rows destroys what they
+//! sealed ([`Vault::erase`]), and a tombstone, in the database and in a file outside of it, sees to
+//! it that no restored copy brings them back. The master key is *not* in the database: keep a copy
+//! elsewhere, for without it nothing opens again. Its name is there: a wrong one is refused before
+//! it wraps anything.
+//!
+//! Every level is replaced while the system serves ([`Rotations`]). Keys for blind indexes alone
+//! are not: their indexes would have to be made again from every record.
 //!
 //! PHI: bodies pass through [`DataKey::seal`] and [`DataKey::open`] and are kept nowhere.
-//! - Purpose: confidentiality of records at rest (LGPD Art. 46; 45 CFR 164.312(a)(2)(iv)).
-//! - Legal basis: that of the folder that seals. Retention: none here; keys live with their data.
+//! - Purpose: confidentiality of records at rest (LGPD Art. 46; 45 CFR 164.312(a)(2)(iv)); erasure
+//!   (LGPD Art. 18 VI).
+//! - Legal basis: that of the folder that seals. Retention: none here; keys live with their data,
+//!   tombstones for ever.
 //! - Access: in-process callers that hold a scope; row-level security binds them to its tenant.
-//! - Encryption: AES-256-GCM with random nonces; associated data binds a value to its place.
-//! - Audit: a failed opening is logged as a security incident; the access itself has its entry.
+//! - Encryption: AES-256-GCM with random nonces; associated data binds a value to its place, and a
+//!   wrapped key to its row and to the version of what wraps it.
+//! - Audit: a failed opening is an incident, in the log at once and in the trail by whoever reads
+//!   [`Vault::incident`]; the access itself has its entry; erasures and rotations have theirs.
 
 mod data_key;
+mod erase;
+mod incidents;
 mod keeper;
-mod master_key;
+mod master;
+mod ring;
+mod rotation;
+mod sealed;
 mod store;
+mod tombstones;
+mod vault;
+mod wrapped;
 
-pub use data_key::{Aad, DataKey, IndexKey, KeySubject};
-pub use keeper::{Made, Vault, vault_child};
-pub use master_key::{MasterKeyError, MasterKeySource, NAME_BYTES, Place};
-pub use store::{Asked, KeyStore};
+pub use data_key::{DataKey, IndexKey, KeySubject};
+pub(crate) use erase::in_use;
+pub use erase::{Erasure, ErasureError};
+pub use incidents::{Incident, IncidentKind};
+pub use master::{MasterKeyError, MasterKeySource, TokenConfig};
+pub use rotation::{Level, Overview, Rotation, RotationError, Rotations, Target};
+pub use sealed::{
+    ColumnName, CommitmentOpening, RecordBody, RecordHistory, SEALED_COLUMNS, Sealed, SealedColumn,
+    SecondFactor,
+};
+pub use store::{Asked, Found, KeyStore};
+pub use tombstones::{ErasureReason, ErasureReasonError, TombstoneError};
+pub use vault::{KeyHolder, Vault, vault_child};
+pub use wrapped::{MasterName, NAME_BYTES, Place, WrappedDataKey, WrappedTenantKey};
 
 use crate::database::DatabaseError;
 use plantao_supervisors::CallError;
@@ -35,19 +64,34 @@ pub enum VaultError {
     /// The value does not open: changed, moved, or sealed under another key. Carries nothing.
     #[error("the sealed value does not open")]
     Sealed,
-    /// What is in the database was wrapped under another master key than the key file holds; a
-    /// new file was made if it was missing. Nothing is read or made under the wrong one.
+    /// What is in the database was wrapped under another master key than is held; a new file was
+    /// made if it was missing. Nothing is read or made under the wrong one.
     #[error(
-        "the key file holds another master key than the one in use: restore the right key file \
-         and restart"
+        "another master key is in use than the one that is held: restore the right key file and \
+         restart"
     )]
     OtherMasterKey,
-    /// No such version of the key: its data was erased.
-    #[error("the data key does not exist: what it sealed was erased")]
+    /// The subject's keys were destroyed, and what they sealed with them.
+    #[error("the data key was destroyed: what it sealed was erased")]
     Erased,
+    /// There is no such version of the key: it was retired, or never was.
+    #[error("there is no such version of the data key")]
+    Gone,
+    /// The token with the master key does not answer.
+    #[error("the token with the master key does not answer")]
+    Token,
     /// The operating system gave no randomness.
     #[error("no randomness for a new key or nonce")]
     Random,
+    /// The master key in use is brought from outside, and no other one is named.
+    #[error(
+        "the master key in use is brought from outside: name the new one in `vault`, the present \
+         one in `vault.previous`, and restart"
+    )]
+    NoNextMaster,
+    /// The new master key's file could not be made or put into its place.
+    #[error("the file of the new master key could not be made or put into its place: see the log")]
+    Unmade,
     /// The keeper is down or full.
     #[error(transparent)]
     Keeper(#[from] CallError),
@@ -61,9 +105,14 @@ impl VaultError {
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
         match self {
-            Self::Keeper(_) | Self::Random => true,
+            Self::Keeper(_) | Self::Random | Self::Token => true,
             Self::Database(error) => error.is_unavailable(),
-            Self::Sealed | Self::OtherMasterKey | Self::Erased => false,
+            Self::Sealed
+            | Self::OtherMasterKey
+            | Self::Erased
+            | Self::Gone
+            | Self::NoNextMaster
+            | Self::Unmade => false,
         }
     }
 }

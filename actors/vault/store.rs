@@ -1,41 +1,86 @@
 //! What keeps wrapped keys: the seam, and PostgreSQL behind it.
 
 use super::VaultError;
-use super::keeper::Made;
-use super::master_key::Place;
-use crate::database::{Database, Scope};
+use super::wrapped::{Place, WrappedDataKey, WrappedTenantKey};
+use crate::database::{Database, DatabaseError, Row, Scope, ToSql};
 use futures_util::future::BoxFuture;
 
-const NEWEST: &str = "SELECT version, wrapped FROM vault_data_key \
-     WHERE tenant = $1 AND subject = $2 ORDER BY version DESC LIMIT 1";
+// The key, what wraps it (or would wrap a new one), the master key in use and whether the subject
+// was erased: one look, so that all of it is of one moment.
+const FIND: &str = "SELECT k.version, k.tenant_version, k.wrapped, t.version, t.master, \
+     t.wrapped, (SELECT name FROM plantao_keys.master_key WHERE state = 'current'), \
+     EXISTS (SELECT FROM plantao_keys.tombstone WHERE tenant = $1 AND subject = $2) \
+     FROM (SELECT) one \
+     LEFT JOIN LATERAL (SELECT version, tenant_version, wrapped FROM plantao_keys.data_key \
+     WHERE tenant = $1 AND subject = $2 AND version = coalesce($3, version) \
+     ORDER BY version DESC LIMIT 1) k ON true \
+     LEFT JOIN LATERAL (SELECT version, master, wrapped FROM plantao_keys.tenant_key \
+     WHERE tenant = $1 AND version = coalesce(k.tenant_version, version) \
+     ORDER BY version DESC LIMIT 1) t ON true";
 
-const AT_VERSION: &str = "SELECT version, wrapped FROM vault_data_key \
-     WHERE tenant = $1 AND subject = $2 AND version = $3";
+const ADD: &str = "INSERT INTO plantao_keys.data_key \
+     (tenant, subject, version, tenant_version, wrapped) \
+     SELECT $1::text, $2::text, $3::integer, $4::integer, $5::bytea WHERE NOT EXISTS \
+     (SELECT FROM plantao_keys.tombstone WHERE tenant = $1 AND subject = $2) \
+     ON CONFLICT DO NOTHING";
 
-const ADD: &str = "INSERT INTO vault_data_key (tenant, subject, version, wrapped) \
-     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+const ADD_TENANT: &str = "INSERT INTO plantao_keys.key_tenant (tenant) VALUES ($1) \
+     ON CONFLICT DO NOTHING";
 
-const NAME_MASTER: &str = "INSERT INTO vault_master_key (name) VALUES ($1) ON CONFLICT DO NOTHING";
+const ADD_TENANT_KEY: &str = "INSERT INTO plantao_keys.tenant_key \
+     (tenant, version, master, wrapped) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
-const MASTER: &str = "SELECT name FROM vault_master_key";
+// Two first uses at once: the second waits for the first, and then reads its name.
+const NAME_MASTER: &str = "INSERT INTO plantao_keys.master_key (name, state) \
+     VALUES ($1, 'current') ON CONFLICT DO NOTHING";
+
+// Shared, so that no rotation begins between this look and the commit.
+const MASTER: &str = "SELECT name FROM plantao_keys.master_key WHERE state = 'current' FOR SHARE";
+
+/// A key was to be wrapped by one that is not there any more.
+const NO_WRAPPER: &str = "23503";
 
 /// The answer of a store, which ends within the store's own deadlines.
 pub type Asked<'a, T> = BoxFuture<'a, Result<T, VaultError>>;
 
+/// What is known of a subject's key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The newest, or the one asked for.
+    pub key: Option<WrappedDataKey>,
+    /// What wraps it; where nothing does, the tenant's newest key.
+    pub tenant_key: Option<WrappedTenantKey>,
+    /// The name of the master key in use.
+    pub master: Option<Vec<u8>>,
+    /// The subject's keys were destroyed.
+    pub erased: bool,
+}
+
 /// What keeps wrapped keys. One trait, so that the simulator can stand in a twin for PostgreSQL.
 pub trait KeyStore: Send + Sync + 'static {
-    /// A wrapped key and its version: the newest, or the one asked for.
+    /// A wrapped key, the newest or the version asked for, with what is needed to unwrap it or to
+    /// make the first.
     fn find<'a>(
         &'a self,
         scope: &'a Scope,
         subject: &'a str,
         version: Option<i32>,
-    ) -> Asked<'a, Option<(i32, Vec<u8>)>>;
+    ) -> Asked<'a, Found>;
 
-    /// Keeps a wrapped key, unless someone else was first: false then. Its master key is the first
-    /// that is used here or the one that was; under any other nothing is kept
+    /// Keeps a tenant's wrapped key, unless someone else was first: false then. Its master key is
+    /// the one in use or the first that is; under any other nothing is kept
     /// ([`VaultError::OtherMasterKey`]).
-    fn add<'a>(&'a self, scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool>;
+    fn add_tenant_key<'a>(&'a self, scope: &'a Scope, key: &'a WrappedTenantKey)
+    -> Asked<'a, bool>;
+
+    /// Keeps a wrapped data key, unless someone else was first, what wraps it is gone, or its
+    /// subject was erased: false then.
+    fn add<'a>(
+        &'a self,
+        scope: &'a Scope,
+        place: &'a Place,
+        key: &'a WrappedDataKey,
+    ) -> Asked<'a, bool>;
 }
 
 impl KeyStore for Database {
@@ -44,59 +89,106 @@ impl KeyStore for Database {
         scope: &'a Scope,
         subject: &'a str,
         version: Option<i32>,
-    ) -> Asked<'a, Option<(i32, Vec<u8>)>> {
-        Box::pin(find(self, scope, subject, version))
+    ) -> Asked<'a, Found> {
+        Box::pin(async move {
+            let tenant = scope.tenant.as_str();
+            let params: [&(dyn ToSql + Sync); 3] = [&tenant, &subject, &version];
+            let rows = self.read(scope, FIND, &params).await?;
+            rows.first().map_or(Ok(Found::default()), found)
+        })
     }
 
-    fn add<'a>(&'a self, scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {
-        Box::pin(add(self, scope, place, made))
+    fn add_tenant_key<'a>(
+        &'a self,
+        scope: &'a Scope,
+        key: &'a WrappedTenantKey,
+    ) -> Asked<'a, bool> {
+        Box::pin(add_tenant_key(self, scope, key))
+    }
+
+    fn add<'a>(
+        &'a self,
+        scope: &'a Scope,
+        place: &'a Place,
+        key: &'a WrappedDataKey,
+    ) -> Asked<'a, bool> {
+        Box::pin(add(self, scope, place, key))
     }
 }
 
-/// A wrapped key and its version: the newest, or the one asked for.
-async fn find(
+fn found(row: &Row) -> Result<Found, VaultError> {
+    let unreadable = |_| VaultError::from(DatabaseError::Mismatch);
+    let version: Option<i32> = row.try_get(0).map_err(unreadable)?;
+    let key = match version {
+        None => None,
+        Some(version) => Some(WrappedDataKey {
+            version,
+            under: row.try_get(1).map_err(unreadable)?,
+            wrapped: row.try_get(2).map_err(unreadable)?,
+        }),
+    };
+    let version: Option<i32> = row.try_get(3).map_err(unreadable)?;
+    let tenant_key = match version {
+        None => None,
+        Some(version) => Some(WrappedTenantKey {
+            version,
+            master: row.try_get(4).map_err(unreadable)?,
+            wrapped: row.try_get(5).map_err(unreadable)?,
+        }),
+    };
+    Ok(Found {
+        key,
+        tenant_key,
+        master: row.try_get(6).map_err(unreadable)?,
+        erased: row.try_get(7).map_err(unreadable)?,
+    })
+}
+
+pub(super) async fn add_tenant_key(
     database: &Database,
     scope: &Scope,
-    subject: &str,
-    version: Option<i32>,
-) -> Result<Option<(i32, Vec<u8>)>, VaultError> {
+    key: &WrappedTenantKey,
+) -> Result<bool, VaultError> {
+    let transaction = database.begin(scope).await?;
+    transaction.execute(NAME_MASTER, &[&key.master]).await?;
+    let known = transaction.query_opt(MASTER, &[]).await?;
+    if known.is_none_or(|row| row.get::<_, &[u8]>(0) != key.master) {
+        transaction.rollback().await?;
+        return Err(VaultError::OtherMasterKey);
+    }
     let tenant = scope.tenant.as_str();
-    let rows = match version {
-        None => database.read(scope, NEWEST, &[&tenant, &subject]).await?,
-        Some(version) => {
-            database
-                .read(scope, AT_VERSION, &[&tenant, &subject, &version])
-                .await?
-        }
-    };
-    Ok(rows.first().map(|row| (row.get(0), row.get(1))))
+    transaction.execute(ADD_TENANT, &[&tenant]).await?;
+    let params: [&(dyn ToSql + Sync); 4] = [&tenant, &key.version, &key.master, &key.wrapped];
+    let added = transaction.execute(ADD_TENANT_KEY, &params).await?;
+    transaction.commit().await?;
+    Ok(added == 1)
 }
 
-/// Keeps a wrapped key, unless someone else was first. Its master key is the first that is used
-/// here or the one that was; under any other nothing is kept.
 async fn add(
     database: &Database,
     scope: &Scope,
     place: &Place,
-    made: &Made,
+    key: &WrappedDataKey,
 ) -> Result<bool, VaultError> {
-    let transaction = database.begin(scope).await?;
-    let name = made.master.as_slice();
-    // Two first uses at once: the second waits for the first, and then reads its name.
-    transaction.execute(NAME_MASTER, &[&name]).await?;
-    let known = transaction.query_opt(MASTER, &[]).await?;
-    if known.is_none_or(|row| row.get::<_, &[u8]>(0) != name) {
-        transaction.rollback().await?;
-        return Err(VaultError::OtherMasterKey);
-    }
     let Place {
         tenant,
         subject,
         version,
     } = place;
-    let added = transaction
-        .execute(ADD, &[tenant, subject, version, &made.wrapped])
-        .await?;
-    transaction.commit().await?;
-    Ok(added == 1)
+    let transaction = database.begin(scope).await?;
+    let params: [&(dyn ToSql + Sync); 5] = [tenant, subject, version, &key.under, &key.wrapped];
+    match transaction.execute(ADD, &params).await {
+        Ok(added) => {
+            transaction.commit().await?;
+            Ok(added == 1)
+        }
+        Err(error) => {
+            // A rollback that fails has lost the connection, which rolls back too.
+            drop(transaction.rollback().await);
+            match error {
+                DatabaseError::Rejected { sqlstate } if sqlstate == NO_WRAPPER => Ok(false),
+                error => Err(error.into()),
+            }
+        }
+    }
 }

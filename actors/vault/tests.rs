@@ -1,6 +1,14 @@
 //! What opens and what must not.
 
-use super::data_key::KeyBytes;
+mod columns;
+mod erased;
+mod held;
+mod migrated;
+mod token;
+
+use super::data_key::{Aad, KeyBytes};
+use super::incidents::Incidents;
+use super::sealed::name;
 use super::*;
 use crate::database::testing::TestDatabase;
 use crate::database::{Login, Scope};
@@ -8,19 +16,44 @@ use crate::entropy::Entropy;
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 fn key(byte: u8) -> DataKey {
+    versioned(byte, 1)
+}
+
+fn versioned(byte: u8, version: i32) -> DataKey {
     DataKey::new(
         KeySubject::Directory,
-        1,
+        version,
         &KeyBytes::from(Zeroizing::new([byte; 32])),
         &Entropy::system(),
+        &Incidents::new(),
     )
     .unwrap()
+}
+
+/// A column of no table.
+struct Other;
+
+impl SealedColumn for Other {
+    const TABLE: &'static str = RecordBody::TABLE;
+    const COLUMN: &'static str = "seale";
+    const KEY_VERSION: &'static str = RecordBody::KEY_VERSION;
+    const ROW: &'static str = RecordBody::ROW;
+    const OLDER: &'static str = RecordBody::OLDER;
+    const PUT: &'static str = RecordBody::PUT;
+}
+
+fn seal(key: &DataKey, tenant: &Tenant, row: &str, body: &[u8]) -> Vec<u8> {
+    let sealed = key.seal::<RecordBody>(tenant, row, body).unwrap();
+    sealed.as_bytes().to_vec()
+}
+
+fn opens(key: &DataKey, tenant: &Tenant, row: &str, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+    let opened = key.open::<RecordBody>(tenant, row, sealed);
+    opened.map(|plain| plain.to_vec())
 }
 
 fn tenant(name: &str) -> Tenant {
@@ -31,16 +64,6 @@ fn patient(id: &str) -> KeySubject {
     KeySubject::Patient(PatientId::parse(id).unwrap())
 }
 
-fn place<'a>(tenant: &'a Tenant, table: &'a str, row: &'a str) -> Aad<'a> {
-    Aad {
-        tenant,
-        table,
-        column: "sealed",
-        row,
-        key_version: 1,
-    }
-}
-
 proptest! {
     #[test]
     fn what_was_sealed_opens_in_its_place_and_in_no_other(
@@ -49,33 +72,28 @@ proptest! {
         bit in any::<prop::sample::Index>(),
     ) {
         let (demo, other) = (tenant("demo"), tenant("other"));
-        let here = place(&demo, "fhir_resource", &row);
-        let sealed = key(7).seal(&here, &body).unwrap();
-        prop_assert_eq!(&*key(7).open(&here, &sealed).unwrap(), &body);
+        let sealed = seal(&key(7), &demo, &row, &body);
+        prop_assert_eq!(opens(&key(7), &demo, &row, &sealed), Ok(body.clone()));
+        let refused = Err(VaultError::Sealed);
         let elsewhere = format!("{row}x");
-        let strangers = [
-            place(&other, "fhir_resource", &row),
-            place(&demo, "fhir_resource", &elsewhere),
-            place(&demo, "fhir_resourc", &row),
-            Aad { column: "seale", ..here },
-            Aad { key_version: 2, ..here },
-        ];
-        for stranger in &strangers {
-            prop_assert_eq!(key(7).open(stranger, &sealed), Err(VaultError::Sealed));
-        }
-        prop_assert_eq!(key(8).open(&here, &sealed), Err(VaultError::Sealed));
+        prop_assert_eq!(opens(&key(7), &other, &row, &sealed), refused.clone());
+        prop_assert_eq!(opens(&key(7), &demo, &elsewhere, &sealed), refused.clone());
+        prop_assert!(key(7).open::<SecondFactor>(&demo, &row, &sealed).is_err());
+        prop_assert!(key(7).open::<Other>(&demo, &row, &sealed).is_err());
+        prop_assert!(key(7).open::<RecordHistory>(&demo, &row, &sealed).is_ok(), "moved there");
+        prop_assert_eq!(opens(&versioned(7, 2), &demo, &row, &sealed), refused.clone());
+        prop_assert_eq!(opens(&key(8), &demo, &row, &sealed), refused.clone());
         let mut flipped = sealed.clone();
         let bit = bit.index(flipped.len() * 8);
         flipped[bit / 8] ^= 1 << (bit % 8);
-        prop_assert_eq!(key(7).open(&here, &flipped), Err(VaultError::Sealed));
-        prop_assert_eq!(key(7).open(&here, &sealed[..bit / 8]), Err(VaultError::Sealed));
+        prop_assert_eq!(opens(&key(7), &demo, &row, &flipped), refused.clone());
+        prop_assert_eq!(opens(&key(7), &demo, &row, &sealed[..bit / 8]), refused);
     }
 
     #[test]
     fn sealing_twice_gives_two_values(body in proptest::collection::vec(any::<u8>(), 0..100)) {
         let demo = tenant("demo");
-        let here = place(&demo, "t", "r");
-        prop_assert_ne!(key(1).seal(&here, &body).unwrap(), key(1).seal(&here, &body).unwrap());
+        prop_assert_ne!(seal(&key(1), &demo, "r", &body), seal(&key(1), &demo, "r", &body));
     }
 
     #[test]
@@ -91,6 +109,9 @@ fn no_key_can_be_printed() {
     let index = IndexKey::new(&Zeroizing::new([0xab; 32]));
     assert_eq!(format!("{:?}", key(0xab)), "DataKey { version: 1, .. }");
     assert_eq!(format!("{index:?}"), "IndexKey(..)");
+    let sealed = key(0xab).seal::<RecordBody>(&tenant("demo"), "r", b"x");
+    let printed = format!("{:?}", sealed.unwrap());
+    assert_eq!(printed, "Sealed(fhir_resource.sealed)");
 }
 
 async fn keeper(vault: &Vault, dir: &std::path::Path) -> Tree {
@@ -120,9 +141,9 @@ async fn a_key_is_made_once_and_survives_its_keeper() {
         vault.data_key(&database, &scope, &subject),
         vault.data_key(&database, &scope, &subject)
     );
-    let here = place(&scope.tenant, "fhir_resource", "maria");
-    let sealed = one.unwrap().seal(&here, b"body").unwrap();
-    assert_eq!(&**other.unwrap().open(&here, &sealed).unwrap(), b"body");
+    let sealed = seal(&one.unwrap(), &scope.tenant, "maria", b"body");
+    let opened = opens(&other.unwrap(), &scope.tenant, "maria", &sealed);
+    assert_eq!(opened.unwrap(), b"body");
     tree.shutdown().await;
     let down = vault
         .data_key(&database, &scope, &subject)
@@ -135,12 +156,10 @@ async fn a_key_is_made_once_and_survives_its_keeper() {
         .data_key_at(&database, &scope, &subject, 1)
         .await
         .unwrap();
-    assert_eq!(&**key.open(&here, &sealed).unwrap(), b"body");
-    let erased = again
-        .data_key_at(&database, &scope, &subject, 2)
-        .await
-        .unwrap_err();
-    assert_eq!(erased, VaultError::Erased);
+    let opened = opens(&key, &scope.tenant, "maria", &sealed);
+    assert_eq!(opened.unwrap(), b"body");
+    let gone = again.data_key_at(&database, &scope, &subject, 2).await;
+    assert_eq!(gone.unwrap_err(), VaultError::Gone);
     tree.shutdown().await;
 }
 
@@ -154,19 +173,19 @@ async fn tenants_and_subjects_have_keys_of_their_own() {
         Scope::system(tenant("north")),
         Scope::system(tenant("south")),
     );
-    let here = place(&north.tenant, "fhir_resource", "x");
     let maria = vault
         .data_key(&database, &north, &patient("maria"))
         .await
         .unwrap();
-    let sealed = maria.seal(&here, b"body").unwrap();
+    let sealed = seal(&maria, &north.tenant, "x", b"body");
     for (scope, subject) in [
         (&north, patient("joao")),
         (&north, KeySubject::Directory),
         (&south, patient("maria")),
     ] {
         let key = vault.data_key(&database, scope, &subject).await.unwrap();
-        assert_eq!(key.open(&here, &sealed), Err(VaultError::Sealed));
+        let opened = opens(&key, &north.tenant, "x", &sealed);
+        assert_eq!(opened, Err(VaultError::Sealed));
     }
     let index = vault
         .index_key(&database, &north)
@@ -223,9 +242,11 @@ async fn another_master_key_is_named_as_the_fault() {
     }
     tree.shutdown().await;
     let owner = test.session(Login::Owner).await;
-    let count = "SELECT count(*) FROM plantao.vault_data_key";
-    let kept: i64 = owner.query_one(count, &[]).await.unwrap().get(0);
-    assert_eq!(kept, 1);
+    for table in ["data_key", "tenant_key", "key_tenant"] {
+        let count = format!("SELECT count(*) FROM plantao_keys.{table}");
+        let kept: i64 = owner.query_one(&count, &[]).await.unwrap().get(0);
+        assert_eq!(kept, 1, "{table}");
+    }
     // The right file again.
     std::fs::copy(
         dir.path().join("master.key"),
@@ -266,91 +287,39 @@ async fn of_two_master_keys_at_a_first_use_one_is_refused() {
     trees.1.shutdown().await;
 }
 
-/// Wrapped keys in memory, by subject and version.
-#[derive(Default)]
-struct KeysInMemory(Mutex<BTreeMap<(String, i32), Vec<u8>>>);
-
-impl KeyStore for KeysInMemory {
-    fn find<'a>(
-        &'a self,
-        _scope: &'a Scope,
-        subject: &'a str,
-        version: Option<i32>,
-    ) -> Asked<'a, Option<(i32, Vec<u8>)>> {
-        let of = |version| (subject.to_owned(), version);
-        let range = of(version.unwrap_or(i32::MIN))..=of(version.unwrap_or(i32::MAX));
-        let keys = self.0.lock().unwrap();
-        let newest = keys.range(range).next_back();
-        let found = newest.map(|((_, version), wrapped)| (*version, wrapped.clone()));
-        Box::pin(async move { Ok(found) })
-    }
-
-    fn add<'a>(&'a self, _scope: &'a Scope, place: &'a Place, made: &'a Made) -> Asked<'a, bool> {
-        let place = (place.subject.clone(), place.version);
-        let before = self.0.lock().unwrap().insert(place, made.wrapped.clone());
-        assert_eq!(before, None, "only one caller makes keys here");
-        Box::pin(async { Ok(true) })
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_in_hand_opens_what_it_wrapped_in_any_store_and_another_does_not() {
-    let store: Arc<dyn KeyStore> = Arc::new(KeysInMemory::default());
-    let (scope, subject) = (Scope::system(tenant("demo")), patient("maria"));
-    let here = place(&scope.tenant, "fhir_resource", "maria");
-    let vault = Vault::new();
-    let tree = keeper_of(&vault, MasterKeySource::held([7; 32])).await;
-    let key = vault.data_key(&*store, &scope, &subject).await.unwrap();
-    let sealed = key.seal(&here, b"body").unwrap();
-    tree.shutdown().await;
-
-    let again = Vault::new();
-    let tree = keeper_of(&again, MasterKeySource::held([7; 32])).await;
-    let key = again.data_key(&*store, &scope, &subject).await.unwrap();
-    assert_eq!(&**key.open(&here, &sealed).unwrap(), b"body");
-    tree.shutdown().await;
-
-    let other = Vault::new();
-    let tree = keeper_of(&other, MasterKeySource::held([8; 32])).await;
-    let refused = other.data_key(&*store, &scope, &subject).await.unwrap_err();
-    assert_eq!(refused, VaultError::OtherMasterKey);
-    tree.shutdown().await;
-}
-
 /// What earlier releases sealed with, a cipher that drew its nonces itself.
 #[test]
 fn a_value_sealed_by_a_cipher_that_drew_its_own_nonce_opens() {
     use aws_lc_rs::aead::{self, AES_256_GCM, RandomizedNonceKey};
     let demo = tenant("demo");
-    let here = place(&demo, "t", "r");
+    let here = Aad {
+        tenant: &demo,
+        table: RecordBody::TABLE,
+        column: RecordBody::COLUMN,
+        row: "r",
+        key_version: 1,
+    };
     let older = RandomizedNonceKey::new(&AES_256_GCM, &[7; 32]).unwrap();
     let (mut body, place) = (b"body".to_vec(), here.bytes());
     let nonce = older.seal_in_place_append_tag(aead::Aad::from(place), &mut body);
     let sealed = [&[1], nonce.unwrap().as_ref().as_slice(), &body].concat();
-    assert_eq!(&**key(7).open(&here, &sealed).unwrap(), b"body");
+    assert_eq!(opens(&key(7), &demo, "r", &sealed).unwrap(), b"body");
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_key_is_made_and_nothing_sealed_while_nothing_can_be_drawn() {
-    let store: Arc<dyn KeyStore> = Arc::new(KeysInMemory::default());
-    let (scope, subject) = (Scope::system(tenant("demo")), patient("maria"));
-    let here = place(&scope.tenant, "fhir_resource", "maria");
-    let entropy = Entropy::seeded(1);
-    let vault = Vault::drawing(entropy.clone());
-    let tree = keeper_of(&vault, MasterKeySource::held([7; 32])).await;
-    entropy.fail_next(1);
-    let refused = vault.data_key(&*store, &scope, &subject).await.unwrap_err();
-    assert_eq!(refused, VaultError::Random);
-    assert!(refused.is_unavailable());
-    let kept = store.find(&scope, "patient:maria", None).await.unwrap();
-    assert_eq!(kept, None);
-
-    let key = vault.data_key(&*store, &scope, &subject).await.unwrap();
-    entropy.fail_next(1);
-    assert_eq!(key.seal(&here, b"body"), Err(VaultError::Random));
-    let sealed = key.seal(&here, b"body").unwrap();
-    // What is sealed opens without a draw.
-    entropy.fail_next(u32::MAX);
-    assert_eq!(&**key.open(&here, &sealed).unwrap(), b"body");
-    tree.shutdown().await;
+#[tokio::test]
+async fn a_value_that_does_not_open_is_an_incident_and_its_caller_learns_nothing() {
+    let incidents = Incidents::new();
+    let bytes = KeyBytes::from(Zeroizing::new([7; 32]));
+    let (subject, entropy) = (patient("maria"), Entropy::system());
+    let key = DataKey::new(subject, 3, &bytes, &entropy, &incidents).unwrap();
+    let opened = key.open::<RecordBody>(&tenant("demo"), "maria", b"no sealed value at all");
+    assert_eq!(opened, Err(VaultError::Sealed));
+    assert_eq!(
+        VaultError::Sealed.to_string(),
+        "the sealed value does not open"
+    );
+    let told = incidents.next().await;
+    assert_eq!(told.kind, IncidentKind::DecryptionFailed);
+    assert_eq!(told.tenant, tenant("demo"));
+    assert_eq!(told.what, "fhir_resource.sealed version 3");
 }

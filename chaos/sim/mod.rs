@@ -36,7 +36,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The children of the tree that faults are aimed at; `*` stands for those that come and go.
-pub const PATHS: [&str; 21] = [
+pub const PATHS: [&str; 22] = [
     "plantao/storage/pool",
     "plantao/trust/vault",
     "plantao/trust/policy",
@@ -44,6 +44,7 @@ pub const PATHS: [&str; 21] = [
     "plantao/trust/log_ins",
     "plantao/trust/writer",
     "plantao/trust/sequencer",
+    "plantao/trust/rotator",
     "plantao/plugins/lgpd-analyzer/instances/*",
     "plantao/plugins/lgpd-analyzer/loader",
     "plantao/records/directory-1",

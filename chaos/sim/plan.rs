@@ -26,6 +26,7 @@ pub(super) fn plan() -> Tree {
         "log_ins",
         "writer",
         "sequencer",
+        "rotator",
     ]);
     let directory = ["directory-1", "directory-2", "directory-3", "directory-4"];
     let records = all(&[&directory[..], &["ward_board", "sessions"]].concat());

@@ -1,6 +1,6 @@
 //! The log-ins' twin: accounts with their tries, and sessions that end.
 
-use super::tables::{AccountRow, CHECKED, complete, kept_time, rejected};
+use super::tables::{AccountRow, complete, kept_time};
 use super::{Disk, Tables};
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::database::Scope;
@@ -66,8 +66,10 @@ impl LogInStore for TwinLogIns {
     ) -> Asked<'a, ()> {
         let add = move |tables: &mut Tables| {
             let place = (scope.tenant.clone(), account.principal.clone());
-            if account.key_version < 1 {
-                return Err(rejected(CHECKED).into());
+            let (tenant, directory) = (scope.tenant.to_string(), "directory".to_owned());
+            let key = (tenant, directory, account.key_version);
+            if !tables.keys.contains_key(&key) {
+                return Err(LogInError::Unavailable);
             }
             if tables.accounts.contains_key(&place) {
                 return Err(LogInError::AccountExists);
@@ -76,7 +78,7 @@ impl LogInStore for TwinLogIns {
             let row = AccountRow {
                 role: account.role.clone(),
                 password_hash: account.password_hash.clone(),
-                sealed: account.sealed.clone(),
+                sealed: account.sealed.as_bytes().to_vec(),
                 key_version: account.key_version,
                 last_step: 0,
                 failed: 0,

@@ -6,6 +6,7 @@
 use super::log::KeptLog;
 use plantao_actors::audit::Completion;
 use plantao_actors::database::{DatabaseError, Scope};
+use plantao_actors::vault::{WrappedDataKey, WrappedTenantKey};
 use plantao_schema::access::{ConsentStatus, Purpose, Role};
 use plantao_schema::audit::Chained;
 use plantao_schema::fhir::FhirType;
@@ -36,7 +37,9 @@ pub(crate) struct Tables {
     /// Who lies where.
     pub(crate) beds: BTreeMap<(Tenant, WardId, BedId), Option<PatientId>>,
     /// Wrapped keys by tenant, subject and version.
-    pub(crate) keys: BTreeMap<(String, String, i32), Vec<u8>>,
+    pub(crate) keys: BTreeMap<(String, String, i32), WrappedDataKey>,
+    /// Tenants' wrapped keys by tenant and version.
+    pub(crate) tenant_keys: BTreeMap<(String, i32), WrappedTenantKey>,
     /// The name of the master key that wrapped the first of them.
     pub(crate) master: Option<Vec<u8>>,
     /// Who may log in by password and code.

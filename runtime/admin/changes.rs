@@ -1,4 +1,4 @@
-//! What the private socket answers: kill, reload and accounts, each audited before and after.
+//! What the private socket answers: kill, reload, accounts and keys, each audited before and after.
 
 use super::health::AdminServices;
 use super::http::{json, problem};
@@ -47,13 +47,17 @@ pub(super) async fn answer(
         (&Method::POST, "/v1/kill") => kill(services, uid, request).await,
         (&Method::POST, "/v1/reload") => reload(services, uid, request).await,
         (&Method::POST, "/v1/accounts") => super::accounts::add(services, uid, request).await,
+        (&Method::POST, path) if path.starts_with(super::vault::PREFIX) => {
+            super::vault::answer(services, uid, request).await
+        }
         (_, "/v1/kill" | "/v1/reload" | "/v1/accounts") => {
             let detail = "this address takes POST";
             Err(Problem::new(ProblemCode::MethodNotAllowed, detail).field("method"))
         }
         _ => Err(Problem::new(
             ProblemCode::NotFound,
-            "there are /v1/kill, /v1/reload and /v1/accounts",
+            "there are /v1/kill, /v1/reload, /v1/accounts, and under /v1/vault/ status, rotate and \
+             erase, all by POST",
         )),
     };
     match result {
@@ -152,7 +156,7 @@ async fn reload_policy(services: &AdminServices) -> Result<(), Problem> {
 
 /// Opens an entry, makes the change, completes the entry. The completion waits for the trail to
 /// come back when the change took the writer down.
-async fn audited<T>(
+pub(super) async fn audited<T>(
     services: &AdminServices,
     uid: u32,
     what: String,
@@ -188,7 +192,7 @@ pub(super) async fn open(
     opening.await.map_err(|error| no_trail(&error))
 }
 
-fn entry(services: &AdminServices, uid: u32, what: &str) -> Result<Entry, AuditError> {
+pub(super) fn entry(services: &AdminServices, uid: u32, what: &str) -> Result<Entry, AuditError> {
     Ok(Entry {
         id: services.audit.entry_key()?,
         at: services.clock.now(),
@@ -213,7 +217,7 @@ fn entry(services: &AdminServices, uid: u32, what: &str) -> Result<Entry, AuditE
     })
 }
 
-fn no_trail(error: &AuditError) -> Problem {
+pub(super) fn no_trail(error: &AuditError) -> Problem {
     tracing::warn!(%error, "a change was refused because it could not be audited");
     let detail = "the change could not be audited and was not made; stopping the whole service \
                   needs no audit entry";

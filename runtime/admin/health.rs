@@ -12,8 +12,10 @@ use plantao_actors::audit::AuditLog;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::Database;
 use plantao_actors::login::LogIns;
+use plantao_actors::patient::Records;
 use plantao_actors::plugin::{PluginState, Plugins};
 use plantao_actors::policy::Policy;
+use plantao_actors::vault::{Rotations, Vault};
 use plantao_schema::id::Tenant;
 use plantao_schema::problem::{Problem, ProblemCode};
 use plantao_supervisors::Tree;
@@ -49,6 +51,12 @@ pub struct AdminServices {
     pub log_ins: LogIns,
     /// Where rules are read from again.
     pub rules: crate::tree::RulesSource,
+    /// Keys, to be destroyed.
+    pub vault: Vault,
+    /// Keys, to be replaced.
+    pub rotations: Rotations,
+    /// Whose live sessions end with an erasure.
+    pub records: Records,
 }
 
 /// One thing that was looked at.

@@ -13,6 +13,7 @@ mod door;
 mod health;
 mod http;
 mod socket;
+mod vault;
 
 pub use door::{DoorParts, child as door_child};
 pub use health::{AdminServices, TreeCell};

@@ -11,6 +11,9 @@ pub(super) use self::people::{
 
 pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
 
+pub(super) use self::keys::{Vault, VaultCommand, VaultLevel};
+
+mod keys;
 mod people;
 mod trail;
 
@@ -106,6 +109,8 @@ pub(super) enum Command {
     Audit(Audit),
     /// Cosign the checkpoints of other nodes' trails, on a machine that they do not own
     Witness(Witness),
+    /// See and replace keys, and erase a patient
+    Vault(Vault),
     /// List the plugins and their state
     Plugins,
 }

@@ -27,6 +27,7 @@ mod terminal;
 mod token;
 mod trail;
 mod tree;
+mod vault;
 mod vitals;
 mod ward;
 mod witness;
@@ -94,6 +95,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
             Command::Reload(reload) => reload::reload(&context, &reload, &mut out).await,
             Command::Audit(audit) => audit::audit(&context, &audit, &mut out).await,
             Command::Witness(witness) => witness::witness(&context, &witness, &mut out).await,
+            Command::Vault(vault) => vault::vault(&context, &vault, &mut out).await,
             Command::Plugins => plugins::plugins(&context, &mut out).await,
         }
     })?;

@@ -1,7 +1,7 @@
 //! Bounds that a type cannot hold: what must be given together, and what cannot be zero.
 
-use super::Config;
 use super::error::ConfigError;
+use super::{Config, Pkcs11, Provider};
 
 /// Timeouts beyond an hour are a slip of the unit.
 const LONGEST_MS: u64 = 3_600_000;
@@ -26,6 +26,7 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
             "must be set with `database.url`, or neither",
         );
     }
+    vault(config)?;
     between("audit.queue", config.audit.queue as u64, 1, 1 << 20)?;
     between("identity.leeway_s", config.identity.leeway_s, 0, 300)?;
     between(
@@ -63,6 +64,45 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
         reason: error.to_string(),
     })?;
     Ok(())
+}
+
+/// What each kind of source of the master key needs.
+fn vault(config: &Config) -> Result<(), ConfigError> {
+    let vault = &config.vault;
+    source("vault", vault.provider, &vault.credential, &vault.pkcs11)?;
+    match &vault.previous {
+        None => Ok(()),
+        Some(old) => source("vault.previous", old.provider, &old.credential, &old.pkcs11),
+    }
+}
+
+fn source(
+    section: &str,
+    provider: Provider,
+    credential: &Option<String>,
+    pkcs11: &Option<Pkcs11>,
+) -> Result<(), ConfigError> {
+    let plain = |name: &String| !name.is_empty() && !name.contains('/');
+    match provider {
+        Provider::Systemd if !credential.as_ref().is_some_and(plain) => refuse(
+            &format!("{section}.credential"),
+            "must name the credential of the unit (`LoadCredentialEncrypted=NAME:…`) that holds \
+             the key",
+        ),
+        Provider::Pkcs11 => match pkcs11 {
+            None => refuse(
+                &format!("{section}.pkcs11"),
+                "must say where the key is: `module`, `token` or `slot`, `key`, and `pin_file` or \
+                 `pin_credential`",
+            ),
+            Some(token) if token.pin_file.is_some() == token.pin_credential.is_some() => refuse(
+                &format!("{section}.pkcs11.pin_file"),
+                "must be set, or else `pin_credential`, and not both",
+            ),
+            Some(_) => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 fn live(config: &Config) -> Result<(), ConfigError> {

@@ -25,7 +25,8 @@ use serde::Deserialize;
 pub use self::error::ConfigError;
 pub use self::layers::{Flags, STATE_FILE};
 pub use self::sections::{
-    Admin, Audit, Database, FrontDoor, Identity, Live, Log, LogFormat, Plugin, PluginHost, Witness,
+    Admin, Audit, Database, FrontDoor, Identity, Live, Log, LogFormat, Pkcs11, Plugin, PluginHost,
+    PreviousKey, Provider, Vault, Witness,
 };
 
 /// What a process exits with when its configuration is refused (`EX_CONFIG` of sysexits).
@@ -46,6 +47,8 @@ pub struct Config {
     pub admin: Admin,
     /// PostgreSQL: its own private cluster, or one given by URL.
     pub database: Database,
+    /// Where the master key comes from.
+    pub vault: Vault,
     /// The audit trail.
     pub audit: Audit,
     /// Who signs the bearer tokens, and for whom.

@@ -69,6 +69,78 @@ pub struct Database {
     pub binaries: Option<PathBuf>,
 }
 
+/// Where the master key comes from, and where it came from before.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// Which kind of source.
+    pub provider: Provider,
+    /// The key's file. Without it `keys/master.key` of the state directory.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub file: Option<PathBuf>,
+    /// The name of the credential that systemd hands to the service.
+    #[serde(default)]
+    pub credential: Option<String>,
+    /// The token that the key is in.
+    #[serde(default)]
+    pub pkcs11: Option<Pkcs11>,
+    /// The source in use so far, while `plantao vault rotate master` moves everything from it.
+    #[serde(default)]
+    pub previous: Option<PreviousKey>,
+}
+
+/// A source of the master key that is being replaced.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousKey {
+    /// Which kind of source.
+    pub provider: Provider,
+    /// As in `vault`.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub file: Option<PathBuf>,
+    /// As in `vault`.
+    #[serde(default)]
+    pub credential: Option<String>,
+    /// As in `vault`.
+    #[serde(default)]
+    pub pkcs11: Option<Pkcs11>,
+}
+
+/// A kind of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// A file of this host, mode 0600, made at the first start.
+    File,
+    /// A key in a PKCS#11 token, which never leaves it.
+    Pkcs11,
+    /// A credential of systemd, read and never written.
+    Systemd,
+}
+
+/// A key in a PKCS#11 token.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pkcs11 {
+    /// The shared library of the token's maker.
+    #[serde(deserialize_with = "path")]
+    pub module: PathBuf,
+    /// The token by its label.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Or by the number of its slot. With neither there has to be one token alone.
+    #[serde(default)]
+    pub slot: Option<u64>,
+    /// The label of the AES key of 256 bits in it.
+    pub key: String,
+    /// The file with the user's PIN.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub pin_file: Option<PathBuf>,
+    /// Or the name of a credential of systemd with it.
+    #[serde(default)]
+    pub pin_credential: Option<String>,
+}
+
 /// The audit trail.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

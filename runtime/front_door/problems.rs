@@ -137,6 +137,11 @@ pub(super) fn record(error: &RecordError) -> Problem {
             "the patient withdrew consent to this purpose",
             None,
         ),
+        RecordError::Erased => (
+            ProblemCode::Erased,
+            "the patient's data was erased and cannot be brought back",
+            None,
+        ),
         RecordError::OtherMasterKey => (
             ProblemCode::Unavailable,
             "no record can be opened until an operator brings the right master key back",
@@ -161,6 +166,7 @@ pub(super) const fn outcome_of(error: &RecordError) -> Outcome {
         RecordError::UnknownPatient
         | RecordError::OtherPatient
         | RecordError::Conflict
+        | RecordError::Erased
         | RecordError::Permit(PermitError::Revoked) => Outcome::Refused,
         _ => Outcome::Failed,
     }

@@ -82,13 +82,12 @@ impl Edges {
             database_config.connection(Login::Application)?;
             database_config.connection(Login::Owner)?;
         }
-        let master_key = state.paths().keys().join("master.key");
-        if !master_key.exists() && state.paths().postgres_record().exists() {
-            return Err(ServiceError::MasterKeyGone { path: master_key });
-        }
         let witnesses = config.audit.witnesses.iter().map(crate::witness::witness);
         let entropy = Entropy::system();
-        let (database, vault) = (Database::new(), Vault::drawing(entropy.clone()));
+        let master_key = super::master_key::source(config, state.paths())?;
+        master_key.check(&entropy)?;
+        let vault = Vault::drawing(entropy.clone()).with_tombstones(state.paths().tombstones());
+        let database = Database::new();
         Ok(Self {
             node: state.node_id().to_owned(),
             clock: clock.clone(),
@@ -103,7 +102,7 @@ impl Edges {
             log_ins: Arc::new(PostgresLogIns::new(database.clone())),
             database,
             vault,
-            master_key: master_key.into(),
+            master_key,
             log_keys,
             witnesses: witnesses.collect::<Result<_, _>>()?,
             signing,

@@ -7,8 +7,10 @@
 
 mod demo;
 mod edges;
+mod incidents;
 mod locked;
 mod log_keys;
+mod master_key;
 mod parts;
 
 pub use edges::Edges;
@@ -18,7 +20,7 @@ pub(crate) use parts::database_config;
 pub use demo::{DEMO_PRINCIPALS, DemoPrincipal};
 pub use log_keys::LogKeysError;
 
-use crate::config::{Config, EXIT_CONFIG, Flags};
+use crate::config::{Config, ConfigError, EXIT_CONFIG, Flags};
 use crate::identity::{IssueError, KeyError, TlsError};
 use crate::net::{self, BindError};
 use crate::pages::template::TemplateError;
@@ -63,6 +65,12 @@ pub enum ServiceError {
         /// Where it was.
         path: PathBuf,
     },
+    /// The master key cannot be had as the configuration says.
+    #[error(transparent)]
+    MasterKey(#[from] plantao_actors::vault::MasterKeyError),
+    /// The configuration lacks something that is only found out here.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The policy is wrong.
     #[error("the policy of the configuration is wrong")]
     Policy(#[from] RulesError),
@@ -122,7 +130,9 @@ impl ServiceError {
             | Self::Plugin(_)
             | Self::Tls(_)
             | Self::Log(_)
-            | Self::Witness(_) => EXIT_CONFIG,
+            | Self::Witness(_)
+            | Self::MasterKey(_)
+            | Self::Config(_) => EXIT_CONFIG,
             Self::State(StateDirError::OtherVersion { .. }) => EXIT_CONFIG,
             Self::GaveUp(_) => EXIT_SOFTWARE,
             _ => EXIT_UNAVAILABLE,
@@ -165,6 +175,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
         demo::remove_tokens(&state);
     }
     let trail = locked::Trail::of(&parts, clock.clone());
+    let incidents = incidents::Trail::of(&parts, clock.clone());
     let spec = crate::tree::tree(parts)?;
     tracing::info!(node = state.node_id(), "starting");
     let tree = tokio::select! {
@@ -176,6 +187,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     let _first = cell.set(tree.clone());
     tokio::spawn(count(tree.subscribe(), metrics));
     tokio::spawn(trail.write());
+    tokio::spawn(incidents.write());
     announce(&config, &state);
     let end = tokio::select! {
         biased;

@@ -21,6 +21,7 @@ use plantao_actors::live::{Live, LiveLimits, Pulse};
 use plantao_actors::login::LogIns;
 use plantao_actors::patient::{Contents, Records};
 use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
+use plantao_actors::vault::Rotations;
 use plantao_actors::ward::Wards;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,6 +91,7 @@ pub fn build(
     let consents = Consents::with_store(consents, &tables, clock.clone());
     let log_ins = LogIns::with_store(log_ins, keys, vault.clone(), &tables, clock.clone());
     let pulse = Pulse::new(database.clone());
+    let rotations = Rotations::new(vault.clone(), database.clone());
     let cell = TreeCell::default();
     let pages = PagesOf::new(PageParts {
         records: records.clone(),
@@ -170,6 +172,9 @@ pub fn build(
         tenant,
         log_ins: log_ins.clone(),
         rules: RulesSource(flags),
+        vault: vault.clone(),
+        rotations: rotations.clone(),
+        records: records.clone(),
     };
     let door_parts = DoorParts {
         listen: approach,
@@ -199,6 +204,7 @@ pub fn build(
         database,
         vault,
         master_key,
+        rotations,
         policy,
         audit,
         plugins,

@@ -56,6 +56,16 @@ impl StatePaths {
         self.keys().join("log.keys")
     }
 
+    /// The master key, where it is a file of this host.
+    pub fn master_key(&self) -> PathBuf {
+        self.keys().join("master.key")
+    }
+
+    /// Whose keys were destroyed: what no restored database brings back.
+    pub fn tombstones(&self) -> PathBuf {
+        self.keys().join("tombstones.log")
+    }
+
     /// The development certificate and its CA.
     pub fn tls(&self) -> PathBuf {
         self.root.join("tls")

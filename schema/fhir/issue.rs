@@ -73,6 +73,8 @@ issue_codes! {
     Duplicate => "duplicate";
     /// Something referred to is not there.
     NotFound => "not-found";
+    /// Something referred to was deleted.
+    Deleted => "deleted";
     /// A code is not in the list bound to the element.
     CodeInvalid => "code-invalid";
     /// Longer than the limit.
@@ -203,6 +205,7 @@ const fn issue_code_of(code: ProblemCode) -> IssueCode {
         ProblemCode::Unauthenticated | ProblemCode::StepUpRequired => IssueCode::Login,
         ProblemCode::Denied => IssueCode::Forbidden,
         ProblemCode::NotFound => IssueCode::NotFound,
+        ProblemCode::Erased => IssueCode::Deleted,
         ProblemCode::MethodNotAllowed | ProblemCode::UnsupportedMediaType => {
             IssueCode::NotSupported
         }

@@ -19,3 +19,6 @@ CREATE POLICY audit_opening_of_tenant ON audit_opening TO plantao_app
     USING (tenant = current_setting('plantao.tenant', true))
     WITH CHECK (tenant = current_setting('plantao.tenant', true));
 GRANT SELECT, INSERT ON audit_opening TO plantao_app;
+-- Sealed anew when its key is replaced; and found by that key.
+GRANT UPDATE (sealed, key_version) ON audit_opening TO plantao_app;
+CREATE INDEX audit_opening_by_key ON audit_opening (tenant, key_subject, key_version);

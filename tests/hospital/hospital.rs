@@ -29,6 +29,7 @@ pub(crate) struct Hospital {
     pub(crate) admin: SocketAddr,
     pub(crate) state: PathBuf,
     settings: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
     process: Option<Child>,
     _directory: TempDir,
 }
@@ -90,6 +91,7 @@ impl Hospital {
             admin,
             state,
             settings: all,
+            environment: Vec::new(),
             process: None,
             _directory: directory,
         }
@@ -102,7 +104,13 @@ impl Hospital {
         for setting in &self.settings {
             command.arg("--set").arg(setting);
         }
+        command.envs(self.environment.iter().cloned());
         command
+    }
+
+    /// From the next start on, a variable of its environment.
+    pub(crate) fn set_env(&mut self, name: &'static str, value: PathBuf) {
+        self.environment.push((name, value));
     }
 
     /// Starts the process and waits until it is ready.

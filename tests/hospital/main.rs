@@ -18,6 +18,7 @@ mod connections;
 mod crashes;
 mod external;
 mod hospital;
+mod keys;
 mod live;
 mod plugins;
 mod readers;

@@ -2,6 +2,7 @@
 
 mod consent;
 mod contents;
+mod keys;
 mod outage;
 mod refusals;
 mod sessions;

@@ -74,7 +74,10 @@ async fn every_patient_has_a_key_of_its_own_and_the_directory_has_another() {
         .await
         .unwrap();
     let keys = hospital
-        .rows("SELECT subject, wrapped FROM vault_data_key WHERE subject <> 'index' ORDER BY 1")
+        .rows(
+            "SELECT subject, wrapped FROM plantao_keys.data_key \
+             WHERE subject <> 'index' ORDER BY 1",
+        )
         .await;
     let subjects: Vec<&str> = keys.iter().map(|row| row.get(0)).collect();
     assert_eq!(
@@ -90,12 +93,12 @@ async fn every_patient_has_a_key_of_its_own_and_the_directory_has_another() {
 async fn without_the_key_for_look_ups_no_other_key_is_made() {
     let hospital = hospital().await;
     let session = hospital.session().await;
-    let unusable = "INSERT INTO vault_data_key (tenant, subject, version, wrapped) \
+    let unusable = "INSERT INTO plantao_keys.data_key (tenant, subject, version, wrapped) \
          VALUES ('demo', 'index', 1, '\\x00')";
     session.execute(unusable, &[]).await.unwrap();
     let refused = hospital.store(demonstration()).await;
     assert_eq!(refused, Err(RecordError::Corrupt));
-    assert_eq!(hospital.count("vault_data_key").await, 1);
+    assert_eq!(hospital.count("plantao_keys.data_key").await, 1);
     hospital.tree.shutdown().await;
 }
 

@@ -3,14 +3,24 @@
 use super::{Both, agree, scope};
 use crate::twin::TwinKeys;
 use plantao_actors::database::DatabaseError;
-use plantao_actors::vault::{KeyStore, Made, NAME_BYTES, Place, VaultError};
+use plantao_actors::vault::{
+    Found, KeyStore, NAME_BYTES, Place, VaultError, WrappedDataKey, WrappedTenantKey,
+};
 
-const STEPS: usize = 150;
+const STEPS: usize = 200;
 
 #[derive(Debug)]
 enum Ask {
     Find(&'static str, &'static str, Option<i32>),
+    AddTenantKey(&'static str, TenantKey),
     Add(Key),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TenantKey {
+    version: i32,
+    wrapped: u8,
+    master: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -19,13 +29,13 @@ struct Key {
     tenant: &'static str,
     subject: &'static str,
     version: i32,
+    under: Option<i32>,
     wrapped: u8,
-    master: u8,
 }
 
 #[derive(Debug, PartialEq)]
 enum Answer {
-    Found(Option<(i32, Vec<u8>)>),
+    Found(Found),
     Added(bool),
 }
 
@@ -35,29 +45,53 @@ async fn ask(store: &dyn KeyStore, ask: &Ask) -> Result<Answer, VaultError> {
             let found = store.find(&scope(tenant), subject, version).await;
             found.map(Answer::Found)
         }
+        Ask::AddTenantKey(tenant, key) => {
+            let added = store.add_tenant_key(&scope(tenant), &tenant_key(key)).await;
+            added.map(Answer::Added)
+        }
         Ask::Add(key) => {
             let place = Place {
                 tenant: key.tenant.to_owned(),
                 subject: key.subject.to_owned(),
                 version: key.version,
             };
-            let made = Made {
-                wrapped: vec![key.wrapped; 3],
-                master: [key.master; NAME_BYTES],
-            };
-            let added = store.add(&scope(key.on_behalf_of), &place, &made).await;
+            let added = store
+                .add(&scope(key.on_behalf_of), &place, &data_key(key))
+                .await;
             added.map(Answer::Added)
         }
     }
 }
+
+fn tenant_key(key: TenantKey) -> WrappedTenantKey {
+    WrappedTenantKey {
+        version: key.version,
+        master: vec![key.master; NAME_BYTES],
+        wrapped: vec![key.wrapped; 3],
+    }
+}
+
+fn data_key(key: Key) -> WrappedDataKey {
+    WrappedDataKey {
+        version: key.version,
+        under: key.under,
+        wrapped: vec![key.wrapped; 3],
+    }
+}
+
+const OF_TENANT: TenantKey = TenantKey {
+    version: 1,
+    wrapped: 7,
+    master: 1,
+};
 
 const FIRST: Key = Key {
     on_behalf_of: "north",
     tenant: "north",
     subject: "index",
     version: 1,
+    under: Some(1),
     wrapped: 1,
-    master: 1,
 };
 
 #[tokio::test]
@@ -69,17 +103,24 @@ async fn keys_drawn_from_a_seed_are_kept_alike() {
         let tenant = ["north", "south"][rng.usize(..2)];
         let subject = ["index", "directory", "patient:maria"][rng.usize(..3)];
         let version = rng.i32(-1..6);
-        let asked = if rng.bool() {
-            Ask::Find(tenant, subject, rng.bool().then_some(version))
-        } else {
-            Ask::Add(Key {
+        let asked = match rng.u8(..4) {
+            0 | 1 => Ask::Find(tenant, subject, rng.bool().then_some(version)),
+            2 => {
+                let key = TenantKey {
+                    version: rng.i32(0..3),
+                    wrapped: rng.u8(..),
+                    master: u8::from(rng.u8(..8) > 0),
+                };
+                Ask::AddTenantKey(tenant, key)
+            }
+            _ => Ask::Add(Key {
                 on_behalf_of: tenant,
                 tenant,
                 subject,
                 version,
+                under: [None, Some(1), Some(2)][rng.usize(..3)],
                 wrapped: rng.u8(..),
-                master: u8::from(rng.u8(..8) > 0),
-            })
+            }),
         };
         drop(agree(&asked, ask(&twin, &asked), ask(&real, &asked)).await);
     }
@@ -94,46 +135,47 @@ async fn a_key_that_is_not_kept_names_no_master_key() {
         let sqlstate = sqlstate.to_owned();
         Err(VaultError::Database(DatabaseError::Rejected { sqlstate }))
     };
-    let (version, tenant, master) = (0, "south", 2);
-    let (added, none) = (|added| Ok(Answer::Added(added)), Answer::Found(None));
+    let (version, tenant, master, wrapped) = (0, "south", 2, 9);
+    let (added, nothing) = (|added| Ok(Answer::Added(added)), Found::default());
+    let with_tenant_key = Found {
+        tenant_key: Some(tenant_key(OF_TENANT)),
+        master: Some(vec![1; NAME_BYTES]),
+        ..Found::default()
+    };
+    let whole = Found {
+        key: Some(data_key(FIRST)),
+        ..with_tenant_key.clone()
+    };
+    let find = || Ask::Find("north", "index", None);
+    let unnumbered = TenantKey {
+        version,
+        master,
+        ..OF_TENANT
+    };
+    let of_other = TenantKey {
+        master,
+        ..OF_TENANT
+    };
+    let second = TenantKey {
+        wrapped,
+        ..OF_TENANT
+    };
     for (asked, wanted) in [
-        (Ask::Find("north", "index", None), Ok(none)),
+        (find(), Ok(Answer::Found(nothing))),
+        (Ask::Add(FIRST), added(false)),
+        (Ask::AddTenantKey("north", unnumbered), rejected("23514")),
+        (Ask::AddTenantKey("north", OF_TENANT), added(true)),
+        (Ask::AddTenantKey("north", second), added(false)),
         (
-            Ask::Add(Key {
-                version,
-                master,
-                ..FIRST
-            }),
-            rejected("23514"),
-        ),
-        (
-            Ask::Add(Key {
-                tenant,
-                master,
-                ..FIRST
-            }),
-            rejected("42501"),
-        ),
-        (Ask::Add(FIRST), added(true)),
-        (
-            Ask::Add(Key {
-                wrapped: 9,
-                ..FIRST
-            }),
-            added(false),
-        ),
-        (
-            Ask::Add(Key {
-                version: 2,
-                master,
-                ..FIRST
-            }),
+            Ask::AddTenantKey("south", of_other),
             Err(VaultError::OtherMasterKey),
         ),
-        (
-            Ask::Find("north", "index", None),
-            Ok(Answer::Found(Some((1, vec![1; 3])))),
-        ),
+        (find(), Ok(Answer::Found(with_tenant_key))),
+        (Ask::Add(Key { version, ..FIRST }), rejected("23514")),
+        (Ask::Add(Key { tenant, ..FIRST }), rejected("42501")),
+        (Ask::Add(FIRST), added(true)),
+        (Ask::Add(Key { wrapped, ..FIRST }), added(false)),
+        (find(), Ok(Answer::Found(whole))),
     ] {
         let answer = agree(&asked, ask(&twin, &asked), ask(&real, &asked)).await;
         assert_eq!(answer, wanted, "{asked:?}");

@@ -1,10 +1,11 @@
 //! The log-ins' contract: tries, spent codes, and sessions ended before their time.
 
 use super::{AT, Both, agree, scope};
-use crate::twin::TwinLogIns;
+use crate::twin::{TwinKeys, TwinLogIns};
 use fastrand::Rng;
 use plantao_actors::audit::OpenEntry;
 use plantao_actors::login::{Ending, LogInError, LogInStore, NewAccount, PostgresLogIns};
+use plantao_actors::vault::{KeySubject, Sealed, SecondFactor};
 use plantao_schema::access::Role;
 use plantao_schema::id::{PrincipalId, SessionId};
 use plantao_schema::time::Timestamp;
@@ -37,6 +38,28 @@ enum Answer {
     Ended(HashMap<SessionId, Timestamp>),
 }
 
+/// What everybody's second factor is sealed as, under a key that both sides have.
+struct Seals(HashMap<&'static str, Sealed<SecondFactor>>);
+
+impl Seals {
+    async fn of(both: &Both) -> Self {
+        let (twin, real) = (TwinKeys(both.disk.clone()), both.database.database());
+        let mut all = HashMap::new();
+        for tenant in ["south", "north"] {
+            let (scope, directory) = (scope(tenant), KeySubject::Directory);
+            let of_twin = both.vault.data_key(&twin, &scope, &directory).await;
+            of_twin.unwrap();
+            let key = both.vault.data_key(&real, &scope, &directory).await;
+            let key = key.unwrap();
+            for name in ["ana", "bia", "caio"] {
+                let sealed = key.seal(&scope.tenant, name, name.as_bytes());
+                all.insert(name, sealed.unwrap());
+            }
+        }
+        Self(all)
+    }
+}
+
 fn person(name: &str) -> PrincipalId {
     PrincipalId::parse(name).unwrap()
 }
@@ -46,6 +69,7 @@ async fn ask(
     tenant: &str,
     ask: &Ask,
     open: &OpenEntry,
+    seals: &Seals,
 ) -> Result<Answer, LogInError> {
     let (scope, at) = (scope(tenant), |seconds| AT.plus_seconds(seconds));
     Ok(match *ask {
@@ -64,7 +88,7 @@ async fn ask(
                 principal: &person(name),
                 role: &Role::parse("physician").unwrap(),
                 password_hash: format!("hash of {name}"),
-                sealed: name.as_bytes().to_vec(),
+                sealed: seals.0[name].clone(),
                 key_version,
             };
             store.add(&scope, &account, open).await?;
@@ -111,6 +135,7 @@ async fn log_ins_drawn_from_a_seed_are_kept_alike() {
     let mut both = Both::new(51).await;
     let twin = TwinLogIns(both.disk.clone());
     let real = PostgresLogIns::new(both.database.database());
+    let seals = Seals::of(&both).await;
     let opens = both.open_many(STEPS).await;
     let mut locked = 0;
     for (step, (tenant, open)) in opens.iter().enumerate() {
@@ -121,8 +146,8 @@ async fn log_ins_drawn_from_a_seed_are_kept_alike() {
         let what = format!("step {step}, {tenant}: {asked:?}");
         let answer = agree(
             &what,
-            ask(&twin, tenant, &asked, open),
-            ask(&real, tenant, &asked, open),
+            ask(&twin, tenant, &asked, open, &seals),
+            ask(&real, tenant, &asked, open, &seals),
         );
         locked += usize::from(matches!(
             answer.await,
@@ -139,9 +164,10 @@ async fn an_account_is_locked_for_a_while_and_a_code_is_spent_once() {
     let mut both = Both::new(52).await;
     let twin = TwinLogIns(both.disk.clone());
     let real = PostgresLogIns::new(both.database.database());
+    let seals = Seals::of(&both).await;
     let charged = |last_try| {
         let role = Role::parse("physician").unwrap();
-        let (hash, sealed) = ("hash of ana".to_owned(), b"ana".to_vec());
+        let (hash, sealed) = ("hash of ana".to_owned(), seals.0["ana"].as_bytes().to_vec());
         Ok(Answer::Charged(Some((role, hash, sealed, 1, last_try))))
     };
     let acquitted = |acquitted| Ok(Answer::Acquitted(acquitted));
@@ -149,9 +175,10 @@ async fn an_account_is_locked_for_a_while_and_a_code_is_spent_once() {
     for (asked, wanted) in [
         (Ask::Charge("ana", 0), nothing()),
         (Ask::Acquit("ana", 1), acquitted(false)),
-        (Ask::Add("ana", 0), Err(LogInError::Internal)),
+        (Ask::Add("ana", 0), Err(LogInError::Unavailable)),
         (Ask::Add("ana", 1), Ok(Answer::Added)),
-        (Ask::Add("ana", 2), Err(LogInError::AccountExists)),
+        (Ask::Add("ana", 1), Err(LogInError::AccountExists)),
+        (Ask::Add("ana", 2), Err(LogInError::Unavailable)),
         (Ask::Charge("ana", 0), charged(false)),
         (Ask::Acquit("ana", 7), acquitted(true)),
         (Ask::Acquit("ana", 7), acquitted(false)),
@@ -167,8 +194,8 @@ async fn an_account_is_locked_for_a_while_and_a_code_is_spent_once() {
         let open = both.open("north").await;
         let answer = agree(
             &asked,
-            ask(&twin, "north", &asked, &open),
-            ask(&real, "north", &asked, &open),
+            ask(&twin, "north", &asked, &open, &seals),
+            ask(&real, "north", &asked, &open, &seals),
         );
         assert_eq!(answer.await, wanted, "{asked:?}");
     }
@@ -181,6 +208,7 @@ async fn an_ended_session_is_read_back_for_as_long_as_it_matters() {
     let mut both = Both::new(53).await;
     let twin = TwinLogIns(both.disk.clone());
     let real = PostgresLogIns::new(both.database.database());
+    let seals = Seals::of(&both).await;
     let end = |session, until_s, now_s| Ask::End {
         session,
         until_s,
@@ -226,8 +254,8 @@ async fn an_ended_session_is_read_back_for_as_long_as_it_matters() {
         let open = if again { &open } else { &fresh };
         let answer = agree(
             &asked,
-            ask(&twin, "north", &asked, open),
-            ask(&real, "north", &asked, open),
+            ask(&twin, "north", &asked, open, &seals),
+            ask(&real, "north", &asked, open, &seals),
         );
         assert_eq!(answer.await, Ok(wanted), "{asked:?}");
     }

@@ -30,6 +30,7 @@ fn entry() -> Entry {
         request_id: "r".into(),
         outcome: Outcome::Success,
         plugin: None,
+        commitment: None,
     }
 }
 

@@ -53,6 +53,16 @@ pub(in crate::pages) const fn advice(code: ProblemCode, locale: Locale) -> Advic
             ("Página não encontrada", "Não há nada neste endereço."),
             ("Page not found", "There is nothing at this address."),
         ),
+        ProblemCode::Erased => (
+            (
+                "Dados apagados",
+                "Os dados deste paciente foram apagados e não podem ser recuperados.",
+            ),
+            (
+                "Data erased",
+                "This patient's data was erased and cannot be brought back.",
+            ),
+        ),
         ProblemCode::Unavailable | ProblemCode::Overloaded | ProblemCode::DeadlineExceeded => (
             (
                 "Indisponível no momento",

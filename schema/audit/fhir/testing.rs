@@ -27,6 +27,7 @@ pub(crate) fn entry() -> Entry {
         request_id: "0192abcd".into(),
         outcome: Outcome::Success,
         plugin: None,
+        commitment: None,
     }
 }
 
