@@ -3,8 +3,8 @@
 //! ```text
 //! plantao                    one_for_one
 //! ├─ storage                 rest_for_one   postgres ► pool
-//! ├─ trust                   one_for_one    vault, policy, consents, log_ins, writer (the trail's),
-//! │                                         sequencer, witnesses
+//! ├─ trust                   one_for_one    vault, policy, consents, log_ins, rotations, and the
+//! │                                         trail's: writer, sequencer, witnesses, partitions
 //! ├─ plugins                 one_for_one    each rest_for_one: instances (dynamic) ► loader
 //! ├─ records                 one_for_one    directory-1…4, ward_board, sessions (dynamic)
 //! ├─ live                    one_for_one    pulse, topics (dynamic), viewers (dynamic)
@@ -23,6 +23,7 @@ use crate::admin;
 use crate::config::{Config, Flags};
 use crate::front_door::{self, DoorParts};
 use crate::pages::PagesOf;
+use plantao_actors::audit::keeping::Keeper;
 use plantao_actors::audit::transparency::Sequencer;
 use plantao_actors::audit::{self, AuditLog, TrailStore};
 use plantao_actors::consent::Consents;
@@ -91,6 +92,8 @@ pub struct Parts {
     pub trail: Arc<dyn TrailStore>,
     /// What signs it.
     pub sequencer: Sequencer,
+    /// What keeps its partitions; none without a PostgreSQL.
+    pub keeper: Option<Keeper>,
     /// Untrusted logic.
     pub plugins: Plugins,
     /// Its description.
@@ -146,6 +149,9 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
         .child(parts.rotations.child());
     if let Some(witnesses) = witnesses {
         trust = trust.child(witnesses);
+    }
+    if let Some(keeper) = &parts.keeper {
+        trust = trust.child(keeper.child());
     }
 
     let mut plugins = SupervisorSpec::new(Strategy::OneForOne, PLUGINS_INTENSITY);

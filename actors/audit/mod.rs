@@ -28,13 +28,14 @@
 //! PHI: entries are about PHI and hold none: pseudonyms, verdicts and generated sentences.
 //! - Purpose: accountability (LGPD Art. 6 X and 37; 45 CFR 164.312(b)).
 //! - Legal basis: legal obligation (LGPD Art. 7 II, 11 II a).
-//! - Retention: at least 6 years (45 CFR 164.316(b)(2)(i)); no statement here deletes, and triggers
-//!   refuse whoever tries.
+//! - Retention: 20 years in the database unless configured otherwise, 6 at the least, and then in
+//!   an archive (see [`keeping`]); no statement here deletes, and triggers refuse whoever tries.
 //! - Access: auditors of the same tenant, by row-level security. Encryption: that of the disk.
 //! - Audit: reading the trail is an entry of the trail, made by whoever reads it.
 
 mod batch;
 mod entries;
+pub mod keeping;
 mod ledger;
 mod log;
 mod opening;

@@ -87,7 +87,7 @@ impl TrailStore for PostgresTrail {
     fn sequence(&self) -> Kept<'_, Box<dyn LogSession>> {
         Box::pin(async move {
             let session = self.session().await?;
-            Ok(Box::new(PostgresLog(session)) as Box<dyn LogSession>)
+            Ok(Box::new(PostgresLog::new(session)) as Box<dyn LogSession>)
         })
     }
 }

@@ -49,7 +49,20 @@ const UNNEST: &str = "unnest($1::text[], $2::int8[], $3::uuid[], $4::int8[], $5:
      $20::text[], $21::text[], $22::text[], $23::bytea[], $24::bytea[])";
 
 pub(super) fn sorted(error: &tokio_postgres::Error) -> DatabaseError {
-    DatabaseError::from_driver(error, STATEMENT_DEADLINE)
+    match DatabaseError::from_driver(error, STATEMENT_DEADLINE) {
+        DatabaseError::Conflict { constraint } => DatabaseError::Conflict {
+            constraint: of_the_whole(constraint),
+        },
+        other => other,
+    }
+}
+
+/// The unique indexes of a partition bear the name that they would have on the whole trail, and
+/// the partition's after it.
+fn of_the_whole(constraint: String) -> String {
+    let whole = ["audit_entry_pkey", "audit_entry_completes"];
+    let found = whole.iter().find(|name| constraint.starts_with(**name));
+    found.map_or(constraint, |name| (*name).to_owned())
 }
 
 /// Takes the right to write this node's chains, and waits while a predecessor's session ends: once
@@ -65,19 +78,22 @@ pub(super) async fn lock_node(client: &Client, node: &str) -> Result<i32, Databa
     value(&row, 0)
 }
 
-/// Whether COPY is open to this role: it is refused where row-level security applies.
+/// Whether COPY is open to this role: it is refused where row-level security applies, and into a
+/// view.
 async fn may_copy(client: &Client) -> Result<bool, DatabaseError> {
-    let secured = client
-        .query_one("SELECT row_security_active('audit_entry')", &[])
-        .await;
-    secured
-        .map(|row| !row.get::<_, bool>(0))
-        .map_err(|error| sorted(&error))
+    let open = "SELECT relkind IN ('r', 'p') AND NOT row_security_active(oid) \
+         FROM pg_class WHERE oid = 'audit_entry'::regclass";
+    let open = client.query_one(open, &[]).await;
+    open.map(|row| row.get(0)).map_err(|error| sorted(&error))
 }
 
-/// The last entry of a chain.
+/// The last entry of a chain, which may be in the archive. The trail itself is asked as well:
+/// whoever got an entry in past the triggers is built upon, which the log then does not sign.
 pub(super) async fn head(client: &Client, chain: &str) -> Result<ChainHead, DatabaseError> {
-    let last = "SELECT seq, hash FROM audit_entry WHERE chain = $1 ORDER BY seq DESC LIMIT 1";
+    let last = "SELECT seq, hash FROM ( \
+             SELECT seq, hash, 1 AS rank FROM audit_head WHERE chain = $1 UNION ALL ( \
+             SELECT seq, hash, 2 FROM audit_entry WHERE chain = $1 ORDER BY seq DESC LIMIT 1) \
+         ) AS last ORDER BY seq DESC, rank LIMIT 1";
     let row = client
         .query_opt(last, &[&chain])
         .await
@@ -237,11 +253,19 @@ fn columns(rows: &[Chained]) -> Vec<Box<dyn ToSql + Sync + Send + '_>> {
     ]
 }
 
+/// The entries whose keys equal `keys`: the table of keys says in which partition each is.
+pub(super) fn by_key(keys: &str) -> String {
+    format!(
+        "SELECT found.* FROM audit_key AS k, LATERAL (SELECT {COLUMNS} FROM audit_entry \
+         WHERE tenant = k.tenant AND at_us = k.at_us AND entry_id = k.entry_id) AS found \
+         WHERE k.entry_id = {keys}"
+    )
+}
+
 /// What is on disk under these keys.
 pub(super) async fn find(client: &Client, keys: &[Uuid]) -> Result<Vec<Chained>, DatabaseError> {
-    let statement = format!("SELECT {COLUMNS} FROM audit_entry WHERE entry_id = ANY($1)");
     let rows = client
-        .query(&statement, &[&keys])
+        .query(&by_key("ANY($1)"), &[&keys])
         .await
         .map_err(|error| sorted(&error))?;
     rows.iter().map(chained).collect()

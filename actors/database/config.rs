@@ -156,9 +156,10 @@ impl DatabaseConfig {
         let keepalive = if login == Login::Audit { KEEPALIVE } else { "" };
         let given = config.get_options().unwrap_or_default();
         let role = login.role();
-        // A commit that is answered is on disk, whatever the server's own default.
+        // A commit that is answered is on disk, whatever the server's own default. A temporary
+        // table of a session is found last: by default it would stand before the schema's own.
         let options = format!(
-            "{given} -c search_path=plantao -c role={role} -c synchronous_commit=on{limits}\
+            "{given} -c search_path=plantao,pg_temp -c role={role} -c synchronous_commit=on{limits}\
              {keepalive}"
         );
         config

@@ -60,7 +60,8 @@ impl Database {
     }
 
     /// Whether there is no server behind it at all.
-    pub(crate) const fn is_stand_in(&self) -> bool {
+    #[must_use]
+    pub const fn is_stand_in(&self) -> bool {
         self.stand_in.is_some()
     }
 

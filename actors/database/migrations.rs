@@ -4,6 +4,7 @@
 //! newer one no longer understands. Refuses a migration whose text has changed since it ran.
 
 use super::DatabaseError;
+use super::storage::{self, StorageGone};
 use refinery::{Migration, Runner};
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -31,6 +32,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../schema/migrations/V5__keys.sql"),
     ),
     (
+        "V6__partitions",
+        include_str!("../../schema/migrations/V6__partitions.sql"),
+    ),
+    (
         "V9__audit_search",
         include_str!("../../schema/migrations/V9__audit_search.sql"),
     ),
@@ -43,7 +48,7 @@ const ROLES: &str = include_str!("../../schema/migrations/roles.sql");
 const LOCK: i64 = 0x706c_616e_7461_6f00;
 
 /// A large index takes minutes; a lock that is never freed must still end the wait.
-const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
+pub(super) const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
 
 /// Why the schema could not be brought to this program's version.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +73,9 @@ pub enum MigrationError {
         /// Which migration and the SQLSTATE.
         reason: String,
     },
+    /// The trail's storage is not what it was begun with.
+    #[error(transparent)]
+    Storage(#[from] StorageGone),
     /// The database went away.
     #[error("the database was lost while the schema was being migrated")]
     Database(#[from] DatabaseError),
@@ -101,7 +109,8 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
             .map_err(sorted);
         became.map_err(MigrationError::Roles)?;
         refuse_newer(client).await?;
-        apply(client).await
+        apply(client).await?;
+        storage::settle(client).await.map(drop)
     };
     match tokio::time::timeout(MIGRATION_DEADLINE, work).await {
         Ok(result) => result,
@@ -129,13 +138,15 @@ async fn refuse_newer(client: &Client) -> Result<(), MigrationError> {
     }
 }
 
-/// The number of the last migration there is; there may be gaps before it.
-fn newest_known() -> i32 {
-    let number = |(name, _): &(&str, &str)| {
-        let (number, _) = name.strip_prefix('V')?.split_once("__")?;
-        number.parse().ok()
-    };
-    MIGRATIONS.iter().filter_map(number).max().unwrap_or(0)
+/// The version of the last file: numbers may be left out.
+pub(crate) fn newest_known() -> i32 {
+    let number =
+        |(name, _): &(&str, &str)| name.strip_prefix('V')?.split_once("__")?.0.parse().ok();
+    MIGRATIONS
+        .iter()
+        .filter_map(number)
+        .max()
+        .unwrap_or_default()
 }
 
 async fn apply(client: &mut Client) -> Result<(), MigrationError> {

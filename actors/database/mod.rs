@@ -18,6 +18,7 @@ mod migrations;
 mod pool;
 pub mod postgres;
 mod scope;
+mod storage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
@@ -27,11 +28,13 @@ pub use config::{DEFAULT_POOL_SIZE, DatabaseConfig, DatabaseConfigError, Embedde
 pub use error::DatabaseError;
 pub use handle::{Database, StandIn};
 pub use migrations::MigrationError;
+pub(crate) use migrations::newest_known;
 pub(crate) use pool::Session;
 pub use pool::{PoolError, pool_child};
 pub use postgres::server_child;
 pub use scope::Scope;
 use std::time::Duration;
+pub use storage::{Choice, Found, StorageGone, TrailStorage, choose, storage_of};
 pub(crate) use time::{from_database, to_database};
 pub use tokio_postgres::types::ToSql;
 pub use tokio_postgres::{Row, types};

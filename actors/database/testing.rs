@@ -85,6 +85,14 @@ impl TestDatabase {
         TestSession(Session::open(&config).await.expect("a session"))
     }
 
+    /// Brings the schema to this program's version, as a start does.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub async fn prepare(&self) {
+        prepare_schema(&self.config).await.expect("the schema");
+    }
+
     /// Takes the pool away, as when its actor dies.
     pub fn lose_pool(&mut self) {
         self.live = None;

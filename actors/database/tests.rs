@@ -4,6 +4,8 @@ use super::testing::TestDatabase;
 use super::*;
 use plantao_schema::id::Tenant;
 
+mod trail_guards;
+
 const PUT: &str = "INSERT INTO fhir_resource \
      (tenant, kind, id, version, sealed, key_subject, key_version) \
      VALUES ($1, 'Patient', $2, 1, '\\x00', 'directory', 1)";

@@ -102,15 +102,7 @@ impl TrailSession for Session {
 
     fn head<'a>(&'a self, chain: &'a str) -> Kept<'a, ChainHead> {
         Box::pin(async move {
-            let last = |tables: &Tables| {
-                let chain = chain.to_owned();
-                let range = (chain.clone(), i64::MIN)..=(chain, i64::MAX);
-                tables
-                    .entries
-                    .range(range)
-                    .next_back()
-                    .map(|(_, row)| row.head())
-            };
+            let last = |tables: &Tables| last_of(tables, chain).map(Chained::head);
             Ok(self.ask()?.read(last).await?.unwrap_or(ChainHead::EMPTY))
         })
     }
@@ -171,8 +163,9 @@ fn keep(
     Ok(())
 }
 
-/// Refuses the first row that the trail cannot take: its number is none, its place or its key is
-/// taken, or what it completes is complete. What it says of its predecessor is not looked at.
+/// Refuses what the trail cannot take, in the order in which it is found: a row whose number is
+/// none, whose place is taken, or that completes what is complete; then a key that is taken; then a
+/// place before the last of its chain. What a row says of its predecessor is not looked at.
 fn look(tables: &Tables, rows: &[Chained]) -> Result<(), DatabaseError> {
     let (mut places, mut keys, mut completed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for row in rows {
@@ -183,15 +176,31 @@ fn look(tables: &Tables, rows: &[Chained]) -> Result<(), DatabaseError> {
         if tables.entries.contains_key(&place) || !places.insert(place) {
             return Err(conflict("audit_entry_pkey"));
         }
-        if tables.places.contains_key(&row.entry.id) || !keys.insert(row.entry.id) {
-            return Err(conflict("audit_entry_once"));
-        }
         let again = |id: Uuid| tables.completed.contains(&id) || !completed.insert(id);
         if completes(row).is_some_and(again) {
             return Err(conflict("audit_entry_completes"));
         }
     }
+    let is_taken = |row: &Chained| tables.places.contains_key(&row.entry.id);
+    if rows
+        .iter()
+        .any(|row| is_taken(row) || !keys.insert(row.entry.id))
+    {
+        return Err(conflict("audit_entry_once"));
+    }
+    let is_late =
+        |row: &Chained| last_of(tables, &row.chain).is_some_and(|last| row.seq <= last.seq);
+    if rows.iter().any(is_late) {
+        return Err(conflict("audit_entry_pkey"));
+    }
     Ok(())
+}
+
+/// The last row of a chain.
+fn last_of<'a>(tables: &'a Tables, chain: &str) -> Option<&'a Chained> {
+    let range = (chain.to_owned(), i64::MIN)..=(chain.to_owned(), i64::MAX);
+    let last = tables.entries.range(range).next_back();
+    last.map(|(_, row)| row)
 }
 
 /// Puts a row in its place, or one ahead of it, and keeps the list of what waits.

@@ -3,6 +3,7 @@
 //! Liveness never asks PostgreSQL: restarting the runtime does not mend a database.
 
 use super::http::{json, metrics, problem, text};
+use super::trail::TrailHealth;
 use crate::front_door::Body;
 use crate::telemetry::Metrics;
 use ::http::header::HOST;
@@ -57,15 +58,17 @@ pub struct AdminServices {
     pub rotations: Rotations,
     /// Whose live sessions end with an erasure.
     pub records: Records,
+    /// What signs and keeps the trail.
+    pub trail: TrailHealth,
 }
 
 /// One thing that was looked at.
-struct Check {
-    name: String,
-    ok: bool,
+pub(super) struct Check {
+    pub(super) name: String,
+    pub(super) ok: bool,
     /// Whether readiness depends on it.
-    needed: bool,
-    detail: String,
+    pub(super) needed: bool,
+    pub(super) detail: String,
 }
 
 /// Answers one read.
@@ -160,6 +163,7 @@ async fn readiness(services: &AdminServices) -> Vec<Check> {
         up("database", matches!(ping, Ok(Ok(())))),
         up("audit", services.audit.is_up()),
     ];
+    checks.extend(services.trail.checks());
     checks.extend(services.plugins.list().into_iter().map(|plugin| Check {
         name: format!("plugin {}", plugin.name),
         ok: plugin.state == PluginState::Ready && plugin.instances_up > 0,

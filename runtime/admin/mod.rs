@@ -13,8 +13,10 @@ mod door;
 mod health;
 mod http;
 mod socket;
+mod trail;
 mod vault;
 
 pub use door::{DoorParts, child as door_child};
 pub use health::{AdminServices, TreeCell};
 pub use socket::{SocketParts, child as socket_child};
+pub use trail::TrailHealth;

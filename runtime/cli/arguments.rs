@@ -11,7 +11,7 @@ pub(super) use self::people::{
 
 pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
 
-pub(super) use self::keys::{Vault, VaultCommand, VaultLevel};
+pub(super) use self::keys::{Vault, VaultCommand};
 
 mod keys;
 mod people;
@@ -31,6 +31,7 @@ Examples:
   plantao audit tail                          who did what
   plantao audit search --patient maria-exemplo
   plantao audit report maria-exemplo          who saw whose data, for the patient to read
+  plantao doctor                              what is well here, what is not, what to do
   plantao audit verify                        prove that nobody edited the trail
 
 Under `--demo` a principal acts for you unless you name another with --as or --token: `autora` for
@@ -82,6 +83,18 @@ pub(super) enum Command {
     Run(Run),
     /// Look at everything a start needs, and say what is missing
     Check,
+    /// Look an installation over, running or not: what is well, what is not, what to do
+    #[command(after_help = "\
+Looks at: configuration, state directory, keys' modes, certificate, PostgreSQL and its programs,
+schema, clocks, the audit trail's storage, partitions, guards, signatures and folders, open files,
+disk, and what a running node says of itself. Changes nothing.
+
+Exit code 0: nothing failed; 1: something did. Warnings do not fail.
+
+Examples:
+  plantao doctor                              as a table
+  plantao doctor --json | jq '.findings[] | select(.status != \"ok\")'")]
+    Doctor(Doctor),
     /// Sign a bearer token with this node's key and print it
     Token(Token),
     /// Hand in content for checking
@@ -120,6 +133,13 @@ pub(super) struct Run {
     /// Make demonstration principals with tokens on disk. Never in a hospital
     #[arg(long)]
     pub(super) demo: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 
 use std::io::Write;
 
+use plantao_actors::audit::keeping::ArchivedHead;
 use plantao_actors::audit::transparency::{Algorithm, LogHead, VerifierKey};
 use plantao_schema::audit::{Chained, Severity};
 use serde::Deserialize;
@@ -34,6 +35,8 @@ struct Checkpoints {
     keys: Vec<String>,
     #[serde(default)]
     cosigned: Vec<Cosigned>,
+    #[serde(default)]
+    archived: Vec<ArchivedHead>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +67,7 @@ pub(super) async fn audit(
         } => {
             let judge = Judge::new(checkpoint, keys.as_deref())?;
             match export {
-                Some(path) => proof::verify_export(judge, path, out),
+                Some(path) => proof::verify_export(judge, path, keys.as_deref(), out),
                 None => verify(&client()?, judge, out).await,
             }
         }
@@ -126,6 +129,9 @@ async fn tail(
 }
 
 async fn verify(client: &Client, mut judge: Judge, out: &mut impl Write) -> Result<(), CliError> {
+    for head in checkpoints(client).await?.archived {
+        judge.resume(&head.chain, &head.place)?;
+    }
     each(client, |item| judge.push(item)).await?;
     judge.finish(out)
 }

@@ -14,6 +14,7 @@ mod client;
 mod consent;
 mod content;
 mod context;
+mod doctor;
 mod error;
 mod fhir;
 mod kill;
@@ -82,6 +83,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         match command {
             Command::Run(_) => Ok(()),
             Command::Check => check::check(&context, &mut out),
+            Command::Doctor(doctor) => doctor::doctor(&context, &doctor, &mut out).await,
             Command::Token(token) => token::token(&context, &token, &mut out),
             Command::Content(content) => content::content(&context, &content, &mut out).await,
             Command::Fhir(fhir) => fhir::fhir(&context, &fhir, &mut out).await,

@@ -2,10 +2,13 @@
 
 use super::error::ConfigError;
 use super::{Config, Pkcs11, Provider};
+use plantao_actors::audit::keeping::RETENTION_MIN_YEARS;
 
 /// Timeouts beyond an hour are a slip of the unit.
 const LONGEST_MS: u64 = 3_600_000;
 const BODY_LONGEST_MS: u64 = 45_000;
+/// Beyond a lifetime of records it is a slip of the unit.
+const RETENTION_LONGEST_YEARS: u64 = 200;
 const POOL_SIZE_MAX: usize = 500;
 /// A log-in that outlives a day outlives the shift it was made for.
 const SESSION_LONGEST_S: u64 = 86_400;
@@ -28,6 +31,12 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
     }
     vault(config)?;
     between("audit.queue", config.audit.queue as u64, 1, 1 << 20)?;
+    between(
+        "audit.retention_years",
+        config.audit.retention_years.into(),
+        RETENTION_MIN_YEARS.into(),
+        RETENTION_LONGEST_YEARS,
+    )?;
     between("identity.leeway_s", config.identity.leeway_s, 0, 300)?;
     between(
         "identity.session_s",

@@ -153,6 +153,11 @@ pub struct Audit {
     /// Whom patients may ask about their data (LGPD Art. 41): the last line of their report.
     #[serde(default)]
     pub privacy_contact: Option<String>,
+    /// Years that entries stay in the database.
+    pub retention_years: u32,
+    /// A folder that months past the retention are archived into before they are dropped.
+    #[serde(default, deserialize_with = "optional_path")]
+    pub archive: Option<PathBuf>,
     /// Who cosigns checkpoints on another machine.
     #[serde(default)]
     pub witnesses: Vec<Witness>,

@@ -2,7 +2,7 @@
 
 use super::ServiceError;
 use super::edges::Edges;
-use crate::admin::{self, AdminServices, TreeCell};
+use crate::admin::{self, AdminServices, TrailHealth, TreeCell};
 use crate::config::{Config, Flags};
 use crate::front_door::{
     DoorLimits, DoorParts, Places, Refusals, Services, SharedBucket, TrailReaders,
@@ -13,6 +13,7 @@ use crate::pages::{PageParts, PagesOf};
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
 use plantao_actors::audit::AuditLog;
+use plantao_actors::audit::keeping::{Keeper, KeeperParts};
 use plantao_actors::audit::transparency::{Sequencer, Shipping, TransparencyLog, Witnesses};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
@@ -74,6 +75,20 @@ pub fn build(
     let (log, public_keys) = (TransparencyLog::new(), log_keys.public());
     let shipping = Shipping::to(config.audit.checkpoints.clone());
     let witnesses = Witnesses::new(witnesses, shipping.clone());
+    // The simulator's twin of the database has no partitions.
+    let keeper = (!database.is_stand_in()).then(|| {
+        Keeper::new(KeeperParts {
+            database: database_config.clone(),
+            clock: clock.clone(),
+            retention_years: config.audit.retention_years,
+            archive: config.audit.archive.clone(),
+        })
+    });
+    let trail_health = TrailHealth {
+        log: log.clone(),
+        shipping: shipping.clone(),
+        keeper: keeper.clone(),
+    };
     let sequencer = Sequencer {
         log: log.clone(),
         audit: audit.clone(),
@@ -175,6 +190,7 @@ pub fn build(
         vault: vault.clone(),
         rotations: rotations.clone(),
         records: records.clone(),
+        trail: trail_health,
     };
     let door_parts = DoorParts {
         listen: approach,
@@ -200,6 +216,7 @@ pub fn build(
         node,
         trail,
         sequencer,
+        keeper,
         database_config,
         database,
         vault,

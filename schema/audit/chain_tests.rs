@@ -111,6 +111,34 @@ fn an_entry_moved_to_another_chain_does_not_hold() {
     assert_eq!(verify(&items).unwrap_err().fault, ChainFault::Content);
 }
 
+#[test]
+fn a_chain_whose_beginning_is_archived_holds_from_there_and_from_nowhere_else() {
+    let items = chain(9);
+    let rest = |head: ChainHead, items: &[Chained]| {
+        let mut verifier = Verifier::new();
+        verifier.resume("node/demo", head);
+        items.iter().try_for_each(|item| verifier.push(item))?;
+        Ok::<_, ChainError>(verifier.heads()["node/demo"])
+    };
+    assert_eq!(rest(items[3].head(), &items[4..]), Ok(items[8].head()));
+    // One of the archived month that stayed, before its order: its content is looked at.
+    let mut straggling = vec![items[1].clone()];
+    straggling.extend_from_slice(&items[4..]);
+    assert_eq!(rest(items[3].head(), &straggling), Ok(items[8].head()));
+    straggling[0].entry.score = 1;
+    let edited = rest(items[3].head(), &straggling).unwrap_err();
+    assert_eq!((edited.seq, edited.fault), (2, ChainFault::Content));
+
+    let gap = rest(items[3].head(), &items[5..]).unwrap_err();
+    assert_eq!(gap.fault, ChainFault::Sequence { expected: 5 });
+    let other = ChainHead {
+        seq: 4,
+        ..items[2].head()
+    };
+    let forked = rest(other, &items[4..]).unwrap_err();
+    assert_eq!((forked.seq, forked.fault), (5, ChainFault::Previous));
+}
+
 proptest! {
     #[test]
     fn any_flipped_bit_of_any_hash_is_found(place in 0_usize..6, bit in 0_usize..256) {

@@ -163,3 +163,35 @@ fn rewritten(lines: &[&str]) -> String {
     }
     forged.join("\n")
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_finds_a_running_node_well_and_names_a_guard_that_is_down() {
+    let hospital = Hospital::start().await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    let said = hospital.must(&["doctor"]).await;
+    for part in [
+        "native partitions",
+        "months ahead",
+        "audit guards",
+        "0 failures",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+    hospital
+        .as_superuser("GRANT TRUNCATE ON plantao.audit_entry TO plantao_app;")
+        .await;
+    let hurt = hospital.run(&["doctor", "--json"]).await;
+    assert_eq!(hurt.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&hurt.stdout).unwrap();
+    let failed: Vec<&str> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["status"] == "fail")
+        .map(|one| one["found"].as_str().unwrap())
+        .collect();
+    assert_eq!(failed, ["plantao_app has TRUNCATE on audit_entry"]);
+    hospital.finish().await;
+}

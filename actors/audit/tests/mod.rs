@@ -16,10 +16,13 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 mod crash;
+mod edges;
+mod keeping;
 mod open_entries;
 mod search;
 mod settling;
 mod transparency;
+mod upgrade;
 
 const TENANTS: [&str; 3] = ["north", "south", "east"];
 

@@ -9,16 +9,16 @@ use crate::audit::transparency::{
 use plantao_schema::audit::merkle::{Checkpoint, Edge};
 use std::path::Path;
 
-struct Node {
-    test: TestDatabase,
-    audit: AuditLog,
-    log: TransparencyLog,
-    keys: LogKeys,
-    tree: Tree,
+pub(super) struct Node {
+    pub(super) test: TestDatabase,
+    pub(super) audit: AuditLog,
+    pub(super) log: TransparencyLog,
+    pub(super) keys: LogKeys,
+    pub(super) tree: Tree,
 }
 
 impl Node {
-    async fn start(test: TestDatabase, keys: LogKeys, folder: Option<&Path>) -> Self {
+    pub(super) async fn start(test: TestDatabase, keys: LogKeys, folder: Option<&Path>) -> Self {
         let (audit, log) = (AuditLog::new(clock()), TransparencyLog::new());
         let sequencer = Sequencer {
             log: log.clone(),
@@ -46,13 +46,13 @@ impl Node {
         }
     }
 
-    async fn append(&self, tenant: &str, count: usize) -> Vec<AuditReceipt> {
+    pub(super) async fn append(&self, tenant: &str, count: usize) -> Vec<AuditReceipt> {
         let entries = (0..count).map(|_| self.audit.append(entry(tenant)));
         future::try_join_all(entries).await.unwrap()
     }
 
     /// What is signed of a tenant's chain, checked with every key that signs each second.
-    async fn signed(&self, tenant: &str) -> Option<Checkpoint> {
+    pub(super) async fn signed(&self, tenant: &str) -> Option<Checkpoint> {
         self.log.look().await.unwrap();
         let database = self.test.database();
         let heads = TransparencyLog::heads(&database, &scope(tenant)).await;
@@ -62,24 +62,24 @@ impl Node {
         Some(checkpoint)
     }
 
-    fn verifiers(&self, tenant: &str) -> Vec<VerifierKey> {
+    pub(super) fn verifiers(&self, tenant: &str) -> Vec<VerifierKey> {
         let mut keys = self.keys.verifiers(&format!("node-1/{tenant}"));
         keys.retain(|key| key.algorithm() != Algorithm::SlhDsa128s);
         keys
     }
 
-    async fn prove(&self, tenant: &str, entry: Uuid) -> Option<Inclusion> {
+    pub(super) async fn prove(&self, tenant: &str, entry: Uuid) -> Option<Inclusion> {
         let database = self.test.database();
         let proved = TransparencyLog::prove(&database, &scope(tenant), entry).await;
         proved.unwrap()
     }
 }
 
-fn both() -> LogKeys {
+pub(super) fn both() -> LogKeys {
     LogKeys::made(&[Algorithm::Ed25519, Algorithm::MlDsa65]).unwrap()
 }
 
-fn root_of(items: &[Chained]) -> Checkpoint {
+pub(super) fn root_of(items: &[Chained]) -> Checkpoint {
     let mut edge = Edge::new();
     for item in items {
         edge.push(&item.hash);

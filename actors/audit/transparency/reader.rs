@@ -2,7 +2,7 @@
 
 use super::TransparencyLog;
 use super::keys::{NoteError, VerifierKey, check_note};
-use crate::audit::store::{COLUMNS, chained, value};
+use crate::audit::store::{by_key, chained, value};
 use crate::database::{Database, DatabaseError, Scope, ToSql};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,9 @@ const SEALS: &str = "SELECT chain, size, note FROM audit_seal WHERE tenant = $1 
 const TILE: &str = "SELECT number, hashes FROM audit_tile \
      WHERE chain = $1 AND level = $2 AND number >= $3 AND number < $4 ORDER BY number";
 
-const LEAVES: &str = "SELECT hash FROM audit_entry \
+const LEAVES: &str = "SELECT hash FROM ( \
+         SELECT chain, seq, hash FROM audit_entry UNION ALL \
+         SELECT chain, seq, hash FROM audit_archived_link) AS leaf \
      WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
 
 const NOTE: &str = "SELECT size, note FROM audit_checkpoint WHERE chain = $1";
@@ -134,8 +136,7 @@ impl TransparencyLog {
         entry: Uuid,
     ) -> Result<Option<Inclusion>, DatabaseError> {
         let read = Reading { database, scope };
-        let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE entry_id = $1");
-        let rows = read.rows(&sql, &[&entry]).await?;
+        let rows = read.rows(&by_key("$1"), &[&entry]).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };

@@ -7,21 +7,27 @@ use crate::database::{DatabaseError, Session};
 use plantao_schema::audit::merkle::FullTile;
 use plantao_schema::audit::{ChainHead, Hash};
 use plantao_schema::time::Timestamp;
+use tokio::sync::OnceCell;
+use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
-/// A chain's last entry, found without a scan: one step of the index for each chain.
+/// The last entry of each chain: the one that is noted, or one after it that somebody got in past
+/// the triggers; the last that is there, if that was removed; the last archived, if none is.
 /// '0' is the character after '/': the range holds every chain of the node, and no other's.
-const HEADS: &str = "WITH RECURSIVE one AS ( \
-     (SELECT chain, tenant FROM audit_entry WHERE chain >= $1 AND chain < $2 \
-      ORDER BY chain LIMIT 1) \
-     UNION ALL \
-     SELECT next.chain, next.tenant FROM one, LATERAL ( \
-         SELECT chain, tenant FROM audit_entry WHERE chain > one.chain AND chain < $2 \
-         ORDER BY chain LIMIT 1) next) \
-     SELECT one.chain, one.tenant, last.seq, last.hash FROM one, LATERAL ( \
-         SELECT seq, hash FROM audit_entry WHERE chain = one.chain ORDER BY seq DESC LIMIT 1) last";
+const HEADS: &str = "SELECT h.chain, h.tenant, last.seq, last.hash FROM audit_head AS h, LATERAL ( \
+         (SELECT seq, hash FROM audit_entry \
+          WHERE chain = h.chain AND seq >= h.seq AND at_us >= h.at_us ORDER BY seq DESC LIMIT 1) \
+         UNION ALL \
+         (SELECT seq, hash FROM audit_entry WHERE chain = h.chain ORDER BY seq DESC LIMIT 1) \
+         UNION ALL \
+         (SELECT seq, hash FROM audit_archived WHERE chain = h.chain ORDER BY seq DESC LIMIT 1) \
+         LIMIT 1) AS last \
+     WHERE h.chain >= $1 AND h.chain < $2 ORDER BY h.chain";
 
-const LINKS: &str = "SELECT seq, prev_hash, hash FROM audit_entry \
+/// What the log's right edge is made of may be in the archive, and is then kept apart.
+const LINKS: &str = "SELECT seq, prev_hash, hash FROM ( \
+         SELECT chain, seq, prev_hash, hash FROM audit_entry UNION ALL \
+         SELECT chain, seq, prev_hash, hash FROM audit_archived_link) AS link \
      WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 const TILES: &str = "SELECT number, hashes FROM audit_tile \
@@ -106,17 +112,45 @@ pub trait LogSession: Send + Sync {
     fn keep<'a>(&'a self, growth: &'a Growth) -> Kept<'a, ()>;
 }
 
-/// The session on PostgreSQL.
-pub(in crate::audit) struct PostgresLog(pub(in crate::audit) Session);
+/// The session on PostgreSQL. What is asked each second is planned once: a plan looks at every
+/// partition.
+pub(in crate::audit) struct PostgresLog {
+    session: Session,
+    heads: OnceCell<Statement>,
+    links: OnceCell<Statement>,
+}
 
 impl PostgresLog {
+    pub(in crate::audit) fn new(session: Session) -> Self {
+        Self {
+            session,
+            heads: OnceCell::new(),
+            links: OnceCell::new(),
+        }
+    }
+
+    async fn planned(
+        &self,
+        statement: &OnceCell<Statement>,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>, DatabaseError> {
+        within(async {
+            let client = &self.session.client;
+            let statement = statement.get_or_try_init(|| client.prepare(sql)).await;
+            let rows = client.query(statement.map_err(told)?, params).await;
+            rows.map_err(told)
+        })
+        .await
+    }
+
     async fn rows(
         &self,
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<tokio_postgres::Row>, DatabaseError> {
         within(async {
-            let rows = self.0.client.query(sql, params).await;
+            let rows = self.session.client.query(sql, params).await;
             rows.map_err(|error| sorted(&error))
         })
         .await
@@ -129,7 +163,7 @@ impl PostgresLog {
         let numbers: Result<Vec<i64>, _> = growth.tiles.iter().map(|t| signed(t.index)).collect();
         let numbers = numbers?;
         let hashes: Vec<&[u8]> = growth.tiles.iter().map(|t| t.hashes.as_slice()).collect();
-        let client = &self.0.client;
+        let client = &self.session.client;
         if !growth.tiles.is_empty() {
             let tiles: &[&(dyn ToSql + Sync)] = &[chain, tenant, &levels, &numbers, &hashes];
             client.execute(KEEP_TILES, tiles).await.map_err(told)?;
@@ -144,7 +178,7 @@ impl PostgresLog {
 
     /// All of it or nothing.
     async fn write_whole(&self, growth: &Growth) -> Result<(), DatabaseError> {
-        let client = &self.0.client;
+        let client = &self.session.client;
         client.batch_execute("BEGIN").await.map_err(told)?;
         let written = self.write(growth).await;
         let end = if written.is_ok() {
@@ -179,13 +213,13 @@ fn hash(bytes: &[u8]) -> Result<Hash, DatabaseError> {
 
 impl LogSession for PostgresLog {
     fn is_closed(&self) -> bool {
-        self.0.client.is_closed()
+        self.session.client.is_closed()
     }
 
     fn heads<'a>(&'a self, node: &'a str) -> Kept<'a, Vec<(String, String, ChainHead)>> {
         Box::pin(async move {
             let (from, to) = (format!("{node}/"), format!("{node}0"));
-            let rows = self.rows(HEADS, &[&from, &to]).await?;
+            let rows = self.planned(&self.heads, HEADS, &[&from, &to]).await?;
             let read = |row| {
                 let (seq, last) = (value(row, 2)?, hash(value(row, 3)?)?);
                 Ok((
@@ -201,7 +235,9 @@ impl LogSession for PostgresLog {
     fn links<'a>(&'a self, chain: &'a str, after: i64, limit: usize) -> Kept<'a, Vec<Link>> {
         Box::pin(async move {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = self.rows(LINKS, &[&chain, &after, &limit]).await?;
+            let rows = self
+                .planned(&self.links, LINKS, &[&chain, &after, &limit])
+                .await?;
             let read = |row| {
                 Ok(Link {
                     seq: value(row, 0)?,

@@ -30,7 +30,8 @@ Example, without a node:
   plantao audit verify --export trail.jsonl --checkpoint last-night.txt --keys log.keys
   plantao audit verify --proof entry.json --keys log.keys")]
     Verify {
-        /// The trail in a file, as `export` printed it, instead of the node's
+        /// The trail in a file, as `export` printed it or as it was archived (`.jsonl.gz`, with its
+        /// manifest beside it), instead of the node's
         #[arg(long, value_name = "FILE", conflicts_with = "proof")]
         export: Option<PathBuf>,
         /// A signed checkpoint that the trail has to agree with; may be given again

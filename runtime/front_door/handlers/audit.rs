@@ -9,6 +9,7 @@ use super::super::services::Services;
 use super::{Handled, JSON, internal, looked_at};
 use http::{StatusCode, header};
 use plantao_actors::aside::aside;
+use plantao_actors::audit::keeping::archived_heads;
 use plantao_actors::audit::transparency::TransparencyLog;
 use plantao_actors::audit::{AuditLog, Filter, Found};
 use plantao_actors::database::Scope;
@@ -95,7 +96,8 @@ fn looked_for(answer: Answer, search: &AuditSearch) -> Handled {
     }
 }
 
-/// The newest checkpoint of each chain of the tenant, the daily ones, and what checks them.
+/// The newest checkpoint of each chain of the tenant, the daily ones, what checks them, and where
+/// the part of a chain that was archived ends.
 pub(super) async fn checkpoints(services: &Services, permit: &Permit) -> Result<Handled, Refused> {
     let (scope, database) = (Scope::of(permit), &services.database);
     // What was committed by now is signed now; without the sequencer, what was signed is shown.
@@ -113,8 +115,11 @@ pub(super) async fn checkpoints(services: &Services, permit: &Permit) -> Result<
     // Of this node's chains those of this tenant.
     let mut cosigned = services.witnesses.states();
     cosigned.retain(|state| newest.iter().any(|head| head.chain == state.chain));
+    let archived = archived_heads(database, &scope).await;
+    let archived = archived.map_err(|error| problems::database(&error))?;
     let body = serde_json::json!({
         "checkpoints": newest, "seals": seals, "keys": keys, "cosigned": cosigned,
+        "archived": archived,
     });
     Ok(looked_at(Answer::json(StatusCode::OK, JSON, &body)))
 }
