@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps plugins build run test conformance features lint bench chaos sim campaign mutants clean
+.PHONY: help deps plugins build run test conformance features lint bench torture chaos sim campaign mutants clean
 
 # A rustup toolchain wins over Debian's, which is here only to build the plugins where needed.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -36,6 +36,13 @@ conformance: ## compare 10,000 random supervision scripts with real Erlang; SEED
 	@scripts/deps test
 	@CONFORMANCE_SCRIPTS=$(or $(SCRIPTS),10000) $(if $(SEED),CONFORMANCE_SEED=$(SEED)) \
 		cargo test -p plantao-supervisors --locked --test conformance -- --nocapture
+
+# `make test` does 20 rounds.
+torture: ## kill -9 the runtime and PostgreSQL 1,000 times at random moments; SEED=… ROUNDS=…
+	@scripts/deps test
+	@scripts/wasm-build
+	@TORTURE_ROUNDS=$(or $(ROUNDS),1000) $(if $(SEED),TORTURE_SEED=$(SEED)) \
+		cargo test -p plantao --locked --test hospital torture:: -- --nocapture
 
 # Each of ractor's features changes the trait that actors implement or what a message is.
 features: ## test the supervision library with ractor's features on and off

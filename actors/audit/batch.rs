@@ -30,15 +30,22 @@ impl Batch {
         heads: &Heads,
         entries: impl IntoIterator<Item = &'a Entry>,
     ) -> Self {
-        let mut heads = heads.clone();
-        let mut rows = Vec::new();
+        let entries = entries.into_iter();
+        // A tenant's chain is named once, however many of its entries come.
+        let mut ends: BTreeMap<&str, (String, ChainHead)> = BTreeMap::new();
+        let mut rows = Vec::with_capacity(entries.size_hint().0);
         for entry in entries {
-            let chain = chain_of(node, entry);
-            let head = heads.get(&chain).copied().unwrap_or(ChainHead::EMPTY);
-            let row = Chained::after(&chain, &head, entry.clone());
-            heads.insert(chain, row.head());
+            let (chain, head) = ends.entry(entry.tenant.as_str()).or_insert_with(|| {
+                let chain = chain_of(node, entry);
+                let head = heads.get(&chain).copied().unwrap_or(ChainHead::EMPTY);
+                (chain, head)
+            });
+            let row = Chained::after(chain, head, entry.clone());
+            *head = row.head();
             rows.push(row);
         }
+        let mut heads = heads.clone();
+        heads.extend(ends.into_values());
         Self { rows, heads }
     }
 }

@@ -13,7 +13,7 @@ use super::trail::TrailSession;
 use super::writer::{Duties, Waiting};
 use crate::database::DatabaseError;
 use plantao_schema::audit::{Chained, Entry, Phase};
-use std::collections::{BTreeSet, btree_map};
+use std::collections::{BTreeMap, btree_map};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -151,7 +151,12 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let node = self.duties.node.clone();
-        let chains: BTreeSet<String> = entries.iter().map(|entry| chain_of(&node, entry)).collect();
+        let by_tenant = entries.iter().map(|entry| (entry.tenant.as_str(), *entry));
+        let tenants: BTreeMap<&str, &Entry> = by_tenant.collect();
+        let chains: Vec<String> = tenants
+            .values()
+            .map(|entry| chain_of(&node, entry))
+            .collect();
         self.session().await?;
         let Some(session) = &self.session else {
             return Err(DatabaseError::Unavailable);

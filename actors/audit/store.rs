@@ -131,12 +131,11 @@ pub(super) async fn copy(
     rows: &[Chained],
 ) -> Result<(), DatabaseError> {
     let copied = stream(client, copy, rows).await;
-    let end = if copied.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    let ended = client
-        .batch_execute(end)
-        .await
-        .map_err(|error| sorted(&error));
-    copied.and(ended)
+    if copied.is_err() {
+        // Without effect where the COMMIT was sent: a transaction that failed has ended with it.
+        drop(client.batch_execute("ROLLBACK").await);
+    }
+    copied
 }
 
 async fn stream(client: &Client, copy: &Statement, rows: &[Chained]) -> Result<(), DatabaseError> {
@@ -177,10 +176,12 @@ async fn stream(client: &Client, copy: &Statement, rows: &[Chained]) -> Result<(
             .await;
         written.map_err(|error| sorted(&error))?;
     }
-    writer
-        .finish()
-        .await
+    // Sent together, in this order, and the answer to the second waits for the disk. Where the copy
+    // failed the transaction has, and COMMIT ends it without keeping anything.
+    let (copied, committed) = future::join(writer.finish(), client.batch_execute("COMMIT")).await;
+    copied
         .map(drop)
+        .and(committed)
         .map_err(|error| sorted(&error))
 }
 

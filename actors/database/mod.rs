@@ -15,6 +15,7 @@ mod config;
 mod error;
 mod handle;
 mod migrations;
+mod opening;
 mod pool;
 pub mod postgres;
 mod scope;

@@ -83,6 +83,35 @@ async fn a_pooled_connection_carries_no_tenant_to_the_next_caller() {
 }
 
 #[tokio::test]
+async fn whatever_a_principal_is_called_arrives_as_it_is() {
+    let test = TestDatabase::create().await;
+    let database = test.database();
+    let named = "SELECT current_setting('plantao.tenant'), current_setting('plantao.principal'), \
+         current_setting('plantao.purpose'), current_setting('transaction_read_only')";
+    for principal in [
+        "crm:1@norte",
+        "",
+        "o'brien",
+        "a', true), ('x",
+        "\\'; COMMIT; --",
+        "maçã $1",
+    ] {
+        let scope = Scope {
+            principal: principal.into(),
+            ..scope("north")
+        };
+        let told = |row: &Row| -> Vec<String> { (0..4).map(|index| row.get(index)).collect() };
+        let rows = database.read(&scope, named, &[]).await.unwrap();
+        assert_eq!(told(&rows[0]), ["north", principal, "operations", "on"]);
+        let transaction = database.begin(&scope).await.unwrap();
+        let rows = transaction.query(named, &[]).await.unwrap();
+        assert_eq!(told(&rows[0]), ["north", principal, "operations", "off"]);
+        transaction.rollback().await.unwrap();
+    }
+    assert_eq!(database.connections(), (1, 1));
+}
+
+#[tokio::test]
 async fn every_table_enables_and_forces_row_level_security() {
     let test = TestDatabase::create().await;
     let session = test.session(Login::Owner).await;

@@ -3,6 +3,7 @@
 //! Refuses to give a connection back to the pool in an unknown state: a caller that goes away in
 //! the middle costs one connection, never a stranger's answer or a stranger's open transaction.
 
+use super::opening::{DECLARE, Opening, spoken};
 use super::{DatabaseError, STATEMENT_DEADLINE, Scope};
 use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::future;
@@ -10,10 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Statement};
-
-/// `true`: for this transaction only, so that nothing outlives it on a pooled connection.
-const DECLARE: &str = "SELECT set_config('plantao.tenant', $1, true), \
-     set_config('plantao.principal', $2, true), set_config('plantao.purpose', $3, true)";
 
 /// The parameters of a statement.
 pub type Params<'a> = [&'a (dyn ToSql + Sync)];
@@ -43,6 +40,23 @@ impl Lease {
             .map_err(|error| sorted(&error))
     }
 
+    /// What opens a transaction of a scope, prepared as far as that is needed.
+    async fn opening<'a>(
+        &self,
+        begin: &'static str,
+        scope: &'a Scope,
+    ) -> Result<Opening<'a>, DatabaseError> {
+        let names = Names::of(scope);
+        match spoken(begin, &names) {
+            Some(text) => Ok(Opening::Spoken(text)),
+            None => Ok(Opening::Declared(
+                begin,
+                self.prepare(DECLARE).await?,
+                names,
+            )),
+        }
+    }
+
     /// One statement in a read-only transaction, sent as one flight.
     pub(super) async fn read(
         mut self,
@@ -51,44 +65,32 @@ impl Lease {
         params: &Params<'_>,
     ) -> Result<Vec<Row>, DatabaseError> {
         // A statement that does not prepare leaves no transaction behind.
-        let prepared = future::try_join(self.prepare(DECLARE), self.prepare(sql)).await;
-        let (declare, statement) = match prepared {
+        let opening = self.opening("BEGIN READ ONLY", scope);
+        let prepared = future::try_join(opening, self.prepare(sql)).await;
+        let (opening, statement) = match prepared {
             Ok(both) => both,
             Err(error) => return Err(self.returned(error)),
         };
-        let names = Names::of(scope);
         let client = self.client()?;
-        // `join4` polls in this order, and the first poll is what sends.
-        let (begun, declared, rows, ended) = future::join4(
-            client.batch_execute("BEGIN READ ONLY"),
-            client.execute(&declare, &names.params()),
+        // `join3` polls in this order, and the first poll is what sends.
+        let (opened, rows, ended) = future::join3(
+            opening.send(client),
             client.query(&statement, params),
             client.batch_execute("COMMIT"),
         )
         .await;
         // The COMMIT was answered, whatever it ended: nothing is open on this connection.
         self.idle = ended.is_ok();
-        begun
-            .and(declared.map(drop))
-            .and(rows)
-            .map_err(|error| sorted(&error))
+        opened.and(rows).map_err(|error| sorted(&error))
     }
 
     pub(super) async fn begin(self, scope: &Scope) -> Result<Transaction, DatabaseError> {
-        let declare = match self.prepare(DECLARE).await {
-            Ok(statement) => statement,
+        let opening = match self.opening("BEGIN", scope).await {
+            Ok(opening) => opening,
             Err(error) => return Err(self.returned(error)),
         };
-        let names = Names::of(scope);
-        let client = self.client()?;
-        let (begun, declared) = future::join(
-            client.batch_execute("BEGIN"),
-            client.execute(&declare, &names.params()),
-        )
-        .await;
-        begun
-            .and(declared.map(drop))
-            .map_err(|error| sorted(&error))?;
+        let opened = opening.send(self.client()?).await;
+        opened.map_err(|error| sorted(&error))?;
         Ok(Transaction {
             lease: self,
             failed: AtomicBool::new(false),
@@ -119,10 +121,11 @@ impl Drop for Lease {
     }
 }
 
-struct Names<'a> {
-    tenant: &'a str,
-    principal: &'a str,
-    purpose: &'a str,
+/// The names of a scope.
+pub(super) struct Names<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) principal: &'a str,
+    pub(super) purpose: &'a str,
 }
 
 impl<'a> Names<'a> {
@@ -134,7 +137,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn params(&self) -> [&(dyn ToSql + Sync); 3] {
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 3] {
         [&self.tenant, &self.principal, &self.purpose]
     }
 }

@@ -16,12 +16,18 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Processor seconds used so far by a process and its threads.
 pub(crate) fn cpu_seconds(pid: u32) -> f64 {
+    // utime and stime are fields 14 and 15 of the line, 12 and 13 after the name; of children that
+    // ended, the two after these.
+    ticks(pid, [11, 12])
+}
+
+fn ticks(pid: u32, fields: [usize; 2]) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|f| f.parse::<f64>().ok());
-    // utime and stime are fields 14 and 15 of the line, 12 and 13 after the name.
-    (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / TICKS_PER_SECOND
+    let all: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |index: usize| all.get(index).and_then(|f| f.parse::<f64>().ok());
+    let sum: f64 = fields.into_iter().filter_map(ticks).sum();
+    sum / TICKS_PER_SECOND
 }
 
 /// Resident memory of a process, bytes: what it has, not what the kernel keeps for its sockets.
@@ -135,4 +141,58 @@ pub(crate) fn until_listening(address: SocketAddr) {
 /// Whether a program is there; a measurement without its peer says so and goes on.
 pub(crate) fn is_there(program: &str) -> bool {
     Path::new(program).exists()
+}
+
+/// Whether a smoke check was asked for: `cargo bench --bench NAME -- --short`.
+pub(crate) fn is_short() -> bool {
+    std::env::args().any(|argument| argument == "--short")
+}
+
+/// The middle one: what a neighbour who compiles for a moment does not move.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Processor seconds of a process and of those that it has started, ended ones included.
+pub(crate) fn cpu_seconds_of_all(pid: u32) -> f64 {
+    let children: f64 = children(pid).into_iter().map(cpu_seconds).sum();
+    cpu_seconds(pid) + ticks(pid, [13, 14]) + children
+}
+
+/// What a measurement of many equal things took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    /// How many a second.
+    pub(crate) rate: f64,
+    /// Processor time of this process for each, microseconds.
+    pub(crate) client_us: f64,
+    /// Processor time of the database for each, microseconds.
+    pub(crate) server_us: f64,
+}
+
+/// The middle of several rounds, figure by figure.
+pub(crate) fn middle(rounds: &[Taken]) -> Taken {
+    let of = |figure: fn(&Taken) -> f64| median(&rounds.iter().map(figure).collect::<Vec<_>>());
+    Taken {
+        rate: of(|taken| taken.rate),
+        client_us: of(|taken| taken.client_us),
+        server_us: of(|taken| taken.server_us),
+    }
+}
+
+/// Measures work that gives how many it did.
+pub(crate) async fn taking(postmaster: u32, work: impl Future<Output = usize>) -> Taken {
+    let own = std::process::id();
+    let before = (cpu_seconds(own), cpu_seconds_of_all(postmaster));
+    let started = std::time::Instant::now();
+    let count = work.await as f64;
+    let seconds = started.elapsed().as_secs_f64();
+    let after = (cpu_seconds(own), cpu_seconds_of_all(postmaster));
+    Taken {
+        rate: count / seconds,
+        client_us: (after.0 - before.0) / count * 1e6,
+        server_us: (after.1 - before.1) / count * 1e6,
+    }
 }

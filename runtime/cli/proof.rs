@@ -91,11 +91,16 @@ impl Judge {
         if self.signed.is_empty() || archived.is_some_and(|seq| item.seq <= *seq) {
             return Ok(());
         }
-        let edge = self.logs.entry(item.chain.clone()).or_default();
+        if !self.logs.contains_key(&item.chain) {
+            self.logs.insert(item.chain.clone(), Edge::new());
+        }
+        let Some(edge) = self.logs.get_mut(&item.chain) else {
+            return Ok(());
+        };
         edge.push(&item.hash);
-        let log = origin(&item.chain);
-        let here =
-            |one: &&mut Signed| one.checkpoint.origin == log && one.checkpoint.size == edge.size();
+        let here = |one: &&mut Signed| {
+            one.checkpoint.size == edge.size() && one.checkpoint.origin == origin(&item.chain)
+        };
         for one in self.signed.iter_mut().filter(here) {
             if one.checkpoint.root != edge.root() {
                 let (size, path) = (one.checkpoint.size, one.path.display());

@@ -148,11 +148,8 @@ impl Verifier {
     /// # Errors
     /// [`ChainError`] naming this entry when it does not follow from what came before.
     pub fn push(&mut self, item: &Chained) -> Result<(), ChainError> {
-        let head = self
-            .heads
-            .get(&item.chain)
-            .copied()
-            .unwrap_or(ChainHead::EMPTY);
+        let known = self.heads.get_mut(&item.chain);
+        let head = known.as_deref().copied().unwrap_or(ChainHead::EMPTY);
         let expected = head.seq.saturating_add(1);
         let archived = self.archived.get(&item.chain);
         let is_archived = item.seq > 0 && archived.is_some_and(|seq| item.seq <= *seq);
@@ -175,7 +172,12 @@ impl Verifier {
             });
         }
         if !is_archived {
-            self.heads.insert(item.chain.clone(), item.head());
+            match known {
+                Some(head) => *head = item.head(),
+                None => {
+                    self.heads.insert(item.chain.clone(), item.head());
+                }
+            }
         }
         self.checked = self.checked.saturating_add(1);
         Ok(())
@@ -196,33 +198,62 @@ impl Verifier {
 
 mod hex {
     use super::Hash;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+    use std::fmt;
+
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
     pub(super) fn serialize<S: Serializer>(hash: &Hash, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(
-            &hash
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>(),
-        )
+        let digit = |value: u8| {
+            DIGITS
+                .get(usize::from(value))
+                .copied()
+                .map_or('0', char::from)
+        };
+        let pair = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
+        to.serialize_str(&hash.iter().flat_map(pair).collect::<String>())
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
-        let text = String::deserialize(from)?;
-        let digits: Option<Vec<u8>> = text
-            .chars()
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect();
-        let bytes: Option<Vec<u8>> = digits.map(|digits| {
-            digits
-                .chunks(2)
-                .map(|pair| pair.iter().fold(0_u8, |byte, digit| (byte << 4) | digit))
-                .collect()
-        });
-        bytes
-            .filter(|_| text.len() == 64)
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))
+        from.deserialize_str(Digits)
+    }
+
+    /// Reads them where they stand: nothing is copied first.
+    struct Digits;
+
+    impl Visitor<'_> for Digits {
+        type Value = Hash;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("64 hexadecimal digits")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Hash, E> {
+            let mut hash = Hash::default();
+            let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+            let whole = pairs.len() == hash.len() && rest.is_empty();
+            let mut wrong = !whole;
+            for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+                let (high, low) = (value(*high), value(*low));
+                wrong |= high > 15 || low > 15;
+                *byte = (high << 4) | (low & 15);
+            }
+            if wrong {
+                return Err(E::custom("expected 64 hexadecimal digits"));
+            }
+            Ok(hash)
+        }
+    }
+
+    /// What a digit stands for; more than 15 when it is none.
+    const fn value(digit: u8) -> u8 {
+        match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => u8::MAX,
+        }
     }
 }
 

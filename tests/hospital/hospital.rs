@@ -244,6 +244,12 @@ impl Hospital {
         self.process.as_ref().unwrap().id()
     }
 
+    /// Whether the process that was started last is still there.
+    pub(crate) fn is_running(&mut self) -> bool {
+        let process = self.process.as_mut();
+        process.is_some_and(|process| process.try_wait().unwrap().is_none())
+    }
+
     /// Kills the runtime as a power cut would.
     pub(crate) async fn kill_nine(&mut self) {
         let mut process = self.process.take().unwrap();

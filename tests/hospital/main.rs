@@ -25,6 +25,7 @@ mod readers;
 mod records;
 mod stage;
 mod start;
+mod torture;
 mod trail;
 mod viewer;
 mod walk;
