@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! plantao                    one_for_one
-//! ├─ storage                 rest_for_one   postgres ► pool
+//! ├─ storage                 rest_for_one   postgres ► pool ► replicas, disk (where there are any)
 //! ├─ trust                   one_for_one    vault, policy, consents, log_ins, rotations, and the
 //! │                                         trail's: writer, sequencer, witnesses, partitions
 //! ├─ plugins                 one_for_one    each rest_for_one: instances (dynamic) ► loader
@@ -135,9 +135,15 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
             .shutdown(Shutdown::Timeout(POSTGRES_STOP));
         storage = storage.child(postgres);
     }
-    let pool =
-        database::pool_child(parts.database_config, parts.database).start_timeout(POSTGRES_START);
-    let storage = storage.child(pool);
+    let (whole, handle) = (parts.database_config, parts.database);
+    let pool = database::pool_child(whole.clone(), handle.clone()).start_timeout(POSTGRES_START);
+    storage = storage.child(pool);
+    if !whole.replicas.is_empty() {
+        storage = storage.child(database::replicas_child(whole.clone(), handle.clone()));
+    }
+    if let Some(cluster) = whole.embedded {
+        storage = storage.child(database::disk_child(cluster, handle));
+    }
 
     let mut trust = SupervisorSpec::new(Strategy::OneForOne, WORK_INTENSITY)
         .child(vault::vault_child(&parts.vault, parts.master_key))

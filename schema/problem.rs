@@ -73,6 +73,8 @@ codes! {
     Unavailable => 503, "unavailable", "a part of the system is not available now";
     /// Too much at once; trying again later is right.
     Overloaded => 503, "overloaded", "more requests than can be taken now";
+    /// There is no space for changes; reading goes on.
+    StorageFull => 503, "storage_full", "there is no space for changes now";
     /// A deadline passed inside.
     DeadlineExceeded => 504, "deadline_exceeded", "the answer was not ready in time";
     /// An invariant broke inside.
@@ -96,8 +98,12 @@ impl Problem {
     /// A refusal with its public explanation.
     #[must_use]
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        let retry_after_seconds =
-            matches!(code, ProblemCode::Unavailable | ProblemCode::Overloaded).then_some(1);
+        let retry_after_seconds = match code {
+            ProblemCode::Unavailable | ProblemCode::Overloaded => Some(1),
+            // Space comes back by somebody's hand.
+            ProblemCode::StorageFull => Some(30),
+            _ => None,
+        };
         Self {
             code,
             detail: detail.into(),

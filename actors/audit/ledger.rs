@@ -3,12 +3,14 @@
 //! After any error nothing is assumed: the session is dropped, a new
 //! one takes the node's lock (so that whatever was sent before is settled), reads the heads back,
 //! looks up which of the batch's keys are on disk, and which opened entries are completed, and
-//! inserts the rest, whole or not at all. Refuses to try for ever: past [`RETRY_WINDOW`] the
-//! callers are told that there is no receipt.
+//! inserts the rest, whole or not at all. A session may lead to another server than the last one,
+//! so that the last acknowledged entry of each chain is looked for first (see [`super::lost`]).
+//! Refuses to try for ever: past [`RETRY_WINDOW`] the callers are told that there is no receipt.
 
 use super::AuditError;
 use super::batch::{Batch, Heads, chain_of, completes, missing, receipts};
 use super::log::AuditReceipt;
+use super::lost::{Acknowledged, Lost, report};
 use super::trail::TrailSession;
 use super::writer::{Duties, Waiting};
 use crate::database::DatabaseError;
@@ -29,6 +31,7 @@ pub(super) struct Ledger {
     duties: Duties,
     session: Option<Box<dyn TrailSession>>,
     heads: Heads,
+    acknowledged: Acknowledged,
     down_since: Option<Instant>,
     /// Who holds the node's lock, told to the settler.
     holder: watch::Sender<Option<i32>>,
@@ -42,6 +45,7 @@ impl Ledger {
             duties,
             session: None,
             heads: Heads::new(),
+            acknowledged: Acknowledged::new(),
             down_since: None,
             holder,
         }
@@ -140,6 +144,7 @@ impl Ledger {
         if !opened.is_empty() {
             stored.extend(session.completions(&opened).await?);
         }
+        self.acknowledged.note(&stored);
         let rows = self.add(missing(entries, &stored)).await?;
         stored.extend(rows);
         Ok(receipts(entries, &stored))
@@ -170,7 +175,34 @@ impl Ledger {
         let batch = Batch::chain(&node, &self.heads, entries);
         session.add(&batch.rows).await?;
         self.heads = batch.heads;
+        self.acknowledged.note(&batch.rows);
         Ok(batch.rows)
+    }
+
+    /// Looks whether the server that was come to holds all that was acknowledged, and where it does
+    /// not says so, in the trail above all.
+    async fn look_back(&mut self, session: &dyn TrailSession) -> Result<(), DatabaseError> {
+        let keys = self.acknowledged.keys();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let found = session.find(&keys).await?;
+        for (chain, acknowledged) in self.acknowledged.gone(&found) {
+            let head = session.head(&chain).await?;
+            let lost = Lost {
+                chain: chain.clone(),
+                acknowledged,
+                found: head.seq,
+            };
+            tracing::error!(%lost, "SECURITY: acknowledged audit entries are missing");
+            let entry = report(&self.duties.log, &lost).map_err(|_| DatabaseError::Unavailable)?;
+            let row = Chained::after(&chain, &head, entry);
+            session.add(std::slice::from_ref(&row)).await?;
+            self.duties.log.losses.add(lost);
+            self.acknowledged.forget(&chain);
+            self.acknowledged.note([&row]);
+        }
+        Ok(())
     }
 
     /// The session, opened if there is none.
@@ -183,6 +215,7 @@ impl Ledger {
             let session = self.duties.trail.write(&self.duties.node).await?;
             let (node, in_bulk) = (&self.duties.node, session.in_bulk());
             tracing::info!(node, in_bulk, "audit writer connected");
+            self.look_back(&*session).await?;
             self.holder.send_replace(Some(session.holder()));
             self.session = Some(session);
         }

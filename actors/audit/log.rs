@@ -4,6 +4,7 @@
 //! let go without (its request was cancelled, its task died) is told to the writer, which completes
 //! it from what the database knows.
 
+use super::lost::{Losses, Lost};
 use super::opening::Opening;
 use super::trail::Completion;
 use super::unfinished::Held;
@@ -31,6 +32,7 @@ pub struct AuditLog {
     pub(super) writer: Handle<Message>,
     pub(super) held: Held,
     pub(super) clock: WallClock,
+    pub(super) losses: Losses,
     entropy: Entropy,
     growth: Arc<Notify>,
 }
@@ -174,6 +176,7 @@ impl AuditLog {
             writer,
             held: Held::default(),
             clock,
+            losses: Losses::default(),
             entropy,
             growth: Arc::default(),
         }
@@ -268,6 +271,12 @@ impl AuditLog {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.writer.is_up()
+    }
+
+    /// Chains of which acknowledged entries were missing when their database came back.
+    #[must_use]
+    pub fn lost(&self) -> Vec<Lost> {
+        self.losses.all()
     }
 
     /// How many entries wait to become durable.

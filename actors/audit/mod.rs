@@ -38,6 +38,7 @@ mod entries;
 pub mod keeping;
 mod ledger;
 mod log;
+mod lost;
 mod opening;
 mod postgres;
 mod reader;
@@ -50,6 +51,7 @@ mod unfinished;
 mod writer;
 
 pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};
+pub use lost::Lost;
 pub use opening::{Opening, place as opening_place};
 pub use postgres::PostgresTrail;
 pub use reader::{Cursor, Filter, PAGE_MAX};

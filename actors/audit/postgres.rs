@@ -3,13 +3,15 @@
 use super::store;
 use super::trail::{Kept, Pending, SettlingSession, TrailSession, TrailStore};
 use super::transparency::{LogSession, PostgresLog};
-use crate::database::{DatabaseConfig, DatabaseError, Login, STATEMENT_DEADLINE, Session};
+use crate::database::{Database, DatabaseConfig, DatabaseError, Login, STATEMENT_DEADLINE};
+use crate::database::{Lsn, Marks, Session};
 use futures_util::future;
 use plantao_schema::audit::{ChainHead, Chained, Outcome};
 use plantao_schema::time::Timestamp;
 use std::sync::Arc;
 use tokio::time::timeout;
 use tokio_postgres::Statement;
+use tokio_postgres::types::PgLsn;
 use uuid::Uuid;
 
 /// The most rows that go out by INSERT. Beyond it, what COPY saves on each row outweighs its wait.
@@ -34,18 +36,32 @@ const RECORDED: &str = "SELECT c.outcome FROM audit_pending p \
      JOIN audit_completion c ON c.tenant = p.tenant AND c.entry_id = p.entry_id \
      WHERE p.chain = $1 AND p.entry_id = $2";
 
+const END_OF_LOG: &str = "SELECT pg_current_wal_flush_lsn()";
+
 /// The trail in the database that a configuration names.
-pub struct PostgresTrail(DatabaseConfig);
+pub struct PostgresTrail {
+    config: DatabaseConfig,
+    marks: Option<Arc<Marks>>,
+}
 
 impl PostgresTrail {
     /// Connects at each session anew, as the audit login.
     #[must_use]
     pub const fn new(config: DatabaseConfig) -> Self {
-        Self(config)
+        let marks = None;
+        Self { config, marks }
+    }
+
+    /// The same, which lets `database` know how far its replicas must be to show principals their
+    /// own entries.
+    #[must_use]
+    pub fn noting(config: DatabaseConfig, database: &Database) -> Self {
+        let marks = database.marks();
+        Self { config, marks }
     }
 
     async fn session(&self) -> Result<Session, DatabaseError> {
-        let config = self.0.connection(Login::Audit);
+        let config = self.config.connection(Login::Audit);
         let config = config.map_err(|_| DatabaseError::Unavailable)?;
         let opened = Session::open(&config).await;
         opened.map_err(|_| DatabaseError::Unavailable)
@@ -71,6 +87,7 @@ impl TrailStore for PostgresTrail {
                 holder,
                 insert,
                 copy,
+                marks: self.marks.clone(),
             };
             Ok(Box::new(writing) as Box<dyn TrailSession>)
         })
@@ -98,6 +115,28 @@ struct Writing {
     holder: i32,
     insert: Statement,
     copy: Option<Statement>,
+    marks: Option<Arc<Marks>>,
+}
+
+impl Writing {
+    async fn keep(&self, rows: &[Chained]) -> Result<(), DatabaseError> {
+        let client = &self.session.client;
+        match &self.copy {
+            Some(copy) if rows.len() > INSERT_MAX => store::copy(client, copy, rows).await,
+            _ => store::insert(client, &self.insert, rows).await,
+        }
+    }
+
+    /// Notes for each principal of these rows where the log ended after them.
+    async fn note(&self, marks: &Marks, rows: &[Chained]) -> Result<(), DatabaseError> {
+        let end = self.session.client.query_one(END_OF_LOG, &[]).await;
+        let end = end.map_err(|error| store::sorted(&error))?;
+        let end = Lsn::from(store::value::<PgLsn>(&end, 0)?);
+        for row in rows {
+            marks.wrote(&row.entry.tenant, &row.entry.principal, end);
+        }
+        Ok(())
+    }
 }
 
 impl TrailSession for Writing {
@@ -120,13 +159,13 @@ impl TrailSession for Writing {
     /// A small batch goes out by INSERT, one round trip; a large one by COPY, which takes three
     /// and costs less for each row.
     fn add<'a>(&'a self, rows: &'a [Chained]) -> Kept<'a, ()> {
-        let client = &self.session.client;
-        match &self.copy {
-            Some(copy) if rows.len() > INSERT_MAX => {
-                Box::pin(within(store::copy(client, copy, rows)))
+        Box::pin(within(async {
+            self.keep(rows).await?;
+            match &self.marks {
+                Some(marks) => self.note(marks, rows).await,
+                None => Ok(()),
             }
-            _ => Box::pin(within(store::insert(client, &self.insert, rows))),
-        }
+        }))
     }
 
     fn find<'a>(&'a self, keys: &'a [Uuid]) -> Kept<'a, Vec<Chained>> {

@@ -1,7 +1,8 @@
 //! Reading the trail: which entries, and by pages in the order of the chains.
 //!
 //! Refuses nothing by itself: the scope decides whose entries exist, and the permit that made the
-//! scope was decided elsewhere.
+//! scope was decided elsewhere. Pages are read from a replica where there is one that is fresh
+//! enough: they may be a second old, except for what their reader did.
 
 use super::AuditLog;
 use super::store::{COLUMNS, chained};
@@ -81,7 +82,7 @@ impl AuditLog {
             "SELECT {COLUMNS} FROM audit_entry{} ORDER BY chain, seq LIMIT {limit}",
             query.conditions()
         );
-        let rows = database.read(scope, &sql, &query.params()).await?;
+        let rows = database.read_at(scope, None, &sql, &query.params()).await?;
         rows.iter().map(chained).collect()
     }
 

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio_postgres::Config;
+use tokio_postgres::config::TargetSessionAttrs;
 
 /// Connections kept by one node: more than 20 is slower on a small machine, not faster.
 pub const DEFAULT_POOL_SIZE: usize = 20;
@@ -16,6 +17,23 @@ pub const DEFAULT_POOL_SIZE: usize = 20;
 /// How long unacknowledged bytes may stay on a TCP connection before it counts as lost. A pool
 /// that only asks whether a socket is closed would hand out half-open ones for minutes.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// When an idle TCP connection is asked for a sign of life, how often, and how many signs may be
+/// missing: a half-open one is gone within about ten seconds. The system's own default is hours.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// What is kept free for the day when the disk is full, unless it is configured.
+pub const DEFAULT_BALLAST_BYTES: u64 = 64 << 20;
+
+/// How much must be free for changes to be taken, unless it is configured: some hours of audit
+/// entries, so that what is read and refused can be written down long after changes are refused.
+pub const DEFAULT_FREE_MIN_BYTES: u64 = 256 << 20;
+
+/// How long a server may take no connection before it is replaced, unless it is configured: longer
+/// than any checkpoint, and than a machine that swaps takes to answer.
+pub const DEFAULT_STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// A forgotten transaction holds locks; the server ends it.
 const IDLE_IN_TRANSACTION_MS: u64 = 30_000;
@@ -35,6 +53,28 @@ pub struct EmbeddedConfig {
     pub bin_dir: Option<PathBuf>,
     /// Server settings on top of the built-in ones, such as `shared_buffers`.
     pub settings: Vec<(String, String)>,
+    /// A file of this size lies beside the cluster, to be freed when the disk is full: a server
+    /// without space cannot even recover. None is kept when it is zero.
+    pub ballast_bytes: u64,
+    /// With less than this free, changes are refused and what is left is kept for the trail.
+    pub free_min_bytes: u64,
+    /// How long the server may take no connection before it is killed and started anew.
+    pub stall_limit: Duration,
+}
+
+impl EmbeddedConfig {
+    /// The defaults, under a state directory.
+    #[must_use]
+    pub fn under(state_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            state_dir: state_dir.into(),
+            bin_dir: None,
+            settings: Vec::new(),
+            ballast_bytes: DEFAULT_BALLAST_BYTES,
+            free_min_bytes: DEFAULT_FREE_MIN_BYTES,
+            stall_limit: DEFAULT_STALL_LIMIT,
+        }
+    }
 }
 
 /// Which PostgreSQL to use. Exactly one of `embedded` and `url` is expected.
@@ -46,6 +86,8 @@ pub struct DatabaseConfig {
     pub url: Option<SecretString>,
     /// A login that may own the schema, when that of `url` may not.
     pub owner_url: Option<SecretString>,
+    /// Standbys of that server, which are read from where an answer may be a second old.
+    pub replicas: Vec<SecretString>,
     /// How many connections requests share.
     pub pool_size: usize,
     /// The database inside the embedded cluster.
@@ -95,15 +137,11 @@ impl DatabaseConfig {
     /// A private cluster under a state directory.
     #[must_use]
     pub fn embedded(state_dir: impl Into<PathBuf>) -> Self {
-        let embedded = EmbeddedConfig {
-            state_dir: state_dir.into(),
-            bin_dir: None,
-            settings: Vec::new(),
-        };
         Self {
-            embedded: Some(embedded),
+            embedded: Some(EmbeddedConfig::under(state_dir)),
             url: None,
             owner_url: None,
+            replicas: Vec::new(),
             pool_size: DEFAULT_POOL_SIZE,
             database: "plantao".to_owned(),
         }
@@ -116,6 +154,7 @@ impl DatabaseConfig {
             embedded: None,
             url: Some(url),
             owner_url,
+            replicas: Vec::new(),
             pool_size: DEFAULT_POOL_SIZE,
             database: String::new(),
         }
@@ -126,7 +165,7 @@ impl DatabaseConfig {
     /// # Errors
     /// [`DatabaseConfigError`] when the configuration names no server.
     pub fn connection(&self, login: Login) -> Result<Config, DatabaseConfigError> {
-        let mut config = match (&self.url, &self.embedded) {
+        let config = match (&self.url, &self.embedded) {
             (Some(url), _) => self.external_connection(url, login)?,
             (None, Some(embedded)) => {
                 let layout = Layout::of(embedded)?;
@@ -144,30 +183,21 @@ impl DatabaseConfig {
             }
             (None, None) => return Err(DatabaseConfigError::Missing),
         };
-        let timeout_ms = STATEMENT_DEADLINE.as_millis();
-        let limits = match login {
-            // A migration takes as long as it takes.
-            Login::Owner => String::new(),
-            _ => format!(
-                " -c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} \
-                 -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
-            ),
+        Ok(completed(config, login))
+    }
+
+    /// How each replica is read, as the application.
+    ///
+    /// # Errors
+    /// [`DatabaseConfigError::Url`] when one is no URL.
+    pub fn replica_connections(&self) -> Result<Vec<Config>, DatabaseConfigError> {
+        let key = "database.replicas";
+        let parsed = |url: &SecretString| {
+            let config = url.expose_secret().parse();
+            let config = config.map_err(|_| DatabaseConfigError::Url { key })?;
+            Ok(completed(config, Login::Application))
         };
-        let keepalive = if login == Login::Audit { KEEPALIVE } else { "" };
-        let given = config.get_options().unwrap_or_default();
-        let role = login.role();
-        // A commit that is answered is on disk, whatever the server's own default. A temporary
-        // table of a session is found last: by default it would stand before the schema's own.
-        let options = format!(
-            "{given} -c search_path=plantao,pg_temp -c role={role} -c synchronous_commit=on{limits}\
-             {keepalive}"
-        );
-        config
-            .options(options.trim_start())
-            .application_name("plantao")
-            .connect_timeout(CONNECT_DEADLINE)
-            .tcp_user_timeout(TCP_USER_TIMEOUT);
-        Ok(config)
+        self.replicas.iter().map(parsed).collect()
     }
 
     fn external_connection(
@@ -180,9 +210,12 @@ impl DatabaseConfig {
             (Login::Owner | Login::Audit, Some(owner)) => ("database.owner_url", owner),
             _ => ("database.url", url),
         };
-        url.expose_secret()
-            .parse()
-            .map_err(|_| DatabaseConfigError::Url { key })
+        let parsed = url.expose_secret().parse();
+        let mut config: Config = parsed.map_err(|_| DatabaseConfigError::Url { key })?;
+        // Of several hosts the one that takes writes now: whoever was promoted is found by it, and
+        // a standby that was not is never taken for it.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        Ok(config)
     }
 
     /// How the embedded cluster's own database is reached, in which others are made.
@@ -199,6 +232,38 @@ impl DatabaseConfig {
         config.connect_timeout(CONNECT_DEADLINE);
         Ok(Some(config))
     }
+}
+
+/// What every session of a part has beyond where its server is.
+fn completed(mut config: Config, login: Login) -> Config {
+    let timeout_ms = STATEMENT_DEADLINE.as_millis();
+    let limits = match login {
+        // A migration takes as long as it takes.
+        Login::Owner => String::new(),
+        _ => format!(
+            " -c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} \
+             -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+        ),
+    };
+    let keepalive = if login == Login::Audit { KEEPALIVE } else { "" };
+    let given = config.get_options().unwrap_or_default();
+    let role = login.role();
+    // A commit that is answered is on disk, whatever the server's own default; and on the disk of
+    // the synchronous standbys, where there are any. A temporary table of a session is found last:
+    // by default it would stand before the schema's own.
+    let options = format!(
+        "{given} -c search_path=plantao,pg_temp -c role={role} -c synchronous_commit=on{limits}\
+         {keepalive}"
+    );
+    config
+        .options(options.trim_start())
+        .application_name("plantao")
+        .connect_timeout(CONNECT_DEADLINE)
+        .tcp_user_timeout(TCP_USER_TIMEOUT)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_RETRIES);
+    config
 }
 
 /// The embedded cluster's own superuser, reachable only through a directory closed to others.
@@ -242,6 +307,28 @@ mod tests {
             assert!(options(Login::Audit).contains(wanted), "{wanted}");
             assert!(!options(Login::Application).contains(wanted), "{wanted}");
         }
+    }
+
+    #[test]
+    fn of_several_hosts_only_one_that_takes_writes_will_do_and_a_replica_need_not() {
+        let url = SecretString::from("postgres://one@a.example,b.example/hospital");
+        let mut config = DatabaseConfig::external(url, None);
+        config.replicas = vec![SecretString::from("postgres://one@b.example/hospital")];
+        for login in [Login::Owner, Login::Application, Login::Audit] {
+            let made = config.connection(login).unwrap();
+            assert_eq!(made.get_hosts().len(), 2);
+            assert_eq!(
+                made.get_target_session_attrs(),
+                TargetSessionAttrs::ReadWrite
+            );
+            assert_eq!(made.get_keepalives_idle(), KEEPALIVE_IDLE);
+        }
+        let replica = config.replica_connections().unwrap().remove(0);
+        assert_eq!(replica.get_target_session_attrs(), TargetSessionAttrs::Any);
+        assert!(replica.get_options().unwrap().contains("role=plantao_app"));
+        config.replicas = vec![SecretString::from("http://hunter2")];
+        let error = config.replica_connections().unwrap_err().to_string();
+        assert!(error.contains("database.replicas") && !error.contains("hunter2"));
     }
 
     #[test]

@@ -70,6 +70,8 @@ impl DatabaseError {
             | SqlState::CANNOT_CONNECT_NOW
             | SqlState::TOO_MANY_CONNECTIONS
             | SqlState::DISK_FULL
+            // A standby, or a server that was one until it is restarted: another takes writes.
+            | SqlState::READ_ONLY_SQL_TRANSACTION
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Self::Unavailable,
             SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => {
                 Self::Timeout { after: deadline }
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn a_server_that_stops_starts_or_breaks_is_unavailable() {
         for code in [
-            "57P01", "57P02", "57P03", "08006", "53300", "53100", "57014",
+            "57P01", "57P02", "57P03", "08006", "53300", "53100", "57014", "25006",
         ] {
             assert!(of(code).is_unavailable(), "{code}: {:?}", of(code));
         }
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_refused_statement_is_not_worth_trying_again() {
-        for code in ["42501", "42P01", "23505", "25006", "22021"] {
+        for code in ["42501", "42P01", "23505", "22021"] {
             assert!(!of(code).is_unavailable(), "{code}: {:?}", of(code));
         }
         assert_eq!(

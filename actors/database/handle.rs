@@ -3,12 +3,21 @@
 //! Owns no connection. The pool belongs to the [`super::DatabasePool`] actor and dies with it; a
 //! handle finds the pool that is alive now, or says that there is none.
 
+use super::marks::Marks;
+use super::standing::{ReplicaState, Space, Standing};
 use super::transaction::{Lease, Params, Transaction, within};
-use super::{DatabaseError, STATEMENT_DEADLINE, Scope};
+use super::{DatabaseError, Lsn, STATEMENT_DEADLINE, Scope};
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_postgres::Row;
+
+/// How long a replica may take: what it costs when it does not answer is still far from the
+/// deadline of whoever asks.
+const REPLICA_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What stands in for the server where folders keep their rows in a twin of their stores: it says
 /// whether that is there. The simulator's alone.
@@ -26,6 +35,10 @@ impl Live {
     pub(super) const fn new(pool: Option<Pool>) -> Self {
         Self { pool }
     }
+
+    pub(super) const fn pool(&self) -> Option<&Pool> {
+        self.pool.as_ref()
+    }
 }
 
 impl Drop for Live {
@@ -40,6 +53,9 @@ impl Drop for Live {
 #[derive(Clone, Default)]
 pub struct Database {
     slot: Arc<RwLock<Weak<Live>>>,
+    replicas: Arc<RwLock<Vec<Weak<Live>>>>,
+    next_replica: Arc<AtomicUsize>,
+    standing: Arc<Standing>,
     stand_in: Option<Arc<dyn StandIn>>,
 }
 
@@ -48,6 +64,15 @@ impl Database {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, to a server that has so many replicas.
+    #[must_use]
+    pub fn with_replicas(count: usize) -> Self {
+        Self {
+            standing: Arc::new(Standing::with_replicas(count)),
+            ..Self::default()
+        }
     }
 
     /// A handle to no server: whoever asks it a statement reads that there is none.
@@ -83,6 +108,116 @@ impl Database {
             self.lease().await?.read(scope, sql, params).await
         })
         .await
+    }
+
+    /// The same, where an answer may be up to [`super::LAG_MAX`] old: from a replica that has
+    /// replayed at least `at_least` and everything that the scope's principal wrote through this
+    /// node, and from the primary where no replica has or none answers at once. Never for what a
+    /// decision depends on.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn read_at(
+        &self,
+        scope: &Scope,
+        at_least: Option<Lsn>,
+        sql: &str,
+        params: &Params<'_>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        if let Some((index, pool)) = self.replica()
+            && let Some(marks) = self.standing.marks()
+        {
+            let needed = marks.of(scope).max(at_least.unwrap_or_default());
+            let reading = async {
+                let client = pool.get().await.ok()?;
+                let lease = Lease::new(client, None);
+                lease.read_replayed(scope, needed, sql, params).await.ok()?
+            };
+            if let Ok(Some(rows)) = timeout(REPLICA_DEADLINE, reading).await {
+                self.standing.answered(index);
+                return Ok(rows);
+            }
+        }
+        self.read(scope, sql, params).await
+    }
+
+    /// What was just read in `scope` is not to be older in the next [`Database::read_at`] of it.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn keep_up(&self, scope: &Scope) -> Result<(), DatabaseError> {
+        let Some(marks) = self.standing.marks() else {
+            return Ok(());
+        };
+        let end = self.end_of_log().await?;
+        marks.wrote(&scope.tenant, &scope.principal, end);
+        Ok(())
+    }
+
+    /// Where the primary's log ends.
+    pub(super) async fn end_of_log(&self) -> Result<Lsn, DatabaseError> {
+        within(STATEMENT_DEADLINE, async {
+            self.lease().await?.end_of_log().await
+        })
+        .await
+    }
+
+    /// Which cluster the primary is of.
+    pub(super) async fn identity(&self) -> Result<String, DatabaseError> {
+        within(STATEMENT_DEADLINE, async {
+            self.lease().await?.identity().await
+        })
+        .await
+    }
+
+    /// The disk that a private cluster is on; nothing is known of any other.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        self.standing.space()
+    }
+
+    /// Whether changes are to be refused because there is no room for them.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.space().room != super::Room::Enough
+    }
+
+    /// How the replicas stand, in the order of the configuration.
+    #[must_use]
+    pub fn replicas(&self) -> Vec<ReplicaState> {
+        self.standing.replicas()
+    }
+
+    pub(super) const fn standing(&self) -> &Arc<Standing> {
+        &self.standing
+    }
+
+    /// Up to where principals have written, where anybody asks.
+    pub(crate) fn marks(&self) -> Option<Arc<Marks>> {
+        self.standing.marks().map(Arc::clone)
+    }
+
+    /// Makes these what reads of replicas find, until their owner drops them.
+    pub(super) fn publish_replicas(&self, pools: &[Arc<Live>]) {
+        let weak = pools.iter().map(Arc::downgrade).collect();
+        *self
+            .replicas
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = weak;
+    }
+
+    /// One of the replicas that are fresh enough, each in its turn.
+    fn replica(&self) -> Option<(usize, Pool)> {
+        let states = self.standing.replicas();
+        let first = self.next_replica.fetch_add(1, Ordering::Relaxed);
+        let pools = self.replicas.read().unwrap_or_else(PoisonError::into_inner);
+        let order = (0..states.len()).map(|step| first.wrapping_add(step) % states.len());
+        let mut fresh = order.filter_map(|index| {
+            let is_fresh = states.get(index).is_some_and(ReplicaState::is_admitted);
+            let live = pools.get(index).filter(|_| is_fresh)?.upgrade()?;
+            Some((index, live.pool()?.clone()))
+        });
+        fresh.next()
     }
 
     /// Opens a transaction of `scope`.
@@ -138,7 +273,7 @@ impl Database {
             .and_then(|live| live.pool.clone())
             .ok_or(DatabaseError::Unavailable)?;
         match pool.get().await {
-            Ok(client) => Ok(Lease::new(client)),
+            Ok(client) => Ok(Lease::new(client, self.marks())),
             Err(error) => Err(DatabaseError::from_pool(&error, STATEMENT_DEADLINE)),
         }
     }

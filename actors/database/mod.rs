@@ -5,6 +5,8 @@
 //!
 //! - [`PostgresServer`](postgres): the private cluster, a supervised operating-system process.
 //! - [`pool`](pool_child): the connections, which wait for the server and migrate its schema.
+//! - [`disk`](disk_child): the space that the private cluster has left, and what may be done then.
+//! - [`replicas`](replicas_child): connections to standbys, and how far each lags.
 //! - [`Database`]: what the other folders hold. [`Transaction`]: what a change runs in.
 //!
 //! PHI: rows pass through here. Purpose, legal basis and retention are those of the folder that
@@ -14,26 +16,37 @@
 mod config;
 mod error;
 mod handle;
+mod marks;
 mod migrations;
 mod opening;
 mod pool;
 pub mod postgres;
+mod reach;
+mod replicas;
 mod scope;
+mod standing;
 mod storage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
 mod transaction;
 
-pub use config::{DEFAULT_POOL_SIZE, DatabaseConfig, DatabaseConfigError, EmbeddedConfig, Login};
+pub use config::{
+    DEFAULT_BALLAST_BYTES, DEFAULT_FREE_MIN_BYTES, DEFAULT_POOL_SIZE, DEFAULT_STALL_LIMIT,
+    DatabaseConfig, DatabaseConfigError, EmbeddedConfig, Login,
+};
 pub use error::DatabaseError;
 pub use handle::{Database, StandIn};
+pub use marks::Lsn;
+pub(crate) use marks::Marks;
 pub use migrations::MigrationError;
 pub(crate) use migrations::newest_known;
 pub(crate) use pool::Session;
 pub use pool::{PoolError, pool_child};
-pub use postgres::server_child;
+pub use postgres::{disk_child, server_child};
+pub use replicas::replicas_child;
 pub use scope::Scope;
+pub use standing::{LAG_MAX, ReplicaState, Room, Space};
 use std::time::Duration;
 pub use storage::{Choice, Found, StorageGone, TrailStorage, choose, storage_of};
 pub(crate) use time::{from_database, to_database};

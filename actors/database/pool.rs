@@ -10,6 +10,7 @@
 
 use super::handle::Live;
 use super::migrations::{MigrationError, migrate};
+use super::reach::Hosts;
 use super::{CONNECT_DEADLINE, POOL_WAIT_DEADLINE, STATEMENT_DEADLINE};
 use super::{Database, DatabaseConfig, DatabaseConfigError, DatabaseError, Login};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -18,7 +19,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 
 /// How long a start waits for the server before it goes on without: a first `initdb`, slow disk.
 const START_WAIT: Duration = Duration::from_secs(20);
@@ -191,23 +192,29 @@ pub(super) async fn prepare_schema(config: &DatabaseConfig) -> Result<(), PoolEr
 /// A pool for requests. No connection is made before the first is asked for.
 pub(super) fn live_pool(config: &DatabaseConfig) -> Result<Arc<Live>, PoolError> {
     let application = config.connection(Login::Application)?;
-    let manager = Manager::from_config(
-        application,
-        NoTls,
-        ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        },
-    );
+    let pool = pool_of(&application, config.pool_size)?;
+    Ok(Arc::new(Live::new(Some(pool))))
+}
+
+/// A pool of sessions that are made as they are asked for, on the first host that will do.
+///
+/// Recycling asks nothing of the server: it would cost every statement a round trip, and a
+/// half-open connection answers no question. What notices one is the deadline of the statement,
+/// after which the connection is dropped and never goes back, and the kernel's keepalives.
+pub(super) fn pool_of(config: &Config, size: usize) -> Result<Pool, PoolError> {
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = Manager::from_connect(config.clone(), Hosts::of(config), recycling);
     let pool = Pool::builder(manager)
-        .max_size(config.pool_size)
+        .max_size(size)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(POOL_WAIT_DEADLINE))
         .create_timeout(Some(CONNECT_DEADLINE))
         .recycle_timeout(Some(CONNECT_DEADLINE))
         .build();
     // The only error is a missing runtime, and one is given.
-    let pool = pool.map_err(|_| MigrationError::Database(DatabaseError::Unavailable))?;
-    Ok(Arc::new(Live::new(Some(pool))))
+    pool.map_err(|_| MigrationError::Database(DatabaseError::Unavailable).into())
 }
 
 fn failed_statement(error: &tokio_postgres::Error) -> DatabaseError {
@@ -227,19 +234,16 @@ impl Session {
             user: config.get_user().unwrap_or("-").to_owned(),
             reason,
         };
-        let connected = tokio::time::timeout(CONNECT_DEADLINE, config.connect(NoTls)).await;
+        let hosts = Hosts::of(config);
+        let connected = tokio::time::timeout(CONNECT_DEADLINE, hosts.connect()).await;
         let timed_out = |_| {
             refused(DatabaseError::Timeout {
                 after: CONNECT_DEADLINE,
             })
         };
-        let (client, connection) = connected
+        let (client, driver) = connected
             .map_err(timed_out)?
             .map_err(|e| refused(failed_statement(&e)))?;
-        let driver = tokio::spawn(async move {
-            // How it ends is told by the statements that were waiting on it.
-            drop(connection.await);
-        });
         Ok(Self { client, driver })
     }
 }

@@ -70,6 +70,16 @@ impl TestDatabase {
         self.database.clone()
     }
 
+    /// A handle to the same database that counts on so many replicas.
+    #[must_use]
+    pub fn replicated(&self, count: usize) -> Database {
+        let handle = Database::with_replicas(count);
+        if let Some(live) = &self.live {
+            handle.publish(live);
+        }
+        handle
+    }
+
     /// The configuration that reaches this database, for whatever connects by itself.
     #[must_use]
     pub fn config(&self) -> DatabaseConfig {
@@ -117,6 +127,7 @@ async fn start() -> (TestCluster, DatabaseConfig) {
         embedded: Some(cluster.config().clone()),
         url: None,
         owner_url: None,
+        replicas: Vec::new(),
         pool_size: 8,
         database: TEMPLATE.to_owned(),
     };

@@ -3,6 +3,7 @@
 use super::testing::TestDatabase;
 use super::*;
 use plantao_schema::id::Tenant;
+use std::time::Duration;
 
 mod trail_guards;
 
@@ -235,6 +236,51 @@ async fn a_dropped_transaction_leaves_neither_a_row_nor_its_connection() {
     drop(transaction);
     assert_eq!(database.connections(), (0, 0));
     assert!(ids(&database, "north").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_read_that_is_given_up_costs_its_connection() {
+    let test = TestDatabase::create().await;
+    let database = test.database();
+    assert!(ids(&database, "north").await.is_empty());
+    assert_eq!(database.connections(), (1, 1));
+    let place = scope("north");
+    let slow = database.read(&place, "SELECT pg_sleep(60)", &[]);
+    let given_up = tokio::time::timeout(Duration::from_millis(50), slow).await;
+    assert!(given_up.is_err(), "it was answered");
+    assert_eq!(database.connections(), (0, 0));
+    assert!(ids(&database, "north").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_unavailable_and_its_session_dropped() {
+    let test = TestDatabase::create().await;
+    let database = test.database();
+    let transaction = database.begin(&scope("north")).await.unwrap();
+    let read_only = "SET TRANSACTION READ ONLY";
+    transaction.execute(read_only, &[]).await.unwrap();
+    let refused = transaction.execute(PUT, &[&"north", &"a"]).await;
+    assert_eq!(refused, Err(DatabaseError::Unavailable));
+    transaction.rollback().await.unwrap();
+    assert_eq!(database.connections(), (0, 0));
+    put(&database, "north", "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_principal_wrote_is_noted_only_where_replicas_are() {
+    let test = TestDatabase::create().await;
+    put(&test.database(), "north", "a").await.unwrap();
+    assert!(test.database().marks().is_none());
+    let database = test.replicated(1);
+    put(&database, "north", "b").await.unwrap();
+    let marks = database.marks().unwrap();
+    let wrote = marks.of(&scope("north"));
+    let end = database.end_of_log().await.unwrap();
+    assert!(wrote > Lsn::default() && wrote <= end, "{wrote} of {end}");
+    assert_eq!(marks.of(&scope("south")), Lsn::default());
+    // The one replica is not there: the primary answers.
+    let rows = database.read_at(&scope("north"), None, ALL, &[]).await;
+    assert_eq!(rows.unwrap().len(), 2);
 }
 
 #[tokio::test]

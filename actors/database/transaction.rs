@@ -3,14 +3,25 @@
 //! Refuses to give a connection back to the pool in an unknown state: a caller that goes away in
 //! the middle costs one connection, never a stranger's answer or a stranger's open transaction.
 
+use super::marks::Marks;
 use super::opening::{DECLARE, Opening, spoken};
-use super::{DatabaseError, STATEMENT_DEADLINE, Scope};
+use super::{DatabaseError, Lsn, STATEMENT_DEADLINE, Scope};
 use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row, Statement};
+use tokio_postgres::{Error, Row, SimpleQueryMessage, Statement};
+
+/// Whether a replica has got far enough. Asked before the statement that it stands for, in the same
+/// transaction: each statement sees at least what the one before it saw.
+const REPLAYED: &str = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1";
+
+/// Where the log of what is durable ends.
+const END_OF_LOG: &str = "SELECT pg_current_wal_flush_lsn()::text";
+
+const IDENTITY: &str = "SELECT system_identifier::text FROM pg_control_system()";
 
 /// The parameters of a statement.
 pub type Params<'a> = [&'a (dyn ToSql + Sync)];
@@ -19,13 +30,16 @@ pub type Params<'a> = [&'a (dyn ToSql + Sync)];
 pub(super) struct Lease {
     client: Option<Object>,
     idle: bool,
+    /// Where it is noted how far principals have written, if anybody asks.
+    marks: Option<Arc<Marks>>,
 }
 
 impl Lease {
-    pub(super) const fn new(client: Object) -> Self {
+    pub(super) const fn new(client: Object, marks: Option<Arc<Marks>>) -> Self {
         Self {
             client: Some(client),
             idle: false,
+            marks,
         }
     }
 
@@ -84,6 +98,54 @@ impl Lease {
         opened.and(rows).map_err(|error| sorted(&error))
     }
 
+    /// The same on a replica: nothing when it has not replayed `needed` yet, or is none any more.
+    pub(super) async fn read_replayed(
+        mut self,
+        scope: &Scope,
+        needed: Lsn,
+        sql: &str,
+        params: &Params<'_>,
+    ) -> Result<Option<Vec<Row>>, DatabaseError> {
+        let (declare, check) = (self.prepare(DECLARE), self.prepare(REPLAYED));
+        let prepared = future::try_join3(declare, check, self.prepare(sql)).await;
+        let (declare, check, statement) = match prepared {
+            Ok(all) => all,
+            Err(error) => return Err(self.returned(error)),
+        };
+        let (names, needed) = (Names::of(scope), needed.to_server());
+        let (client, check_params) = (self.client()?, [&needed as &(dyn ToSql + Sync)]);
+        let (begun, declared, replayed, rows, ended) = future::join5(
+            client.batch_execute("BEGIN READ ONLY"),
+            client.execute(&declare, &names.params()),
+            client.query_one(&check, &check_params),
+            client.query(&statement, params),
+            client.batch_execute("COMMIT"),
+        )
+        .await;
+        self.idle = ended.is_ok();
+        let replayed = begun.and(declared.map(drop)).and(replayed);
+        let replayed = replayed.and_then(|row| row.try_get::<_, Option<bool>>(0));
+        match replayed.map_err(|error| sorted(&error))? {
+            Some(true) => rows.map(Some).map_err(|error| sorted(&error)),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) async fn end_of_log(mut self) -> Result<Lsn, DatabaseError> {
+        let answered = self.client()?.simple_query(END_OF_LOG).await;
+        self.idle = answered.is_ok();
+        lsn(&answered.map_err(|error| sorted(&error))?)
+    }
+
+    /// Which cluster the server is of: the same for a primary and its standbys alone.
+    pub(super) async fn identity(mut self) -> Result<String, DatabaseError> {
+        let answered = self.client()?.simple_query(IDENTITY).await;
+        self.idle = answered.is_ok();
+        let answered = answered.map_err(|error| sorted(&error))?;
+        let identity = value(&answered).map(str::to_owned);
+        identity.ok_or(DatabaseError::Mismatch)
+    }
+
     pub(super) async fn begin(self, scope: &Scope) -> Result<Transaction, DatabaseError> {
         let opening = match self.opening("BEGIN", scope).await {
             Ok(opening) => opening,
@@ -93,7 +155,9 @@ impl Lease {
         opened.map_err(|error| sorted(&error))?;
         Ok(Transaction {
             lease: self,
+            scope: scope.clone(),
             failed: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
         })
     }
 
@@ -146,7 +210,10 @@ impl<'a> Names<'a> {
 /// closed and the server rolls back.
 pub struct Transaction {
     lease: Lease,
+    scope: Scope,
     failed: AtomicBool,
+    /// The server is not one that can be written to, whatever it answers from here on.
+    lost: AtomicBool,
 }
 
 impl Transaction {
@@ -220,7 +287,37 @@ impl Transaction {
             self.rollback().await?;
             return Err(DatabaseError::Aborted);
         }
-        self.end("COMMIT").await
+        match self.lease.marks.take() {
+            None => self.end("COMMIT").await,
+            Some(marks) => self.commit_marked(&marks).await,
+        }
+    }
+
+    /// Commits and asks in the same flight where the log ends, for whoever reads a replica next.
+    async fn commit_marked(&mut self, marks: &Marks) -> Result<(), DatabaseError> {
+        let work = async {
+            let client = self.lease.client()?;
+            let both = future::join(
+                client.batch_execute("COMMIT"),
+                client.simple_query(END_OF_LOG),
+            );
+            let (ended, end) = both.await;
+            ended.map_err(|error| sorted(&error))?;
+            Ok(end
+                .map_err(|error| sorted(&error))
+                .and_then(|rows| lsn(&rows)))
+        };
+        let ended = within(STATEMENT_DEADLINE, work).await;
+        let is_lost = |error: &DatabaseError| error.is_unavailable();
+        self.lease.idle = match &ended {
+            Ok(end) => !end.as_ref().is_err_and(is_lost),
+            Err(error) => !is_lost(error),
+        };
+        let (tenant, principal) = (&self.scope.tenant, &self.scope.principal);
+        // It is committed, whatever is known of the log: then no replica has it for certain.
+        let end = ended?.unwrap_or(Lsn::END);
+        marks.wrote(tenant, principal, end);
+        Ok(())
     }
 
     /// Undoes everything and returns the connection, which dropping would close.
@@ -238,13 +335,17 @@ impl Transaction {
         };
         let ended = within(STATEMENT_DEADLINE, work).await;
         // A deferred constraint that fails at COMMIT ends the transaction as well.
-        self.lease.idle = !ended.as_ref().is_err_and(DatabaseError::is_unavailable);
+        let is_lost = self.lost.load(Ordering::Relaxed);
+        self.lease.idle = !is_lost && !ended.as_ref().is_err_and(DatabaseError::is_unavailable);
         ended
     }
 
     fn noted<T>(&self, result: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
-        if result.is_err() {
+        if let Err(error) = &result {
             self.failed.store(true, Ordering::Relaxed);
+            if *error == DatabaseError::Unavailable {
+                self.lost.store(true, Ordering::Relaxed);
+            }
         }
         result
     }
@@ -258,6 +359,19 @@ pub(super) async fn within<T>(
         Ok(result) => result,
         Err(_) => Err(DatabaseError::Timeout { after: deadline }),
     }
+}
+
+fn lsn(answer: &[SimpleQueryMessage]) -> Result<Lsn, DatabaseError> {
+    let parsed = value(answer).and_then(Lsn::parse);
+    parsed.ok_or(DatabaseError::Mismatch)
+}
+
+/// The one value of an answer.
+fn value(answer: &[SimpleQueryMessage]) -> Option<&str> {
+    answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    })
 }
 
 fn sorted(error: &Error) -> DatabaseError {

@@ -11,7 +11,7 @@ use ::http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use plantao_actors::audit::AuditLog;
 use plantao_actors::clock::WallClock;
-use plantao_actors::database::Database;
+use plantao_actors::database::{Database, Room, Space};
 use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{PluginState, Plugins};
@@ -164,6 +164,8 @@ async fn readiness(services: &AdminServices) -> Vec<Check> {
         up("audit", services.audit.is_up()),
     ];
     checks.extend(services.trail.checks());
+    checks.extend(storage(&services.database));
+    checks.extend(lost(&services.audit));
     checks.extend(services.plugins.list().into_iter().map(|plugin| Check {
         name: format!("plugin {}", plugin.name),
         ok: plugin.state == PluginState::Ready && plugin.instances_up > 0,
@@ -177,6 +179,57 @@ async fn readiness(services: &AdminServices) -> Vec<Check> {
         },
     }));
     checks
+}
+
+/// The disk of a private cluster and the replicas of any other: the node is ready without.
+fn storage(database: &Database) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let Space {
+        room,
+        free_bytes,
+        free_min_bytes,
+    } = database.space();
+    if let Some(free) = free_bytes {
+        let (free, least) = (free >> 20, free_min_bytes >> 20);
+        let detail = match room {
+            Room::Enough => format!("{free} MiB free"),
+            Room::Scarce => {
+                format!("read-only: {free} MiB free, of the {least} MiB that changes need")
+            }
+            Room::Gone => format!("read-only, and full: {free} MiB free; the ballast was freed"),
+        };
+        checks.push(Check {
+            name: "storage".to_owned(),
+            ok: room == Room::Enough,
+            needed: false,
+            detail,
+        });
+    }
+    for (index, replica) in database.replicas().iter().enumerate() {
+        let detail = match replica.lag {
+            Some(lag) => format!("lags {} ms", lag.as_millis()),
+            None => "cannot be measured, or is no standby of this server".to_owned(),
+        };
+        checks.push(Check {
+            name: format!("replica {}", index + 1),
+            ok: replica.is_admitted(),
+            needed: false,
+            detail,
+        });
+    }
+    checks
+}
+
+/// What was acknowledged and is not in the database any more.
+fn lost(audit: &AuditLog) -> Option<Check> {
+    let lost = audit.lost();
+    let first = lost.first()?;
+    Some(Check {
+        name: "audit trail".to_owned(),
+        ok: false,
+        needed: false,
+        detail: format!("acknowledged entries are missing: {first}"),
+    })
 }
 
 fn report(checks: Vec<Check>, verbose: bool) -> Response<Body> {

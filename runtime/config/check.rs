@@ -10,25 +10,17 @@ const BODY_LONGEST_MS: u64 = 45_000;
 /// Beyond a lifetime of records it is a slip of the unit.
 const RETENTION_LONGEST_YEARS: u64 = 200;
 const POOL_SIZE_MAX: usize = 500;
+/// Replicas of one server; more is a slip, or a matter for a proxy.
+const REPLICAS_MAX: u64 = 16;
+/// A server that answers nobody for less than this may be busy.
+const STALL_SHORTEST_MS: u64 = 1_000;
 /// A log-in that outlives a day outlives the shift it was made for.
 const SESSION_LONGEST_S: u64 = 86_400;
 
 /// Refuses the first value that cannot work.
 pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
     front_door(config)?;
-    let database = &config.database;
-    between(
-        "database.pool_size",
-        database.pool_size as u64,
-        1,
-        POOL_SIZE_MAX as u64,
-    )?;
-    if database.url.is_some() != database.owner_url.is_some() {
-        return refuse(
-            "database.owner_url",
-            "must be set with `database.url`, or neither",
-        );
-    }
+    database(config)?;
     vault(config)?;
     between("audit.queue", config.audit.queue as u64, 1, 1 << 20)?;
     between(
@@ -112,6 +104,47 @@ fn source(
         },
         _ => Ok(()),
     }
+}
+
+fn database(config: &Config) -> Result<(), ConfigError> {
+    let database = &config.database;
+    between(
+        "database.pool_size",
+        database.pool_size as u64,
+        1,
+        POOL_SIZE_MAX as u64,
+    )?;
+    if database.url.is_some() != database.owner_url.is_some() {
+        return refuse(
+            "database.owner_url",
+            "must be set with `database.url`, or neither",
+        );
+    }
+    if database.url.is_none() && !database.replicas.is_empty() {
+        return refuse(
+            "database.replicas",
+            "must be set with `database.url`: a private cluster has none",
+        );
+    }
+    between(
+        "database.replicas",
+        database.replicas.len() as u64,
+        0,
+        REPLICAS_MAX,
+    )?;
+    between("database.ballast_bytes", database.ballast_bytes, 0, 1 << 40)?;
+    between(
+        "database.free_min_bytes",
+        database.free_min_bytes,
+        0,
+        1 << 44,
+    )?;
+    between(
+        "database.stall_limit_ms",
+        database.stall_limit_ms,
+        STALL_SHORTEST_MS,
+        LONGEST_MS,
+    )
 }
 
 fn live(config: &Config) -> Result<(), ConfigError> {

@@ -62,8 +62,18 @@ pub struct Database {
     /// The schema owner's connection, which migrations use. Given with `url`.
     #[serde(default, deserialize_with = "optional_secret")]
     pub owner_url: Option<SecretString>,
+    /// Standbys that are read from where an answer may be a second old. Given with `url`.
+    #[serde(default, deserialize_with = "secrets")]
+    pub replicas: Vec<SecretString>,
     /// Connections in the pool.
     pub pool_size: usize,
+    /// A file that lies beside the private cluster, to be freed when its disk is full; 0 for none.
+    pub ballast_bytes: u64,
+    /// With less than this free for the private cluster, changes are refused and what is left is
+    /// for the audit trail; 0 to take no notice.
+    pub free_min_bytes: u64,
+    /// How long the private server may answer nobody before it is killed and started anew.
+    pub stall_limit_ms: u64,
     /// Where `postgres` and `initdb` are. Without it `/usr/lib/postgresql/*/bin` is searched.
     #[serde(default, deserialize_with = "optional_path")]
     pub binaries: Option<PathBuf>,
@@ -289,6 +299,11 @@ pub(super) fn path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Err
 
 fn optional_path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
     Option::<RelativePathBuf>::deserialize(from).map(|path| path.map(|path| path.relative()))
+}
+
+fn secrets<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SecretString>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    Ok(texts.into_iter().map(SecretString::from).collect())
 }
 
 fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {

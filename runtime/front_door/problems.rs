@@ -67,6 +67,13 @@ pub(super) fn database(error: &DatabaseError) -> Problem {
     Problem::new(ProblemCode::Internal, "the database refused the statement")
 }
 
+/// What space is left is kept for the trail.
+pub(super) fn storage_full() -> Problem {
+    let detail = "there is no space for changes; reading goes on, and changes are taken again when \
+                  there is more";
+    Problem::new(ProblemCode::StorageFull, detail)
+}
+
 /// A permit did not hold any more when it was handed in.
 pub(super) const fn permit(error: PermitError) -> (ProblemCode, &'static str) {
     match error {
@@ -122,8 +129,9 @@ pub(super) fn record(error: &RecordError) -> Problem {
             "more requests for this record than are taken",
             None,
         ),
+        // Nothing was changed, or it would be in doubt: coming again is right.
         RecordError::Timeout { .. } => (
-            ProblemCode::DeadlineExceeded,
+            ProblemCode::Unavailable,
             "the record did not answer in time",
             None,
         ),

@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::front_door::Approach;
 use crate::identity::{SigningKey, server_config};
 use crate::state_dir::StateDir;
-use plantao_actors::audit::TrailStore;
 use plantao_actors::audit::transparency::{LogKeys, Witness};
+use plantao_actors::audit::{PostgresTrail, TrailStore};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::{ConsentStore, PostgresConsents};
 use plantao_actors::database::{Database, DatabaseConfig, Login};
@@ -81,18 +81,19 @@ impl Edges {
         if database_config.embedded.is_none() {
             database_config.connection(Login::Application)?;
             database_config.connection(Login::Owner)?;
+            database_config.replica_connections()?;
         }
         let witnesses = config.audit.witnesses.iter().map(crate::witness::witness);
         let entropy = Entropy::system();
         let master_key = super::master_key::source(config, state.paths())?;
         master_key.check(&entropy)?;
         let vault = Vault::drawing(entropy.clone()).with_tombstones(state.paths().tombstones());
-        let database = Database::new();
+        let database = Database::with_replicas(database_config.replicas.len());
         Ok(Self {
             node: state.node_id().to_owned(),
             clock: clock.clone(),
             entropy,
-            trail: database_config.clone().into(),
+            trail: Arc::new(PostgresTrail::noting(database_config.clone(), &database)),
             database_config,
             keys: Arc::new(database.clone()),
             policy,

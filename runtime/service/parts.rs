@@ -136,7 +136,7 @@ pub fn build(
         .iter()
         .map(|(name, plugin)| plugin.spec(name))
         .collect();
-    let metrics = Metrics::with_live(live.clone());
+    let metrics = Metrics::of(live.clone(), database.clone());
     let tenant = config.identity.tenant.clone();
     let door = &config.front_door;
     let services = Services {
@@ -254,7 +254,11 @@ pub(crate) fn database_config(config: &Config, state_dir: &Path) -> DatabaseConf
     };
     if let Some(cluster) = &mut parts.embedded {
         cluster.bin_dir.clone_from(&database.binaries);
+        cluster.ballast_bytes = database.ballast_bytes;
+        cluster.free_min_bytes = database.free_min_bytes;
+        cluster.stall_limit = Duration::from_millis(database.stall_limit_ms);
     }
+    parts.replicas.clone_from(&database.replicas);
     parts.pool_size = database.pool_size;
     parts
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::live::LiveCollector;
+use super::storage::DatabaseCollector;
+use plantao_actors::database::Database;
 use plantao_actors::live::{Live, Pages};
 use plantao_schema::access::VerdictKind;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -94,12 +96,12 @@ struct Inner {
 }
 
 impl Metrics {
-    /// All metrics at zero, and those that the live pages keep themselves.
-    pub fn with_live<P: Pages>(live: Live<P>) -> Self {
+    /// All metrics at zero, and those that the live pages and the database keep themselves.
+    pub fn of<P: Pages>(live: Live<P>, database: Database) -> Self {
         let mut inner = Inner::zero();
-        inner
-            .registry
-            .register_collector(Box::new(LiveCollector(live)));
+        let registry = &mut inner.registry;
+        registry.register_collector(Box::new(LiveCollector(live)));
+        registry.register_collector(Box::new(DatabaseCollector(database)));
         inner.register();
         Self {
             inner: Arc::new(inner),

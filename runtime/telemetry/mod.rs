@@ -6,6 +6,7 @@
 mod live;
 mod logs;
 mod metrics;
+mod storage;
 
 pub(crate) use self::logs::filter;
 pub use self::logs::{LogError, init};

@@ -215,7 +215,7 @@ const fn issue_code_of(code: ProblemCode) -> IssueCode {
         | ProblemCode::PluginTimeout
         | ProblemCode::DeadlineExceeded => IssueCode::Timeout,
         ProblemCode::PluginFailed | ProblemCode::PluginRefused => IssueCode::Processing,
-        ProblemCode::Unavailable => IssueCode::Transient,
+        ProblemCode::Unavailable | ProblemCode::StorageFull => IssueCode::Transient,
         ProblemCode::Overloaded => IssueCode::Throttled,
         ProblemCode::Internal => IssueCode::Exception,
     }

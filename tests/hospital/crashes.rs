@@ -11,13 +11,13 @@ use tokio::sync::Mutex;
 const WRITES: usize = 1_000;
 
 /// Patients over whom the writes are spread: each has a mailbox of its own, with a bound.
-const PATIENTS: usize = 25;
+pub(crate) const PATIENTS: usize = 25;
 
-fn patient(number: usize) -> Value {
+pub(crate) fn patient(number: usize) -> Value {
     json!({ "resourceType": "Patient", "id": format!("p-{}", number % PATIENTS) })
 }
 
-fn observation(number: usize) -> Value {
+pub(crate) fn observation(number: usize) -> Value {
     json!({ "resourceType": "Observation", "id": format!("o-{number}"), "status": "final",
         "code": { "text": "pulse" },
         "subject": { "reference": format!("Patient/p-{}", number % PATIENTS) },
@@ -103,7 +103,7 @@ async fn a_kill_in_the_middle_of_a_thousand_writes_loses_nothing_acknowledged() 
     hospital.finish().await;
 }
 
-async fn trail(hospital: &Hospital) -> Vec<Value> {
+pub(crate) async fn trail(hospital: &Hospital) -> Vec<Value> {
     let client = hospital.as_principal("auditora").await;
     let mut items: Vec<Value> = Vec::new();
     let mut after = String::new();
@@ -123,7 +123,7 @@ async fn trail(hospital: &Hospital) -> Vec<Value> {
 }
 
 /// After a restart every opened entry has its completion, if only to say that nobody knows.
-async fn every_opening_is_closed(hospital: &Hospital) {
+pub(crate) async fn every_opening_is_closed(hospital: &Hospital) {
     let end = Instant::now() + Duration::from_secs(20);
     loop {
         let items = trail(hospital).await;

@@ -21,6 +21,7 @@ mod sequencer;
 mod ship;
 mod store;
 mod tiles;
+mod unsigned;
 mod witness;
 
 pub use algorithm::Algorithm;

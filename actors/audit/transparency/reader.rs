@@ -115,7 +115,10 @@ impl TransparencyLog {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn heads(database: &Database, scope: &Scope) -> Result<Vec<LogHead>, DatabaseError> {
-        notes(database, scope, HEADS).await
+        let heads = notes(database, scope, HEADS).await?;
+        // Whoever reads the entries next, to check them against these, reads no older ones.
+        database.keep_up(scope).await?;
+        Ok(heads)
     }
 
     /// The daily checkpoints of a tenant's chains, newest first: 1,000 at most.

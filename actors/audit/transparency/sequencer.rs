@@ -13,6 +13,7 @@ use super::keys::{LogKeyError, LogKeys, Occasion};
 use super::ship::Shipping;
 use super::store::{Growth, Link, LogSession};
 use super::tiles;
+use super::unsigned::{Unsigned, follows};
 use super::witness::Witnesses;
 use crate::audit::trail::TrailStore;
 use crate::audit::{AuditError, AuditLog};
@@ -141,6 +142,7 @@ impl Actor for Signer {
             parts,
             session: None,
             logs: BTreeMap::new(),
+            signed: BTreeMap::new(),
         };
         let pump = Pump::start(myself, work.run(asking));
         Ok(Signing { asked, _pump: pump })
@@ -166,27 +168,13 @@ struct Log {
     sealed_at: Option<Timestamp>,
 }
 
-/// Why a chain is not signed.
-#[derive(Debug, thiserror::Error)]
-enum Unsigned {
-    #[error("entry {seq} does not follow: one is missing, doubled or out of order")]
-    Sequence { seq: i64 },
-    #[error("entry {seq} names another predecessor than the entry before it")]
-    Previous { seq: i64 },
-    #[error("what is kept is not what the checkpoint of {size} entries says")]
-    Root { size: u64 },
-    #[error("{size} entries were signed and {found} are there")]
-    Shorter { size: u64, found: i64 },
-    #[error(transparent)]
-    Keys(#[from] LogKeyError),
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
-
 struct Work {
     parts: Sequencer,
     session: Option<Box<dyn LogSession>>,
     logs: BTreeMap<String, Log>,
+    /// Up to where each chain was signed, whichever server kept it: outlives sessions, because the
+    /// next one may lead to a standby that did not have it all.
+    signed: BTreeMap<String, ChainHead>,
 }
 
 impl Work {
@@ -250,7 +238,10 @@ impl Work {
     async fn grow(&mut self, chain: &str, tenant: &str, head: ChainHead) -> Result<(), Unsigned> {
         let mut log = match self.logs.remove(chain) {
             Some(log) => log,
-            None => self.restore(chain, head).await?,
+            None => {
+                self.look_back(chain, head).await?;
+                self.restore(chain, head).await?
+            }
         };
         while log.head.seq < head.seq {
             let (tiles, before) = (self.append(chain, &mut log).await?, log.sealed_at);
@@ -268,6 +259,7 @@ impl Work {
                 is_seal,
             };
             self.session().await?.keep(&growth).await?;
+            self.signed.insert(chain.to_owned(), log.head);
             if is_seal {
                 log.sealed_at = Some(now);
             }
@@ -276,6 +268,23 @@ impl Work {
         }
         self.logs.insert(chain.to_owned(), log);
         Ok(())
+    }
+
+    /// Whether what was signed is where it was.
+    async fn look_back(&mut self, chain: &str, head: ChainHead) -> Result<(), Unsigned> {
+        let Some(signed) = self.signed.get(chain).copied() else {
+            return Ok(());
+        };
+        let size = u64::try_from(signed.seq).unwrap_or_default();
+        if head.seq < signed.seq {
+            let found = head.seq;
+            return Err(Unsigned::Shorter { size, found });
+        }
+        let links = self.session().await?.links(chain, before(size), 1).await?;
+        match links.first() {
+            Some(link) if link.hash == signed.hash => Ok(()),
+            _ => Err(Unsigned::Forked { size }),
+        }
     }
 
     /// Appends what was committed to one log, as much as one checkpoint covers.
@@ -356,19 +365,6 @@ impl Work {
 /// The number of the entry before the last of a log.
 fn before(size: u64) -> i64 {
     i64::try_from(size.saturating_sub(1)).unwrap_or(i64::MAX)
-}
-
-/// The head once this entry is the last.
-fn follows(head: &ChainHead, link: &Link) -> Result<ChainHead, Unsigned> {
-    let seq = link.seq;
-    if seq != head.seq.saturating_add(1) {
-        return Err(Unsigned::Sequence { seq });
-    }
-    if link.previous != head.hash {
-        return Err(Unsigned::Previous { seq });
-    }
-    let hash = link.hash;
-    Ok(ChainHead { seq, hash })
 }
 
 /// The hashes of a log's right edge, level by level.

@@ -4,17 +4,21 @@
 //! data, to share a state directory with a second process, to listen on a network, and to write
 //! statements or rows to a log.
 
+mod ballast;
 mod binaries;
 mod cluster;
+mod disk;
 mod layout;
 mod orphan;
 mod process;
 mod server;
 mod settings;
+mod stall;
 #[cfg(any(test, feature = "testing"))]
 pub(super) mod testing;
 
 pub use binaries::{OLDEST_VERSION, programs};
+pub use disk::disk_child;
 pub use layout::Layout;
 pub use server::{QUIT_DEADLINE, STOP_DEADLINE, server_child};
 use std::io;

@@ -29,8 +29,13 @@ pub(super) async fn stop_orphan(data_dir: &Path) -> bool {
         "stopping an orphaned database server"
     );
     for (signal, patience) in STEPS {
-        // Gone between look and signal: the next look says so.
-        let _ = kill_process(pid, *signal);
+        if *signal == Signal::KILL {
+            // One that was stopped has children that are, and they hold its memory.
+            super::stall::kill_orphan(pid);
+        } else {
+            // Gone between look and signal: the next look says so.
+            let _ = kill_process(pid, *signal);
+        }
         let deadline = Instant::now() + *patience;
         while Instant::now() < deadline {
             if running(data_dir) != Some(pid) {

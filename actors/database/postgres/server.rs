@@ -1,9 +1,13 @@
 //! `PostgresServer`: the actor that owns the private cluster's process.
 //!
 //! It prepares the disk, stops an orphan, starts the server and watches it. An exit that it did not
-//! ask for is its own failure, so that its supervisor restarts both together. Started means
-//! listening: a server that is still recovering refuses sessions by itself, and recovery may take
-//! longer than any start timeout should.
+//! ask for is its own failure, so that its supervisor restarts both together; so is a server that
+//! answers nobody for too long, which it kills. Started means listening: a server that is still
+//! recovering refuses sessions by itself, and recovery may take longer than any start timeout
+//! should.
+//!
+//! On a full disk it starts without a server and waits for space: a recovery that fails for want of
+//! it would use up the restarts of the tree, and every caller has a typed answer meanwhile.
 //!
 //! Assumes a permanent restart and a shutdown timeout of at least [`STOP_DEADLINE`] plus
 //! [`QUIT_DEADLINE`]. Lost on restart: every session; nothing that was committed.
@@ -11,13 +15,14 @@
 use super::cluster::{Cluster, ClusterLock, server_command};
 use super::orphan::stop_orphan;
 use super::process::Process;
-use super::{PostgresError, settings};
+use super::{Layout, PostgresError, disk, settings, stall};
 use crate::database::EmbeddedConfig;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Shutdown};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rustix::process::Signal;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
@@ -35,10 +40,20 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(15);
 /// SIGQUIT writes nothing; what is left then is killed.
 pub const QUIT_DEADLINE: Duration = Duration::from_secs(3);
 
+/// The file of the server's socket.
+const SOCKET: &str = ".s.PGSQL.5432";
+
 /// Between looks at a server that is starting, and between attempts: backends of a server that was
 /// killed hold its shared memory for a moment longer.
 const POLL: Duration = Duration::from_millis(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// Between looks at a disk that is full.
+const SPACE_POLL: Duration = Duration::from_secs(1);
+
+/// Before a server that failed on a scarce disk is tried again: more often, and the tree would give
+/// up on what only space can mend.
+const SCARCE_PAUSE: Duration = Duration::from_secs(7);
 
 /// The private cluster as a child.
 #[must_use]
@@ -54,7 +69,7 @@ pub fn server_child(config: EmbeddedConfig) -> ChildSpec {
     ))
 }
 
-/// The process is gone, and nobody asked it to go.
+/// The process is gone, and nobody asked it to go; or there was none, and now there can be.
 pub(super) struct Exited {
     how: String,
 }
@@ -64,7 +79,8 @@ struct PostgresServer;
 /// The process, the task that waits for its end, and the lock, freed last.
 struct Running {
     watcher: JoinHandle<()>,
-    process: Process,
+    /// None while there is no space for one.
+    process: Option<Arc<Process>>,
     socket_dir: PathBuf,
     _lock: ClusterLock,
 }
@@ -85,14 +101,23 @@ impl Actor for PostgresServer {
         myself: ActorRef<Self::Msg>,
         (config, notices): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let settings = config.settings.clone();
-        let prepared = tokio::task::spawn_blocking(move || Cluster::prepare(&config)).await?;
+        let disk = config.clone();
+        let prepared = tokio::task::spawn_blocking(move || Cluster::prepare(&disk)).await?;
         let cluster = prepared?;
         stop_orphan(&cluster.layout.data_dir).await;
-        let process = start(&cluster, &settings).await?;
-        let exited = process.exited();
+        let layout = cluster.layout.clone();
+        let process = if disk::is_full(&config, &layout) {
+            tracing::error!("the disk is full: the database server waits for space");
+            None
+        } else {
+            Some(Arc::new(start(&cluster, &config.settings).await?))
+        };
+        let watched = process.clone();
         let watcher = tokio::spawn(async move {
-            let how = exited.await;
+            let how = match watched {
+                Some(process) => ended(&process, &config, &layout).await,
+                None => space_is_back(&config, &layout).await,
+            };
             if notices.cast(Exited { how }).is_err() {
                 // Not bound yet, or full: ending is all that matters.
                 myself.stop(Some("the database server exited".to_owned()));
@@ -122,11 +147,44 @@ impl Actor for PostgresServer {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         state.watcher.abort();
-        stop(&state.process).await;
+        if let Some(process) = &state.process {
+            stop(process).await;
+        }
         // Empty once its server is gone; one that is not belongs to somebody else by now.
         let _in_use = std::fs::remove_dir(&state.socket_dir);
         Ok(())
     }
+}
+
+/// Returns how the server ended, once it has; one that stalled is ended.
+async fn ended(process: &Process, config: &EmbeddedConfig, layout: &Layout) -> String {
+    let socket = layout.socket_dir.join(SOCKET);
+    let how = tokio::select! {
+        biased;
+        how = process.exited() => how,
+        () = stall::stalled(&socket, config.stall_limit) => {
+            let limit_s = config.stall_limit.as_secs_f64();
+            tracing::error!(limit_s, "the database server answers nobody: it is killed");
+            stall::kill(process);
+            process.exited().await
+        }
+    };
+    if disk::is_scarce(config, layout) {
+        tracing::error!(
+            how,
+            "the database server exited for want of space, or nearly so"
+        );
+        sleep(SCARCE_PAUSE).await;
+    }
+    how
+}
+
+/// Returns once a server could recover.
+async fn space_is_back(config: &EmbeddedConfig, layout: &Layout) -> String {
+    while disk::is_full(config, layout) {
+        sleep(SPACE_POLL).await;
+    }
+    "there was no space for one, and now there is".to_owned()
 }
 
 /// Starts the server and waits until it listens, trying again while a predecessor lets go.
@@ -134,7 +192,7 @@ pub(super) async fn start(
     cluster: &Cluster,
     settings: &[(String, String)],
 ) -> Result<Process, PostgresError> {
-    let socket = cluster.layout.socket_dir.join(".s.PGSQL.5432");
+    let socket = cluster.layout.socket_dir.join(SOCKET);
     let deadline = Instant::now() + START_DEADLINE;
     loop {
         let process = Process::spawn(command(cluster, settings))
@@ -181,6 +239,6 @@ pub(super) async fn stop(process: &Process) {
     tracing::warn!("the database server did not stop in time");
     process.signal(Signal::QUIT);
     if timeout(QUIT_DEADLINE, process.exited()).await.is_err() {
-        process.signal(Signal::KILL);
+        stall::kill(process);
     }
 }

@@ -50,9 +50,11 @@ pub(in crate::database) fn config_under(dir: &Path) -> EmbeddedConfig {
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let settings = settings.map(owned).to_vec();
     EmbeddedConfig {
-        state_dir: dir.to_owned(),
-        bin_dir: None,
         settings,
+        // A test that is about space makes its own.
+        ballast_bytes: 0,
+        free_min_bytes: 0,
+        ..EmbeddedConfig::under(dir)
     }
 }
 

@@ -98,6 +98,9 @@ pub(super) async fn handle(
     body: &mut Incoming,
     slot: OwnedSemaphorePermit,
 ) -> Result<Handled, Refused> {
+    if route.is_change() && services.database.is_read_only() {
+        return Err(problems::storage_full().into());
+    }
     let headers = &asked.head.headers;
     match route {
         Route::Health | Route::Metadata | Route::Asset(_) => {

@@ -168,7 +168,7 @@ pub(super) fn problem(error: &WardError) -> Problem {
             (code, detail, "")
         }
         WardError::Timeout { .. } => (
-            ProblemCode::DeadlineExceeded,
+            ProblemCode::Unavailable,
             "the ward did not answer in time",
             "",
         ),

@@ -104,6 +104,14 @@ pub(super) struct AuditPage {
 }
 
 impl Route {
+    /// Whether it changes what is kept, the trail aside.
+    pub(super) const fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Bundle | Self::Store { .. } | Self::Bed { .. } | Self::Consent { set: true, .. }
+        )
+    }
+
     /// Reads method and address.
     pub(super) fn parse(method: &Method, uri: &Uri) -> Result<Self, Problem> {
         let path = uri.path().strip_prefix('/').unwrap_or_default();

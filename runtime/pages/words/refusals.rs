@@ -73,6 +73,16 @@ pub(in crate::pages) const fn advice(code: ProblemCode, locale: Locale) -> Advic
                 "A part of the system is coming back. Try again in a few seconds.",
             ),
         ),
+        ProblemCode::StorageFull => (
+            (
+                "Somente leitura no momento",
+                "O espaço em disco está no fim: nada pode ser alterado até que haja mais espaço.",
+            ),
+            (
+                "Read-only for now",
+                "Space on the disk is running out: nothing can be changed until there is more.",
+            ),
+        ),
         ProblemCode::Malformed
         | ProblemCode::Invalid
         | ProblemCode::MethodNotAllowed
