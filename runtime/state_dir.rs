@@ -8,6 +8,7 @@
 //! STATE/keys/           issuer key, master key           0700
 //! STATE/tls/            development CA and certificate   0700
 //! STATE/demo/           tokens of demonstration principals, only under --demo   0700
+//! STATE/spool/          emergency reads that wait for the trail   0700
 //! STATE/postgres/       the private cluster, owned by whoever runs it
 //! RUN/admin.sock        mutations of the live tree       0600, see `admin_socket`
 //! ```

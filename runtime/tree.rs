@@ -4,7 +4,7 @@
 //! plantao                    one_for_one
 //! ├─ storage                 rest_for_one   postgres ► pool ► replicas, disk (where there are any)
 //! ├─ trust                   one_for_one    vault, policy, consents, log_ins, rotations, and the
-//! │                                         trail's: writer, sequencer, witnesses, partitions
+//! │                                         trail's: writer, spool, sequencer, witnesses, partitions
 //! ├─ plugins                 one_for_one    each rest_for_one: instances (dynamic) ► loader
 //! ├─ records                 one_for_one    directory-1…4, ward_board, sessions (dynamic)
 //! ├─ live                    one_for_one    pulse, topics (dynamic), viewers (dynamic)
@@ -25,7 +25,7 @@ use crate::front_door::{self, DoorParts};
 use crate::pages::PagesOf;
 use plantao_actors::audit::keeping::Keeper;
 use plantao_actors::audit::transparency::Sequencer;
-use plantao_actors::audit::{self, AuditLog, TrailStore};
+use plantao_actors::audit::{self, AuditLog, EmergencySpool, TrailStore};
 use plantao_actors::consent::Consents;
 use plantao_actors::database::{self, Database, DatabaseConfig};
 use plantao_actors::live::{Live, Pulse};
@@ -88,6 +88,8 @@ pub struct Parts {
     pub policy: Policy,
     /// The trail.
     pub audit: AuditLog,
+    /// What takes emergency reads while it is away.
+    pub spool: EmergencySpool,
     /// What keeps it.
     pub trail: Arc<dyn TrailStore>,
     /// What signs it.
@@ -151,6 +153,7 @@ pub fn tree(parts: Parts) -> Result<SupervisorSpec, PluginError> {
         .child(parts.consents.child())
         .child(parts.log_ins.child())
         .child(writer.shutdown(Shutdown::Timeout(AUDIT_STOP)))
+        .child(parts.spool.child())
         .child(parts.sequencer.child())
         .child(parts.rotations.child());
     if let Some(witnesses) = witnesses {

@@ -218,6 +218,7 @@ impl Ledger {
             self.look_back(&*session).await?;
             self.holder.send_replace(Some(session.holder()));
             self.session = Some(session);
+            self.duties.log.tell_reach(true);
         }
         self.session.as_deref().ok_or(DatabaseError::Unavailable)
     }
@@ -228,6 +229,7 @@ impl Ledger {
             tracing::warn!(%error, "audit writer lost its database");
         }
         self.drop_session();
+        self.duties.log.tell_reach(false);
         self.heads.clear();
         self.down_since.get_or_insert_with(Instant::now);
     }

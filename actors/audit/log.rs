@@ -17,7 +17,7 @@ use plantao_schema::audit::{Chained, Entry, Hash, Outcome, Phase};
 use plantao_supervisors::{Handle, Limits};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 /// The longest that an entry may take to become durable; an ordinary one takes about a millisecond.
@@ -35,6 +35,8 @@ pub struct AuditLog {
     pub(super) losses: Losses,
     entropy: Entropy,
     growth: Arc<Notify>,
+    /// Whether the writer has its store; not while that is known to be away.
+    reach: Arc<watch::Sender<bool>>,
 }
 
 /// Proof that an entry is on disk. Only the writer makes one.
@@ -179,7 +181,29 @@ impl AuditLog {
             losses: Losses::default(),
             entropy,
             growth: Arc::default(),
+            reach: Arc::new(watch::Sender::new(false)),
         }
+    }
+
+    /// The writer has its store, or has lost it.
+    pub(super) fn tell_reach(&self, is_reached: bool) {
+        self.reach.send_if_modified(|was| {
+            let is_news = *was != is_reached;
+            *was = is_reached;
+            is_news
+        });
+    }
+
+    /// Whether the writer has its store, as far as it knows.
+    pub(super) fn is_reached(&self) -> bool {
+        self.is_up() && *self.reach.borrow()
+    }
+
+    /// Returns once the writer has its store.
+    pub(super) async fn reached(&self) {
+        let mut reach = self.reach.subscribe();
+        // Cannot end before it is so: this handle holds the sender.
+        let _reached = reach.wait_for(|is_reached| *is_reached).await;
     }
 
     /// Says that entries were committed. Never lost, whether or not anybody listens.
@@ -320,7 +344,7 @@ const EXPLANATION_MAX_BYTES: usize = 8_192;
 
 /// PostgreSQL's text cannot hold a NUL, nor its indexes a novel; found here, that costs its caller
 /// alone and not a whole batch.
-fn storable(entry: &Entry) -> Result<(), AuditError> {
+pub(super) fn storable(entry: &Entry) -> Result<(), AuditError> {
     let fields = [
         ("principal", entry.principal.as_str()),
         ("role", &entry.role),

@@ -44,6 +44,7 @@ mod postgres;
 mod reader;
 mod search;
 mod settler;
+mod spool;
 mod store;
 mod trail;
 pub mod transparency;
@@ -56,6 +57,10 @@ pub use opening::{Opening, place as opening_place};
 pub use postgres::PostgresTrail;
 pub use reader::{Cursor, Filter, PAGE_MAX};
 pub use search::{Found, Place};
+pub use spool::{
+    EmergencyReceipt, EmergencySpool, FileSpool, KEEP_DEADLINE, SPOOL_DEADLINE, SpoolError,
+    SpoolLimits, SpoolReceipt, SpoolStore, Spooling, TRAIL_PATIENCE, spooled,
+};
 pub use trail::{Completion, Kept, Pending, SettlingSession, TrailSession, TrailStore};
 pub use writer::{QUEUE_LIMIT, audit_child};
 
@@ -83,6 +88,12 @@ pub enum AuditError {
         /// The deadline that passed.
         after: Duration,
     },
+    /// The trail is away, and as many emergency reads wait for it as may.
+    #[error("the emergency spool is full: {limit} entries may wait in it")]
+    SpoolFull {
+        /// How many may wait.
+        limit: usize,
+    },
     /// Another entry with the same key is in the trail, or another completion of the same opened
     /// entry with another outcome: a fault of the caller.
     #[error("another audit entry has the same key, or completes the same entry otherwise")]
@@ -103,7 +114,10 @@ impl AuditError {
     pub const fn is_unavailable(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable | Self::Overloaded { .. } | Self::Timeout { .. }
+            Self::Unavailable
+                | Self::Overloaded { .. }
+                | Self::Timeout { .. }
+                | Self::SpoolFull { .. }
         )
     }
 }

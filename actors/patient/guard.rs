@@ -32,6 +32,15 @@ pub(super) async fn read(
     }
 }
 
+/// Reading the emergency card of the one patient that the permit names.
+pub(super) async fn card(permit: &Permit, now: Timestamp) -> Result<PatientId, RecordError> {
+    permit.hand_in(now).await?;
+    let covers =
+        permit.action() == Action::Read && permit.resource_kind() == ResourceKind::EmergencyCard;
+    let patient = permit.patient().filter(|_| covers);
+    patient.cloned().ok_or(RecordError::PermitMismatch)
+}
+
 /// Whether a patient's data may be used for a purpose, now that the patient is known. Emergency
 /// access does not ask. Without a policy there is nobody who could have said anything.
 pub(super) async fn consent(

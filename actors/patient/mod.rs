@@ -18,6 +18,7 @@
 
 mod bedside;
 mod cache;
+mod card;
 mod contents;
 mod directory;
 mod error;
@@ -39,6 +40,7 @@ mod watched;
 mod write;
 
 pub use bedside::Bedside;
+pub use card::{CARD_DEADLINE, CardRead, EMERGENCY_PATIENCE, HeldCard};
 pub use contents::{Checked, Contents};
 pub use error::RecordError;
 pub use guard::resource_kind;

@@ -59,7 +59,7 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn RecordStore>,
     pub(super) sessions: Arc<Sessions>,
     directory: Vec<Handle<directory::Message>>,
-    clock: WallClock,
+    pub(super) clock: WallClock,
 }
 
 impl Records {

@@ -5,12 +5,14 @@
 //! else holds it, and the supervisor holds it with the child's description: through a start, a
 //! restart and a stop. How many sessions there may be is the supervisor's to say, not this table's.
 
+use super::card::{CardPlace, HeldCard};
 use super::session::Message;
+use arc_swap::ArcSwapWeak;
 use dashmap::DashMap;
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_supervisors::{Handle, Limits};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 /// Most requests that wait for one patient: a ward and its monitors, not a flood.
 const IN_FLIGHT: usize = 64;
@@ -22,6 +24,17 @@ const SWEEP_MIN: usize = 1_024;
 pub(super) struct Seat {
     /// The way to whichever incarnation is up.
     pub(super) handle: Handle<Message>,
+    /// Where it lays its patient's card.
+    pub(super) card: CardPlace,
+}
+
+impl Default for Seat {
+    fn default() -> Self {
+        Self {
+            handle: Handle::new(Limits::in_flight(IN_FLIGHT)),
+            card: Arc::new(ArcSwapWeak::new(Weak::new())),
+        }
+    }
 }
 
 /// The table. After a sweep it is next swept when as many seats were added as were left, at least
@@ -48,13 +61,19 @@ impl Seats {
         seat.handle.is_up().then(|| seat.handle.clone())
     }
 
+    /// The card that a patient's session holds, if it is up and holds one.
+    pub(super) fn card(&self, tenant: &Tenant, patient: &PatientId) -> Option<Arc<HeldCard>> {
+        let seat = self.seats.get(&(tenant.clone(), patient.clone()))?;
+        let held = seat.card.load().upgrade();
+        held.filter(|_| seat.handle.is_up())
+    }
+
     /// The seat of a patient, made when there is none.
     pub(super) fn of(&self, tenant: &Tenant, patient: &PatientId) -> Arc<Seat> {
         let mut made = false;
         let new = || {
             made = true;
-            let handle = Handle::new(Limits::in_flight(IN_FLIGHT));
-            Arc::new(Seat { handle })
+            Arc::new(Seat::default())
         };
         let place = (tenant.clone(), patient.clone());
         let seat = Arc::clone(&*self.seats.entry(place).or_insert_with(new));

@@ -1,13 +1,13 @@
 //! `PatientSession`: one patient's file while somebody works with it.
 //!
-//! Owns the opened records of one patient, in memory, and that patient's writes, which it makes
-//! one after the other. Starts with the first access and stops by itself when nobody has used it
-//! for [`IDLE_STOP`], watching included. Lost on restart: the memory, and nothing else; each read
-//! looks at the version in the database, so a session that forgot, or one on another node, never
-//! answers with old data. Those who watched learn of its end, and the next of them has the chart
-//! built again from the database ([`super::watched`]). Restart class: transient under a dynamic
-//! supervisor, so that an idle stop is final and a crash is not; one patient's crash touches no
-//! other patient.
+//! Owns the opened records of one patient, in memory, and that patient's writes, which it makes one
+//! after the other. Starts with the first access and stops by itself when nobody has used it for
+//! [`IDLE_STOP`], watching included, and it holds no card that the records cannot give again. Lost
+//! on restart: the memory, and nothing else; each read looks at the version in the database, so a
+//! session that forgot, or one on another node, never answers with old data. Those who watched
+//! learn of its end, and the next of them has the chart built again from the database
+//! ([`super::watched`]). Restart class: transient under a dynamic supervisor, so that an idle stop
+//! is final and a crash is not; one patient's crash touches no other patient.
 //!
 //! PHI: opened bodies. Purpose: care (LGPD Art. 11 II f); retention: until the idle stop; access:
 //! the permit each request consumed; encryption: none in memory, wiped when dropped; audit: by the
@@ -15,6 +15,8 @@
 
 use super::bedside::Bedside;
 use super::cache::{Budget, Cache};
+use super::card::{CardPlace, Held, HeldCard};
+use super::seats::Seat;
 use super::store::{Found, Loaded};
 use super::watched::{FirstTurn, Turns, Watched};
 use super::write::Write;
@@ -51,6 +53,8 @@ pub(super) enum Message {
     ),
     /// A bundle that concerns this patient alone.
     Write(Box<Write>),
+    /// The patient's emergency card, read anew.
+    Card(Scope, Reply<Result<Arc<HeldCard>, RecordError>>),
     /// The patient's bedside, from now on; nothing when nobody watches yet and the caller brings
     /// no turn to begin.
     Watch(Scope, Option<FirstTurn>, Reply<Watching>),
@@ -72,6 +76,7 @@ pub(super) struct PatientSession {
     pub(super) patient: PatientId,
     pub(super) own: Handle<Message>,
     pub(super) turns: Arc<Turns>,
+    card: CardPlace,
 }
 
 /// What it owns.
@@ -79,6 +84,7 @@ pub(super) struct State {
     cache: Cache,
     last_used: Instant,
     pub(super) watched: Option<Watched>,
+    pub(super) held: Held,
     ticker: JoinHandle<()>,
 }
 
@@ -89,14 +95,14 @@ impl Drop for State {
 }
 
 impl PatientSession {
-    /// A session for one patient, reached through `own`, whose memory counts against `budget` and
-    /// whose rebuilds wait for their `turns`.
-    pub(super) const fn new(
+    /// A session for one patient, in their `seat`, whose memory counts against `budget` and whose
+    /// rebuilds wait for their `turns`.
+    pub(super) fn new(
         store: Arc<dyn RecordStore>,
         budget: Arc<Budget>,
         clock: WallClock,
         patient: PatientId,
-        own: Handle<Message>,
+        seat: &Seat,
         turns: Arc<Turns>,
     ) -> Self {
         Self {
@@ -104,8 +110,9 @@ impl PatientSession {
             budget,
             clock,
             patient,
-            own,
+            own: seat.handle.clone(),
             turns,
+            card: Arc::clone(&seat.card),
         }
     }
 }
@@ -132,6 +139,7 @@ impl Actor for PatientSession {
             cache: Cache::new(Arc::clone(&self.budget)),
             last_used: Instant::now(),
             watched: None,
+            held: Held::new(Arc::clone(&self.card)),
             ticker,
         })
     }
@@ -155,14 +163,26 @@ impl Actor for PatientSession {
                 state.cache.clear();
                 self.write(state, *write).await;
             }
+            Message::Card(scope, reply) => {
+                state.last_used = Instant::now();
+                if !reply.is_abandoned() {
+                    reply.send(self.card(state, &scope).await);
+                }
+            }
             Message::Watch(scope, turn, reply) => {
                 state.last_used = Instant::now();
                 if !reply.is_abandoned() {
-                    reply.send(self.watch(state, scope, turn).await);
+                    let watching = self.watch(state, scope, turn).await;
+                    self.hold_watched(state);
+                    reply.send(watching);
                 }
             }
             Message::RecordsChanged => {
                 state.cache.clear();
+                state.held.fall_behind();
+                if let Some(watched) = &mut state.watched {
+                    watched.is_behind = true;
+                }
                 self.look_again(state).await;
             }
             Message::Erased => {
@@ -172,8 +192,13 @@ impl Actor for PatientSession {
             }
             Message::LookCameDue => self.look_again(state).await,
             Message::ClockTicked if state.is_watched() => state.last_used = Instant::now(),
-            Message::ClockTicked if state.last_used.elapsed() >= IDLE_STOP => myself.stop(None),
-            Message::ClockTicked => {}
+            Message::ClockTicked => {
+                let is_idle = state.last_used.elapsed() >= IDLE_STOP;
+                self.settle_held(state, is_idle).await;
+                if is_idle && state.held.is_empty() {
+                    myself.stop(None);
+                }
+            }
         }
         Ok(())
     }
@@ -192,13 +217,19 @@ impl PatientSession {
         let effect = write.perform(&*self.store).await;
         if let Some(watched) = &mut state.watched {
             self.written(watched, &bundle, effect, at).await;
+            self.hold_watched(state);
+        } else {
+            Self::written_unwatched(state, &bundle, &effect);
         }
     }
 
     /// Looks for what was missed, for as long as anybody watches; what nobody watches is let go.
     async fn look_again(&self, state: &mut State) {
         match &mut state.watched {
-            Some(watched) if watched.has_watchers() => self.look(watched).await,
+            Some(watched) if watched.has_watchers() => {
+                self.look(watched).await;
+                self.hold_watched(state);
+            }
             _ => state.watched = None,
         }
     }

@@ -5,6 +5,7 @@
 //! is shown to operators, and even a pseudonym of a patient is not for them.
 
 use super::cache::Budget;
+use super::card::HeldCard;
 use super::seats::{Seat, Seats};
 use super::session::{Message, PatientSession};
 use super::watched::{FirstTurn, Turns};
@@ -64,6 +65,11 @@ impl Sessions {
     /// The session of a patient if it is live.
     pub(super) fn live(&self, tenant: &Tenant, patient: &PatientId) -> Option<Handle<Message>> {
         self.seats.live(tenant, patient)
+    }
+
+    /// The card that a patient's live session holds.
+    pub(super) fn card(&self, tenant: &Tenant, patient: &PatientId) -> Option<Arc<HeldCard>> {
+        self.seats.card(tenant, patient)
     }
 
     /// The session of a patient, started when it is not live.
@@ -132,9 +138,9 @@ impl Sessions {
         let turns = Arc::clone(&self.turns);
         let make = move || {
             let (store, budget) = (Arc::clone(&store), Arc::clone(&budget));
-            let (clock, patient, own) = (clock.clone(), patient.clone(), own.handle.clone());
+            let (clock, patient) = (clock.clone(), patient.clone());
             let turns = Arc::clone(&turns);
-            let session = PatientSession::new(store, budget, clock, patient, own, turns);
+            let session = PatientSession::new(store, budget, clock, patient, &own, turns);
             (session, ())
         };
         ChildSpec::worker(name, &seat.handle, make)

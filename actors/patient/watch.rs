@@ -89,7 +89,11 @@ impl Records {
     }
 
     /// A made-up id starts no session.
-    async fn exists(&self, scope: &Scope, patient: &PatientId) -> Result<(), RecordError> {
+    pub(super) async fn exists(
+        &self,
+        scope: &Scope,
+        patient: &PatientId,
+    ) -> Result<(), RecordError> {
         if self.shared.sessions.live(&scope.tenant, patient).is_some() {
             return Ok(());
         }

@@ -43,10 +43,10 @@ const OBSERVATIONS: usize = 4_000;
 
 /// Most records of each other type: a patient has tens, and after months in bed some hundred
 /// prescriptions. Where there are more, the bedside says that its card is incomplete.
-const OTHERS: usize = 2_000;
+pub(super) const OTHERS: usize = 2_000;
 
 /// What the name and the emergency card are made of.
-const OTHER_TYPES: [FhirType; 4] = [
+pub(super) const OTHER_TYPES: [FhirType; 4] = [
     FhirType::Patient,
     FhirType::AllergyIntolerance,
     FhirType::MedicationRequest,
@@ -128,7 +128,11 @@ impl Turns {
 
 /// What a session holds while it is watched. Dropping it tells every watcher.
 pub(super) struct Watched {
-    scope: Scope,
+    pub(super) scope: Scope,
+    /// When the records last said what is shown.
+    pub(super) verified_at: Timestamp,
+    /// Something is known to have changed that is not shown.
+    pub(super) is_behind: bool,
     bedside: watch::Sender<Arc<Bedside>>,
     seen: Seen,
     loaded_at: Instant,
@@ -149,6 +153,7 @@ impl Drop for Watched {
 
 /// What a rebuild brings.
 struct Loaded {
+    at: Timestamp,
     bedside: Bedside,
     seen: Seen,
 }
@@ -165,6 +170,8 @@ impl Watched {
         });
         Self {
             scope,
+            verified_at: loaded.at,
+            is_behind: false,
             bedside: watch::Sender::new(Arc::new(loaded.bedside)),
             seen: loaded.seen,
             loaded_at: Instant::now(),
@@ -180,8 +187,15 @@ impl Watched {
         self.bedside.receiver_count() > 0
     }
 
+    /// What is shown.
+    pub(super) fn shown(&self) -> Arc<Bedside> {
+        Arc::clone(&self.bedside.borrow())
+    }
+
     /// Shows what a rebuild brought.
     fn show(&mut self, loaded: Loaded) {
+        self.verified_at = loaded.at;
+        self.is_behind = false;
         self.seen = loaded.seen;
         self.loaded_at = Instant::now();
         self.stale = false;
@@ -296,6 +310,7 @@ impl PatientSession {
             Effect::InDoubt => false,
         };
         if !whole {
+            watched.is_behind = true;
             self.reload(watched).await;
         }
     }
@@ -311,8 +326,11 @@ impl PatientSession {
             return watched.lost(&self.own);
         };
         watched.seen.forget_before(since.plus_seconds(-LOOK_BACK_S));
-        if watched.stale || !watched.seen.covers(&stored) {
+        watched.is_behind = !watched.seen.covers(&stored);
+        if watched.stale || watched.is_behind {
             self.reload(watched).await;
+        } else {
+            watched.verified_at = now;
         }
     }
 
@@ -362,7 +380,8 @@ impl PatientSession {
             note(&mut seen, &observations, since);
             note(&mut seen, &others, since);
             let bedside = bedside::rebuilt(&observations, &others, now);
-            Loaded { bedside, seen }
+            let at = now;
+            Loaded { at, bedside, seen }
         };
         aside(rebuild).await.ok_or(RecordError::Internal)
     }

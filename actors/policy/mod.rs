@@ -21,6 +21,7 @@
 
 mod behaviour;
 mod changes;
+mod emergency;
 mod engine;
 mod harness;
 mod leave;
@@ -33,6 +34,7 @@ mod takebacks;
 pub mod testing;
 mod view;
 
+pub use emergency::CardEmergency;
 pub use engine::{Policy, PolicyError, child};
 pub use harness::{Defect, PermitWitness};
 pub use leave::PermitError;

@@ -154,6 +154,7 @@ impl Site {
             database_config: DatabaseConfig::external("postgres://nowhere".into(), None),
             database,
             trail: Arc::new(twin::TwinTrail(disk.at("audit.commit"))),
+            spool: Arc::new(twin::TwinSpool(disk.at("spool.append"))),
             vault: vault.clone(),
             master_key: MasterKeySource::held(self.master_key),
             keys: Arc::new(twin::TwinKeys(disk.at("vault.unwrap"))),

@@ -15,6 +15,7 @@ mod log;
 mod log_ins;
 mod points;
 mod records;
+mod spool;
 mod tables;
 mod trail;
 mod wards;
@@ -40,6 +41,7 @@ pub(crate) use log_ins::TwinLogIns;
 use points::Points;
 pub(crate) use points::Side;
 pub(crate) use records::TwinRecords;
+pub(crate) use spool::TwinSpool;
 pub(crate) use tables::{Record, Tables};
 pub(crate) use trail::TwinTrail;
 pub(crate) use wards::TwinWards;
@@ -245,6 +247,16 @@ impl Disk {
     /// Looks at the rows from outside of any time, as the checkers do.
     pub(crate) fn inspect<T>(&self, view: impl FnOnce(&Tables) -> T) -> T {
         view(&self.lock().tables)
+    }
+
+    /// Changes the bytes of the node's own spool, which no outage of the store touches.
+    pub(crate) fn write_spool<T>(&self, change: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        change(&mut self.lock().tables.spool)
+    }
+
+    /// Keeps bytes beside the spool.
+    pub(crate) fn write_aside(&self, bytes: Vec<u8>) {
+        self.lock().tables.set_aside.push(bytes);
     }
 
     /// Puts rows there that nobody stored.

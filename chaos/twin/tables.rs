@@ -46,6 +46,9 @@ pub(crate) struct Tables {
     pub(crate) accounts: BTreeMap<(Tenant, PrincipalId), AccountRow>,
     /// Sessions ended before their time.
     pub(crate) ended: BTreeMap<(Tenant, SessionId), Timestamp>,
+    /// The bytes of the node's own spool, and those that it set aside.
+    pub(crate) spool: Vec<u8>,
+    pub(crate) set_aside: Vec<Vec<u8>>,
     /// By node, the session that holds the right to write its chains.
     pub(crate) holders: BTreeMap<String, i32>,
     /// How many sessions there were.
@@ -79,8 +82,12 @@ pub(crate) struct AccountRow {
 impl Tables {
     /// The request that an entry is about.
     pub(crate) fn request_of(&self, entry: &Uuid) -> Option<String> {
-        let row = self.entries.get(self.places.get(entry)?)?;
-        Some(row.entry.request_id.clone())
+        if let Some(place) = self.places.get(entry) {
+            return Some(self.entries.get(place)?.entry.request_id.clone());
+        }
+        let spooled = plantao_actors::audit::spooled(&self.spool).into_iter();
+        let mut one = spooled.filter(|one| one.id == *entry);
+        one.next().map(|one| one.request_id)
     }
 
     /// The records of the scope's tenant, by type and id.

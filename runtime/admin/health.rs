@@ -9,7 +9,7 @@ use crate::telemetry::Metrics;
 use ::http::header::HOST;
 use ::http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use plantao_actors::audit::AuditLog;
+use plantao_actors::audit::{AuditLog, EmergencySpool};
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::{Database, Room, Space};
 use plantao_actors::login::LogIns;
@@ -38,6 +38,8 @@ pub struct AdminServices {
     pub policy: Policy,
     /// The trail that changes are written to.
     pub audit: AuditLog,
+    /// What takes emergency reads while it is away.
+    pub spool: EmergencySpool,
     /// The database.
     pub database: Database,
     /// The plugins.
@@ -162,6 +164,7 @@ async fn readiness(services: &AdminServices) -> Vec<Check> {
         up("policy", services.policy.is_up()),
         up("database", matches!(ping, Ok(Ok(())))),
         up("audit", services.audit.is_up()),
+        spooled(&services.spool),
     ];
     checks.extend(services.trail.checks());
     checks.extend(storage(&services.database));
@@ -230,6 +233,23 @@ fn lost(audit: &AuditLog) -> Option<Check> {
         needed: false,
         detail: format!("acknowledged entries are missing: {first}"),
     })
+}
+
+/// Emergency reads that wait for the trail: it is away, or has just come back.
+fn spooled(spool: &EmergencySpool) -> Check {
+    let (waiting, most) = (spool.waiting(), spool.limits().entries);
+    let is_up = spool.is_up();
+    let detail = if is_up {
+        format!("{waiting} of {most} entries wait for the trail")
+    } else {
+        "down".to_owned()
+    };
+    Check {
+        name: "emergency_spool".to_owned(),
+        ok: is_up && waiting < most,
+        needed: false,
+        detail,
+    }
 }
 
 fn report(checks: Vec<Check>, verbose: bool) -> Response<Body> {

@@ -29,6 +29,10 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
         RETENTION_MIN_YEARS.into(),
         RETENTION_LONGEST_YEARS,
     )?;
+    // Held in memory and written anew as it empties.
+    let (entries, bytes) = (config.audit.spool_entries, config.audit.spool_bytes);
+    between("audit.spool_entries", entries as u64, 1, 100_000)?;
+    between("audit.spool_bytes", bytes as u64, 1 << 17, 1 << 28)?;
     between("identity.leeway_s", config.identity.leeway_s, 0, 300)?;
     between(
         "identity.session_s",

@@ -157,6 +157,10 @@ pub struct Pkcs11 {
 pub struct Audit {
     /// Entries that may wait for the writer; beyond it requests are refused, never unaudited.
     pub queue: usize,
+    /// Entries of emergency reads that are kept here while the trail is away.
+    pub spool_entries: usize,
+    /// What they may take together.
+    pub spool_bytes: usize,
     /// A folder that signed checkpoints of the trail are put into, for another machine to collect.
     #[serde(default, deserialize_with = "optional_path")]
     pub checkpoints: Option<PathBuf>,

@@ -12,6 +12,7 @@
 mod addresses;
 mod approach;
 mod authenticate;
+mod card;
 mod connection;
 mod handlers;
 mod listener;

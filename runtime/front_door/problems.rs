@@ -48,6 +48,10 @@ pub(super) fn audit(error: &AuditError) -> Problem {
         AuditError::Overloaded { .. } => {
             Problem::new(ProblemCode::Overloaded, "the audit queue is full")
         }
+        AuditError::SpoolFull { .. } => Problem::new(
+            ProblemCode::Overloaded,
+            "the audit trail is not available, and the emergency spool is full",
+        ),
         _ => Problem::new(ProblemCode::Unavailable, "the audit trail is not available"),
     }
 }

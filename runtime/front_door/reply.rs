@@ -27,7 +27,7 @@ pub(super) enum Family {
 }
 
 /// Names the entry of the trail that an answer is proved by.
-const AUDIT_ENTRY: HeaderName = HeaderName::from_static("plantao-audit-entry");
+pub(super) const AUDIT_ENTRY: HeaderName = HeaderName::from_static("plantao-audit-entry");
 
 /// The first segments of the addresses that people open.
 const PAGES: &[&str] = &["", "login", "logout", "patients", "supervision", "wards"];
@@ -195,7 +195,7 @@ pub(super) fn without_body(response: &mut Response<Body>) {
     *response.body_mut() = Body::default();
 }
 
-fn finish(answer: Answer, id: &RequestId) -> Response<Body> {
+pub(super) fn finish(answer: Answer, id: &RequestId) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();

@@ -6,7 +6,7 @@ use super::refused::Refused;
 use super::reply::{self, Body, Family};
 use super::route::{PageRoute, Route};
 use super::services::Services;
-use super::{parse, problems};
+use super::{card, parse, problems};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, try_join_all};
 use http::request::Parts;
@@ -201,6 +201,10 @@ async fn answer(
             let (receipt, _others) = tokio::try_join!(first, try_join_all(others))?;
             // 6
             Ok((reply::audited(answer, &receipt, id), None))
+        }
+        Ok(Handled::Emergency { answer, emergency }) => {
+            let receipt = services.record_emergency(&emergency).await?;
+            Ok((card::emergency(&answer, &receipt, id), None))
         }
         Ok(Handled::Changed { answer, receipt }) => {
             services.metrics.audit_entry();

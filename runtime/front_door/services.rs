@@ -11,7 +11,9 @@ use crate::identity::{Claims, TokenIssuer, TokenVerifier};
 use crate::pages::PagesOf;
 use crate::telemetry::Metrics;
 use plantao_actors::audit::transparency::{PublicLogKeys, TransparencyLog, Witnesses};
-use plantao_actors::audit::{AuditError, AuditLog, AuditReceipt, OpenEntry};
+use plantao_actors::audit::{
+    AuditError, AuditLog, AuditReceipt, EmergencyReceipt, EmergencySpool, OpenEntry,
+};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
 use plantao_actors::database::Database;
@@ -20,7 +22,7 @@ use plantao_actors::live::Live;
 use plantao_actors::login::{Identity, LogIns};
 use plantao_actors::patient::{Contents, RecordError, Records};
 use plantao_actors::plugin::Plugins;
-use plantao_actors::policy::Policy;
+use plantao_actors::policy::{CardEmergency, Policy};
 use plantao_actors::ward::Wards;
 use plantao_schema::access::{AccessRequest, Decision};
 use plantao_schema::audit::{Entry, Outcome, Phase};
@@ -53,6 +55,8 @@ pub struct Services {
     pub policy: Policy,
     /// What was done.
     pub audit: AuditLog,
+    /// What takes emergency reads of emergency cards while the trail is away.
+    pub spool: EmergencySpool,
     /// What signs it.
     pub log: TransparencyLog,
     /// What checks those signatures.
@@ -121,6 +125,21 @@ impl Services {
         let receipt = receipt.map_err(|error| self.unaudited(&error))?;
         self.metrics.audit_entry();
         self.metrics.audit_append(started.elapsed());
+        Ok(receipt)
+    }
+
+    /// Writes an emergency read to the trail, or to the spool while the trail is away.
+    pub(super) async fn record_emergency(
+        &self,
+        emergency: &CardEmergency,
+    ) -> Result<EmergencyReceipt, Problem> {
+        let started = Instant::now();
+        let receipt = self.spool.record(emergency).await;
+        let receipt = receipt.map_err(|error| self.unaudited(&error))?;
+        if let EmergencyReceipt::Trail(_) = &receipt {
+            self.metrics.audit_entry();
+            self.metrics.audit_append(started.elapsed());
+        }
         Ok(receipt)
     }
 

@@ -15,6 +15,7 @@
 
 mod assets;
 mod book;
+mod card_notices;
 mod cells;
 mod follow;
 mod headers;
@@ -37,6 +38,7 @@ mod words;
 mod tests;
 
 pub use assets::{ASSET_CACHE_CONTROL, Asset, asset, asset_url};
+pub use card_notices::{CardNotices, card_notices};
 pub use headers::headers;
 pub use layout::Viewer;
 pub use live_page::LivePage;

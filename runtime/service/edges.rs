@@ -7,7 +7,7 @@ use crate::front_door::Approach;
 use crate::identity::{SigningKey, server_config};
 use crate::state_dir::StateDir;
 use plantao_actors::audit::transparency::{LogKeys, Witness};
-use plantao_actors::audit::{PostgresTrail, TrailStore};
+use plantao_actors::audit::{FileSpool, PostgresTrail, SpoolStore, TrailStore};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::{ConsentStore, PostgresConsents};
 use plantao_actors::database::{Database, DatabaseConfig, Login};
@@ -36,6 +36,8 @@ pub struct Edges {
     pub database: Database,
     /// What keeps the trail.
     pub trail: Arc<dyn TrailStore>,
+    /// What keeps emergency reads while that is away.
+    pub spool: Arc<dyn SpoolStore>,
     /// Keys, which some stores seal with.
     pub vault: Vault,
     /// Where the master key comes from.
@@ -94,6 +96,7 @@ impl Edges {
             clock: clock.clone(),
             entropy,
             trail: Arc::new(PostgresTrail::noting(database_config.clone(), &database)),
+            spool: Arc::new(FileSpool::new(state.paths().spool())),
             database_config,
             keys: Arc::new(database.clone()),
             policy,

@@ -12,9 +12,9 @@ use crate::net;
 use crate::pages::{PageParts, PagesOf};
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
-use plantao_actors::audit::AuditLog;
 use plantao_actors::audit::keeping::{Keeper, KeeperParts};
 use plantao_actors::audit::transparency::{Sequencer, Shipping, TransparencyLog, Witnesses};
+use plantao_actors::audit::{AuditLog, EmergencySpool, SpoolLimits};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
 use plantao_actors::database::DatabaseConfig;
@@ -54,6 +54,7 @@ pub fn build(
         database_config,
         database,
         trail,
+        spool,
         vault,
         master_key,
         keys,
@@ -72,6 +73,12 @@ pub fn build(
     let clock = &clock;
     let verifier = TokenVerifier::new(&signing, &config.identity, config.demo, clock.clone());
     let audit = AuditLog::with_queue(clock.clone(), entropy.clone(), config.audit.queue);
+    let limits = SpoolLimits {
+        entries: config.audit.spool_entries,
+        bytes: config.audit.spool_bytes,
+    };
+    let tenant = config.identity.tenant.clone();
+    let spool = EmergencySpool::new(audit.clone(), spool, limits, tenant.clone());
     let (log, public_keys) = (TransparencyLog::new(), log_keys.public());
     let shipping = Shipping::to(config.audit.checkpoints.clone());
     let witnesses = Witnesses::new(witnesses, shipping.clone());
@@ -136,13 +143,13 @@ pub fn build(
         .iter()
         .map(|(name, plugin)| plugin.spec(name))
         .collect();
-    let metrics = Metrics::of(live.clone(), database.clone());
-    let tenant = config.identity.tenant.clone();
+    let metrics = Metrics::of(live.clone(), database.clone(), spool.clone());
     let door = &config.front_door;
     let services = Services {
         verifier,
         policy: policy.clone(),
         audit: audit.clone(),
+        spool: spool.clone(),
         log,
         log_keys: public_keys,
         witnesses,
@@ -180,6 +187,7 @@ pub fn build(
         tree: Arc::clone(&cell),
         policy: policy.clone(),
         audit: audit.clone(),
+        spool: spool.clone(),
         database: database.clone(),
         plugins: plugins.clone(),
         metrics: metrics.clone(),
@@ -224,6 +232,7 @@ pub fn build(
         rotations,
         policy,
         audit,
+        spool,
         plugins,
         plugin_specs,
         consents,

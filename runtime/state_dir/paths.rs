@@ -86,6 +86,11 @@ impl StatePaths {
         self.demo().join(format!("{name}.jwt"))
     }
 
+    /// Emergency reads that wait for the trail. Made by whoever keeps them.
+    pub fn spool(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+
     /// The private PostgreSQL cluster. Made by whoever runs it, because of its owner.
     pub fn postgres(&self) -> PathBuf {
         self.root.join("postgres")

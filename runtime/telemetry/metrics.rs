@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::live::LiveCollector;
+use super::spool::SpoolCollector;
 use super::storage::DatabaseCollector;
+use plantao_actors::audit::EmergencySpool;
 use plantao_actors::database::Database;
 use plantao_actors::live::{Live, Pages};
 use plantao_schema::access::VerdictKind;
@@ -96,12 +98,14 @@ struct Inner {
 }
 
 impl Metrics {
-    /// All metrics at zero, and those that the live pages and the database keep themselves.
-    pub fn of<P: Pages>(live: Live<P>, database: Database) -> Self {
+    /// All metrics at zero, and those that the live pages, the database and the spool keep
+    /// themselves.
+    pub fn of<P: Pages>(live: Live<P>, database: Database, spool: EmergencySpool) -> Self {
         let mut inner = Inner::zero();
         let registry = &mut inner.registry;
         registry.register_collector(Box::new(LiveCollector(live)));
         registry.register_collector(Box::new(DatabaseCollector(database)));
+        registry.register_collector(Box::new(SpoolCollector(spool)));
         inner.register();
         Self {
             inner: Arc::new(inner),

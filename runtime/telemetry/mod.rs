@@ -6,6 +6,7 @@
 mod live;
 mod logs;
 mod metrics;
+mod spool;
 mod storage;
 
 pub(crate) use self::logs::filter;

@@ -73,8 +73,8 @@ closed_set!(
     /// On what kind of thing.
     ResourceKind, "resource kind",
     "`patient`, `observation`, `allergy_intolerance`, `medication_request`, `condition`, \
-     `practitioner`, `organization`, `bundle`, `ward`, `consent`, `session`, `content`, `audit`, \
-     `plugin`, `system`",
+     `emergency_card`, `practitioner`, `organization`, `bundle`, `ward`, `consent`, `session`, \
+     `content`, `audit`, `plugin`, `system`",
     {
         /// A patient's demographics (FHIR Patient). PHI.
         Patient => "patient",
@@ -86,6 +86,8 @@ closed_set!(
         MedicationRequest => "medication_request",
         /// What a patient suffers from (FHIR Condition). PHI.
         Condition => "condition",
+        /// A patient's allergies, medication and conditions on one card. PHI.
+        EmergencyCard => "emergency_card",
         /// A health professional (FHIR Practitioner).
         Practitioner => "practitioner",
         /// An institution (FHIR Organization).

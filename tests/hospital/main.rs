@@ -17,6 +17,7 @@ mod client;
 mod connections;
 mod crashes;
 mod disk;
+mod emergency;
 mod external;
 mod failover;
 mod faults;

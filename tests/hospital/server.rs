@@ -185,6 +185,19 @@ impl Server {
         file.lines().next()?.trim().parse().ok()
     }
 
+    /// Ends every process of it at once.
+    pub(crate) fn stop(&self) {
+        run(as_server(&self.binaries.join("pg_ctl"))
+            .args(["-m", "immediate", "-D"])
+            .arg(&self.data)
+            .arg("stop"));
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn start_again(&self) {
+        self.launch();
+    }
+
     /// Takes its power away.
     pub(crate) fn kill_nine(&self) {
         signal(self.postmaster().expect("it runs"), "KILL");

@@ -26,7 +26,7 @@ mod upgrade;
 
 const TENANTS: [&str; 3] = ["north", "south", "east"];
 
-fn clock() -> WallClock {
+pub(super) fn clock() -> WallClock {
     WallClock::manual(Timestamp::from_micros(1_700_000_000_000_000))
 }
 
@@ -34,7 +34,7 @@ fn scope(tenant: &str) -> Scope {
     Scope::system(Tenant::parse(tenant).unwrap())
 }
 
-fn entry(tenant: &str) -> Entry {
+pub(super) fn entry(tenant: &str) -> Entry {
     Entry {
         id: Uuid::now_v7(),
         at: Timestamp::from_micros(1_700_000_000_000_000),
@@ -59,7 +59,7 @@ fn entry(tenant: &str) -> Entry {
     }
 }
 
-async fn writer(log: &AuditLog, config: DatabaseConfig) -> Tree {
+pub(super) async fn writer(log: &AuditLog, config: DatabaseConfig) -> Tree {
     let intensity = Intensity::new(3, Duration::from_secs(5));
     let child = audit_child(log, config, "node-1");
     Tree::start(
@@ -71,7 +71,7 @@ async fn writer(log: &AuditLog, config: DatabaseConfig) -> Tree {
 }
 
 /// Every entry of a tenant, page by page, with the chain checked on the way.
-async fn verified(database: &Database, tenant: &str) -> Vec<Chained> {
+pub(super) async fn verified(database: &Database, tenant: &str) -> Vec<Chained> {
     let scope = scope(tenant);
     let (mut verifier, mut all) = (Verifier::new(), Vec::<Chained>::new());
     loop {

@@ -1,5 +1,6 @@
 //! A records folder at work: real PostgreSQL, real vault, real audit trail, under a real tree.
 
+mod card;
 mod consent;
 mod contents;
 mod keys;

@@ -9,7 +9,7 @@ use crate::patient::session::PatientSession;
 use crate::patient::sessions::Sessions;
 use crate::patient::{Asked, Edition, IDLE_STOP, Loaded, Recent, RecordStore, Stored};
 use plantao_schema::fhir::EntryOutcome;
-use plantao_supervisors::{ChildSpec, DynamicSpec, Handle, Limits, NodeState, Snapshot};
+use plantao_supervisors::{ChildSpec, DynamicSpec, NodeState, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -97,11 +97,12 @@ async fn a_session_that_is_killed_is_found_again_while_many_others_are_asked_for
 async fn a_session_that_may_remember_nothing_answers_from_the_store_each_time() {
     let store = Arc::new(OnePatient::default());
     let budget = Arc::new(Budget::new(0));
-    let own = Handle::new(Limits::in_flight(1));
+    let seat = crate::patient::seats::Seat::default();
     let patient = PatientId::parse(MARIA).unwrap();
     let mut cache = Cache::new(Arc::clone(&budget));
     let clock = WallClock::manual(Timestamp::from_micros(0));
-    let session = PatientSession::new(store.clone(), budget, clock, patient, own, Arc::default());
+    let turns = Arc::default();
+    let session = PatientSession::new(store.clone(), budget, clock, patient, &seat, turns);
     let (scope, id) = (Scope::system(Tenant::parse("demo").unwrap()), MARIA);
     let id = ResourceId::parse(id).unwrap();
     for loads in 1..=3 {
@@ -184,6 +185,23 @@ pub(super) struct OnePatient {
     loads: Arc<AtomicUsize>,
     writing: Arc<Notify>,
     commits: bool,
+    /// Whether it refuses to answer about whole files, or does not answer at all.
+    pub(super) away: Arc<AtomicUsize>,
+}
+
+/// Says at once that it is away.
+pub(super) const REFUSES: usize = 1;
+/// Says nothing.
+pub(super) const STANDS_STILL: usize = 2;
+
+impl OnePatient {
+    async fn is_there(&self) -> Result<(), RecordError> {
+        match self.away.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            REFUSES => Err(RecordError::Unavailable),
+            _ => std::future::pending().await,
+        }
+    }
 }
 
 fn maria() -> Stored {
@@ -220,7 +238,10 @@ impl RecordStore for OnePatient {
         _: FhirType,
         _: &'a ResourceId,
     ) -> Asked<'a, Option<Option<PatientId>>> {
-        Box::pin(async move { Ok(Some(PatientId::parse(MARIA).ok())) })
+        Box::pin(async move {
+            self.is_there().await?;
+            Ok(Some(PatientId::parse(MARIA).ok()))
+        })
     }
 
     fn find<'a>(
@@ -241,6 +262,7 @@ impl RecordStore for OnePatient {
         _: usize,
     ) -> Asked<'a, Recent> {
         Box::pin(async move {
+            self.is_there().await?;
             if kinds == [FhirType::Observation] && !self.takes.is_zero() {
                 let now = self.loading.fetch_add(1, Ordering::SeqCst) + 1;
                 self.most.fetch_max(now, Ordering::SeqCst);
@@ -262,7 +284,10 @@ impl RecordStore for OnePatient {
         _: &'a [FhirType],
         _: Timestamp,
     ) -> Asked<'a, Vec<Edition>> {
-        Box::pin(async move { Ok(Vec::new()) })
+        Box::pin(async move {
+            self.is_there().await?;
+            Ok(Vec::new())
+        })
     }
 
     fn store<'a>(

@@ -3,6 +3,7 @@
 //! Each handler consumes the permit.
 
 mod audit;
+mod cards;
 mod consents;
 mod live;
 mod log_in;
@@ -16,6 +17,7 @@ pub(super) use live::Upgrade;
 pub(super) use log_in::public as log_in;
 pub(super) use pages::{asset, refusal as page_refusal};
 
+use super::card::CardAnswer;
 use super::parse;
 use super::problems;
 use super::refused::Refused;
@@ -28,7 +30,7 @@ use http::StatusCode;
 use http::request::Parts;
 use hyper::body::Incoming;
 use plantao_actors::audit::AuditReceipt;
-use plantao_actors::policy::Permit;
+use plantao_actors::policy::{CardEmergency, Permit};
 use plantao_schema::fhir;
 use plantao_schema::problem::{Problem, ProblemCode};
 use std::collections::BTreeSet;
@@ -50,6 +52,12 @@ pub(super) enum Handled {
     Changed {
         answer: Answer,
         receipt: AuditReceipt,
+    },
+    /// An emergency card was read in an emergency: the access is audited now, in the trail or,
+    /// while that is away, in the spool.
+    Emergency {
+        answer: CardAnswer,
+        emergency: CardEmergency,
     },
     /// The connection becomes a WebSocket: its entry is opened now and completed at its end.
     Upgrade(Box<Upgrade>),
@@ -161,6 +169,7 @@ pub(super) async fn handle(
         Route::Bed { ward, bed, free } => {
             wards::place(services, permit, (ward, bed), free, headers, body).await
         }
+        Route::EmergencyCard(patient) => cards::card(services, permit, patient, asked.head).await,
         Route::Consent {
             patient,
             purpose,

@@ -80,6 +80,8 @@ pub(super) enum Route {
         bed: BedId,
         free: bool,
     },
+    /// A patient's allergies, medication and conditions.
+    EmergencyCard(PatientId),
     /// What a patient agreed to, or changed their mind about (PUT).
     Consent {
         patient: PatientId,
@@ -186,6 +188,10 @@ impl Route {
                 };
                 only(method, &[Method::GET, Method::PUT], route)
             }
+            ["v1", "patients", patient, "emergency-card"] => {
+                let patient = patient_id(patient)?;
+                only(method, &[Method::GET], Self::EmergencyCard(patient))
+            }
             ["assets", hash, name] => {
                 let path = format!("{hash}/{name}");
                 let methods = [Method::GET, Method::HEAD];
@@ -220,6 +226,7 @@ impl Route {
             Self::Call { .. } => "plugin_call",
             Self::Beds(_) => "ward",
             Self::Bed { .. } => "ward_bed",
+            Self::EmergencyCard(_) => "emergency_card",
             Self::Consent { .. } => "consent",
             Self::Page(page) => page.name(),
             Self::LogIn(log_in) => log_in.name(),
@@ -248,6 +255,11 @@ impl Route {
             Self::Call { .. } => (Action::Submit, ResourceKind::Plugin, Purpose::Operations),
             Self::Beds(_) => (Action::Read, ResourceKind::Ward, Purpose::Treatment),
             Self::Bed { .. } => (Action::Write, ResourceKind::Ward, Purpose::Treatment),
+            Self::EmergencyCard(_) => (
+                Action::Read,
+                ResourceKind::EmergencyCard,
+                Purpose::Treatment,
+            ),
             Self::Consent { set: false, .. } => {
                 (Action::Read, ResourceKind::Consent, Purpose::Operations)
             }
@@ -267,6 +279,7 @@ impl Route {
             | Self::Store { id: Some(id), .. }
             | Self::Call { plugin: id, .. } => Some(id.clone()),
             Self::Beds(ward) | Self::Bed { ward, .. } => ResourceId::parse(ward.as_str()).ok(),
+            Self::EmergencyCard(patient) => ResourceId::parse(patient.as_str()).ok(),
             Self::Page(page) => match page.subject() {
                 Some(Subject::Ward(ward)) => ResourceId::parse(ward.as_str()).ok(),
                 Some(Subject::Patient(patient)) => ResourceId::parse(patient.as_str()).ok(),
@@ -287,7 +300,7 @@ impl Route {
                 kind: FhirType::Patient,
                 id: Some(id),
             } => PatientId::parse(id.as_str()).ok(),
-            Self::Consent { patient, .. } => Some(patient.clone()),
+            Self::Consent { patient, .. } | Self::EmergencyCard(patient) => Some(patient.clone()),
             Self::Page(page) => page.patient(),
             _ => None,
         }

@@ -137,6 +137,12 @@ words! {
         "Access restricted: the patient has withdrawn consent.";
     card_incomplete: "Há registros que não puderam ser abertos: o cartão pode estar incompleto.",
         "Some records could not be opened: the card may be incomplete.";
+    card_spooled: "Acesso de emergência registrado neste servidor: a auditoria está fora do ar.",
+        "Emergency access recorded on this node: the audit trail is not available.";
+    card_from_memory: "Prontuário fora do ar: este cartão pode estar desatualizado.",
+        "The records are not available: card from the session's memory, it may be out of date.";
+    card_behind: "Há uma alteração recente que não está neste cartão.",
+        "A recent change is known that is not on this card.";
     emergency_card: "Cartão de emergência", "Emergency card";
     allergies: "Alergias", "Allergies";
     medication: "Medicação em uso", "Current medication";
