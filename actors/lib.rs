@@ -6,6 +6,7 @@
 
 pub mod aside;
 pub mod audit;
+pub mod backup;
 pub mod clock;
 pub mod consent;
 pub mod database;

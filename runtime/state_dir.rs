@@ -10,6 +10,7 @@
 //! STATE/demo/           tokens of demonstration principals, only under --demo   0700
 //! STATE/spool/          emergency reads that wait for the trail   0700
 //! STATE/postgres/       the private cluster, owned by whoever runs it
+//! STATE/backups/        backups, where no other folder was named   0700
 //! RUN/admin.sock        mutations of the live tree       0600, see `admin_socket`
 //! ```
 //!
@@ -162,6 +163,24 @@ impl StateDir {
             node_id,
             _lock: lock,
         })
+    }
+
+    /// Looks at a directory that a hospital is to be restored into: keys and a configuration may
+    /// lie there, a hospital may not. It becomes the node that the backup is of, unless it has a
+    /// name already; says whether it is that node.
+    pub fn prepare_restore(path: &Path, node: &str) -> Result<bool, StateDirError> {
+        let mode = if rustix::process::geteuid().is_root() {
+            PASSABLE_DIR
+        } else {
+            PRIVATE_DIR
+        };
+        make_dir(path, mode)?;
+        if version(path)?.is_none() {
+            refuse_foreign_files(path)?;
+        }
+        let name = path.join("node-id");
+        write_once(&name, format!("{node}\n").as_bytes())?;
+        Ok(node_id(path)? == node)
     }
 
     /// Where things are.

@@ -139,6 +139,7 @@ pub(super) fn report(log: &AuditLog, lost: &Lost) -> Result<Entry, AuditError> {
         request_id: "audit-writer".to_owned(),
         outcome: Outcome::Failed,
         plugin: None,
+        commitment: None,
     })
 }
 

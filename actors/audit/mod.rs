@@ -49,6 +49,7 @@ mod store;
 mod trail;
 pub mod transparency;
 mod unfinished;
+pub(crate) mod walk;
 mod writer;
 
 pub use log::{APPEND_DEADLINE, AuditLog, AuditReceipt, OpenEntry};

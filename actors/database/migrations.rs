@@ -1,11 +1,22 @@
 //! Brings the schema to this program's version, once per start, one node at a time.
 //!
 //! Refuses a schema that is newer than the program: an older program would write rows that the
-//! newer one no longer understands. Refuses a migration whose text has changed since it ran.
+//! newer one no longer understands. Refuses a migration whose text has changed since it ran. A
+//! start only goes forward; [`migrate_to`] goes either way, when somebody asks for it.
+
+mod back;
+mod plan;
+mod run;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+pub use plan::{Direction, Plan, PlanError, Step};
+pub use run::{Told, Wish, await_server, migrate_to};
 
 use super::DatabaseError;
 use super::storage::{self, StorageGone};
-use refinery::{Migration, Runner};
+use refinery::Runner;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -36,8 +47,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../schema/migrations/V6__partitions.sql"),
     ),
     (
-        "V9__audit_search",
-        include_str!("../../schema/migrations/V9__audit_search.sql"),
+        "V7__audit_search",
+        include_str!("../../schema/migrations/V7__audit_search.sql"),
     ),
 ];
 
@@ -76,6 +87,9 @@ pub enum MigrationError {
     /// The trail's storage is not what it was begun with.
     #[error(transparent)]
     Storage(#[from] StorageGone),
+    /// What was asked for cannot be done, or may not be done yet.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The database went away.
     #[error("the database was lost while the schema was being migrated")]
     Database(#[from] DatabaseError),
@@ -150,14 +164,10 @@ pub(crate) fn newest_known() -> i32 {
 }
 
 async fn apply(client: &mut Client) -> Result<(), MigrationError> {
-    let migrations: Result<Vec<_>, _> = MIGRATIONS
-        .iter()
-        .map(|(name, sql)| Migration::unapplied(name, sql))
-        .collect();
     let failed = |error: refinery::Error| MigrationError::Failed {
         reason: describe(&error),
     };
-    let runner = Runner::new(&migrations.map_err(failed)?);
+    let runner = Runner::new(&plan::known()?);
     let report = runner.run_async(client).await.map_err(failed)?;
     for migration in report.applied_migrations() {
         tracing::info!(%migration, "schema migrated");

@@ -50,14 +50,19 @@ pub(super) async fn answer(
         (&Method::POST, path) if path.starts_with(super::vault::PREFIX) => {
             super::vault::answer(services, uid, request).await
         }
-        (_, "/v1/kill" | "/v1/reload" | "/v1/accounts") => {
+        (&Method::POST, "/v1/backups") => {
+            let what = "a backup of the whole database is taken".to_owned();
+            let told = audited(services, uid, what, async { Ok(()) }).await;
+            told.map(|()| serde_json::json!({ "announced": "backup" }))
+        }
+        (_, "/v1/kill" | "/v1/reload" | "/v1/accounts" | "/v1/backups") => {
             let detail = "this address takes POST";
             Err(Problem::new(ProblemCode::MethodNotAllowed, detail).field("method"))
         }
         _ => Err(Problem::new(
             ProblemCode::NotFound,
-            "there are /v1/kill, /v1/reload, /v1/accounts, and under /v1/vault/ status, rotate and \
-             erase, all by POST",
+            "there are /v1/kill, /v1/reload, /v1/accounts, /v1/backups, and under /v1/vault/ status, \
+             rotate and erase, all by POST",
         )),
     };
     match result {

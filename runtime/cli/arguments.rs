@@ -9,12 +9,13 @@ pub(super) use self::people::{
     VitalsCommand, Ward, WardCommand,
 };
 
-pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
-
 pub(super) use self::keys::{Vault, VaultCommand};
+pub(super) use self::storage::{Backup, BackupCommand, Migrate, Restore};
+pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
 
 mod keys;
 mod people;
+mod storage;
 mod trail;
 
 const EXAMPLES: &str = "\
@@ -126,6 +127,12 @@ Examples:
     Vault(Vault),
     /// List the plugins and their state
     Plugins,
+    /// Bring the database's schema to a version, forward or back
+    Migrate(Migrate),
+    /// Write the whole database into one encrypted file, and prove that it can be restored
+    Backup(Backup),
+    /// Restore a backup into an empty state directory, or prove that it could be
+    Restore(Restore),
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,10 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use plantao_actors::backup::BackupError;
+use plantao_actors::database::PoolError;
+use plantao_actors::database::postgres::PostgresError;
+
 use crate::config::{ConfigError, EXIT_CONFIG};
 use crate::identity::{IssueError, KeyError, TlsError};
 use crate::state_dir::StateDirError;
@@ -99,6 +103,15 @@ pub enum CliError {
         /// What the process exits with.
         code: u8,
     },
+    /// A backup was not taken, or does not hold.
+    #[error("{0}")]
+    Backup(Box<BackupError>),
+    /// The private database server does not run.
+    #[error("{0}")]
+    Database(Box<PostgresError>),
+    /// The database refuses.
+    #[error("{0}")]
+    Pool(Box<PoolError>),
     /// Something a start needs is missing.
     #[error("{missing} of the checks above failed")]
     Checks {
@@ -114,7 +127,8 @@ impl CliError {
             Self::Usage { .. } => USAGE,
             Self::Input { .. } => NO_INPUT,
             Self::Unavailable { .. } | Self::HungUp { .. } | Self::Busy { .. } => UNAVAILABLE,
-            Self::State(StateDirError::Absent { .. }) => UNAVAILABLE,
+            Self::State(StateDirError::Absent { .. }) | Self::Database(_) => UNAVAILABLE,
+            Self::Backup(error) if matches!(**error, BackupError::External) => USAGE,
             Self::Config(_) | Self::State(_) => EXIT_CONFIG,
             Self::Service { code, .. } => *code,
             _ => REFUSED,
@@ -129,6 +143,7 @@ impl CliError {
             Self::Tls(error) => error,
             Self::Key(error) => error,
             Self::Issue(error) => error,
+            Self::Pool(error) => &**error,
             other => other,
         };
         chain(inner)
@@ -151,6 +166,18 @@ impl From<std::io::Error> for CliError {
     /// Only writing an answer is done with `?`; whatever is read names its file.
     fn from(error: std::io::Error) -> Self {
         Self::Output { kind: error.kind() }
+    }
+}
+
+impl From<BackupError> for CliError {
+    fn from(error: BackupError) -> Self {
+        Self::Backup(Box::new(error))
+    }
+}
+
+impl From<PoolError> for CliError {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(Box::new(error))
     }
 }
 

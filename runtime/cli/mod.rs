@@ -9,6 +9,7 @@
 mod account;
 mod arguments;
 mod audit;
+mod backup;
 mod check;
 mod client;
 mod consent;
@@ -19,11 +20,14 @@ mod error;
 mod fhir;
 mod kill;
 mod login;
+mod migrate;
 mod outcome;
 mod plugins;
 mod proof;
 mod reload;
+mod restore;
 mod run;
+mod server;
 mod terminal;
 mod token;
 mod trail;
@@ -99,6 +103,9 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
             Command::Witness(witness) => witness::witness(&context, &witness, &mut out).await,
             Command::Vault(vault) => vault::vault(&context, &vault, &mut out).await,
             Command::Plugins => plugins::plugins(&context, &mut out).await,
+            Command::Migrate(migrate) => migrate::migrate(&context, &migrate, &mut out).await,
+            Command::Backup(order) => backup::backup(&context, &order, &mut out).await,
+            Command::Restore(order) => restore::restore(&context, &order, &mut out).await,
         }
     })?;
     out.flush().map_err(CliError::from)

@@ -70,8 +70,8 @@ impl Judge {
     }
 
     /// Holds the trail to a checkpoint that lies in an archive's manifest.
-    fn hold_to(&mut self, path: &Path, note: &str, keys: &[VerifierKey]) -> Result<(), CliError> {
-        let checkpoint = check_note(note, keys).map_err(|error| refused(path, &error))?;
+    fn hold_to(&mut self, path: &Path, note: &str, keys: &Keys) -> Result<(), CliError> {
+        let checkpoint = check_note(note, &keys.logs).map_err(|error| refused(path, &error))?;
         self.signed.push(Signed {
             path: path.to_owned(),
             checkpoint,
@@ -186,10 +186,10 @@ pub(super) fn verify_export(
     if let Some(manifest) = &manifest {
         let held = manifest.check_digest(path);
         held.map_err(|error| refused(path, &error))?;
-        let keys = keys.map_or_else(|| Ok(Vec::new()), read_keys)?;
+        let keys = keys.map_or_else(|| Ok(Keys::default()), read_keys)?;
         for piece in &manifest.pieces {
             judge.resume(&piece.chain, &piece.after)?;
-            let seal = piece.seal.as_deref().filter(|_| !keys.is_empty());
+            let seal = piece.seal.as_deref().filter(|_| !keys.logs.is_empty());
             seal.map_or(Ok(()), |note| judge.hold_to(path, note, &keys))?;
         }
     }

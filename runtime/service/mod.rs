@@ -27,6 +27,7 @@ use crate::pages::template::TemplateError;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::telemetry::{self, LogError, Metrics};
 use crate::witness::WitnessAddressError;
+use plantao_actors::backup;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::DatabaseConfigError;
 use plantao_actors::plugin::{EngineError, PluginError};
@@ -167,6 +168,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     let clock = WallClock::system();
     let state = StateDir::open(&config.state_dir)?;
     let edges = Edges::of(&config, &state, &clock)?;
+    tell_leftovers(&edges);
     let plugins = parts::plugins(&config, &clock)?;
     let (parts, cell, metrics) = parts::build(&config, flags, edges, plugins)?;
     if config.demo {
@@ -206,6 +208,23 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
             Ok(())
         }
         Some(reason) => Err(ServiceError::GaveUp(reason)),
+    }
+}
+
+/// A copy of the database that an interrupted backup or restore decrypted is no small thing to have
+/// lying around: the next backup removes it, and until then every start says where it is.
+fn tell_leftovers(edges: &Edges) {
+    let Some(cluster) = &edges.database_config.embedded else {
+        return;
+    };
+    match backup::leftovers(cluster) {
+        Ok(left) => {
+            for backup::Left { path } in left {
+                tracing::warn!(path = %path.display(),
+                    "left by an interrupted backup or restore: the next backup removes it");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "leftovers of backups could not be looked for"),
     }
 }
 

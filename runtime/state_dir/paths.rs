@@ -66,6 +66,19 @@ impl StatePaths {
         self.keys().join("tombstones.log")
     }
 
+    /// The key that opens backups. In none of them.
+    pub fn backup_key(&self) -> PathBuf {
+        self.keys().join("backup.key")
+    }
+
+    /// This node's name, once a runtime has run here.
+    pub fn node_id(&self) -> Result<String, StateDirError> {
+        let path = self.root.join("node-id");
+        let text = std::fs::read_to_string(&path);
+        let text = text.map_err(|error| super::io("read", &path, &error))?;
+        Ok(text.trim().to_owned())
+    }
+
     /// The development certificate and its CA.
     pub fn tls(&self) -> PathBuf {
         self.root.join("tls")

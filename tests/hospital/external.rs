@@ -18,6 +18,15 @@ async fn a_database_given_by_url_serves_the_walk_without_a_superuser() {
         .must(&["content", "submit", "config/demo/artigo.md"])
         .await;
     hospital.must(&["audit", "verify"]).await;
+    let said = hospital.must(&["migrate", "--dry-run"]).await;
+    assert!(said.contains("nothing to do"), "{said}");
+    let refused = hospital.run(&["migrate", "--to", "2", "--yes"]).await;
+    let said = text(&refused.stderr);
+    assert!(said.contains("of a running plantao are open"), "{said}");
+    let refused = hospital.run(&["backup"]).await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(64), "{said}");
+    assert!(said.contains("with its own tools"), "{said}");
     assert!(
         !hospital.paths().postgres().exists(),
         "no private cluster is made"

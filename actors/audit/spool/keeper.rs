@@ -236,6 +236,7 @@ impl Keeping {
             request_id: "spool".to_owned(),
             outcome: Outcome::Unknown,
             plugin: None,
+            commitment: None,
         })
     }
 

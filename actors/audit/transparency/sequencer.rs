@@ -11,7 +11,7 @@
 
 use super::keys::{LogKeyError, LogKeys, Occasion};
 use super::ship::Shipping;
-use super::store::{Growth, Link, LogSession};
+use super::store::{Growth, LogSession};
 use super::tiles;
 use super::unsigned::{Unsigned, follows};
 use super::witness::Witnesses;

@@ -172,7 +172,7 @@ fn initialise(
     Ok(())
 }
 
-fn own_socket_dir(layout: &Layout) -> Result<(), PostgresError> {
+pub(super) fn own_socket_dir(layout: &Layout) -> Result<(), PostgresError> {
     let dir = &layout.socket_dir;
     if let Some(parent) = dir.parent() {
         let made = DirBuilder::new().recursive(true).mode(0o711).create(parent);
@@ -197,7 +197,7 @@ fn let_pass(dir: &Path) -> Result<(), PostgresError> {
 
 /// Makes a directory that only the server's user enters, or checks that it is one: another user of
 /// the machine may have put a directory of that name under /tmp first.
-fn own_dir(dir: &Path, server: Option<ServerUser>) -> Result<(), PostgresError> {
+pub(super) fn own_dir(dir: &Path, server: Option<ServerUser>) -> Result<(), PostgresError> {
     let owner = server.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
     match DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {

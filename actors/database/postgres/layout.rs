@@ -87,6 +87,21 @@ impl Layout {
         })
     }
 
+    /// The places of a copy of the cluster that lies beside it: its data in `NAME.copy`, its socket
+    /// in a directory as short as the cluster's own.
+    pub(super) fn beside(&self, copy: &str) -> Self {
+        let data_dir = self.data_dir.with_extension(copy);
+        let (own, other) = (digest(&self.state_dir), digest(&data_dir));
+        let name = self.socket_dir.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().replace(&own, &other);
+        Self {
+            state_dir: self.state_dir.clone(),
+            data_dir,
+            socket_dir: self.socket_dir.with_file_name(name),
+            server: self.server,
+        }
+    }
+
     /// Whether the state directory has said where its data is: only then is a cluster found
     /// elsewhere its own, and not that of a state directory of the same name that is gone.
     #[must_use]
@@ -201,6 +216,27 @@ mod tests {
         assert_eq!(chosen, Path::new("/tmp/plantao-1000-abcdef"));
         let short = user_socket_dir(Some(dir.path()), 1000, "abcdef");
         assert!(short.starts_with(dir.path()));
+    }
+
+    #[test]
+    fn a_copy_shares_no_directory_with_its_cluster_and_its_socket_is_as_short() {
+        let own = digest(Path::new("/srv/plantao"));
+        for socket_dir in [
+            format!("/run/plantao/{own}"),
+            format!("/tmp/plantao-7-{own}"),
+        ] {
+            let layout = Layout {
+                state_dir: "/srv/plantao".into(),
+                data_dir: "/srv/plantao/postgres".into(),
+                socket_dir: socket_dir.clone().into(),
+                server: None,
+            };
+            let copy = layout.beside("scratch");
+            assert_eq!(copy.data_dir, Path::new("/srv/plantao/postgres.scratch"));
+            assert_ne!(copy.socket_dir, layout.socket_dir);
+            assert_ne!(copy.socket_dir, layout.beside("restoring").socket_dir);
+            assert_eq!(copy.socket_dir.as_os_str().len(), socket_dir.len());
+        }
     }
 
     #[test]

@@ -7,7 +7,9 @@
 mod ballast;
 mod binaries;
 mod cluster;
+mod copy;
 mod disk;
+mod errand;
 mod layout;
 mod orphan;
 mod process;
@@ -18,7 +20,9 @@ mod stall;
 pub(super) mod testing;
 
 pub use binaries::{OLDEST_VERSION, programs};
+pub(crate) use copy::{ClusterCopy, Serving, base_backup};
 pub use disk::disk_child;
+pub use errand::Errand;
 pub use layout::Layout;
 pub use server::{QUIT_DEADLINE, STOP_DEADLINE, server_child};
 use std::io;

@@ -12,10 +12,12 @@
 //! Assumes a permanent restart and a shutdown timeout of at least [`STOP_DEADLINE`] plus
 //! [`QUIT_DEADLINE`]. Lost on restart: every session; nothing that was committed.
 
+use super::binaries::Binaries;
 use super::cluster::{Cluster, ClusterLock, server_command};
+use super::layout::Layout;
 use super::orphan::stop_orphan;
 use super::process::Process;
-use super::{Layout, PostgresError, disk, settings, stall};
+use super::{PostgresError, disk, settings, stall};
 use crate::database::EmbeddedConfig;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Shutdown};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -192,10 +194,19 @@ pub(super) async fn start(
     cluster: &Cluster,
     settings: &[(String, String)],
 ) -> Result<Process, PostgresError> {
-    let socket = cluster.layout.socket_dir.join(SOCKET);
+    start_at(&cluster.layout, &cluster.binaries, settings).await
+}
+
+/// The same for a cluster that is kept to one owner in another way than by its lock.
+pub(super) async fn start_at(
+    layout: &Layout,
+    binaries: &Binaries,
+    settings: &[(String, String)],
+) -> Result<Process, PostgresError> {
+    let socket = layout.socket_dir.join(SOCKET);
     let deadline = Instant::now() + START_DEADLINE;
     loop {
-        let process = Process::spawn(command(cluster, settings))
+        let process = Process::spawn(command(layout, binaries, settings))
             .map_err(|source| PostgresError::spawn("setpriv", source))?;
         let how = loop {
             if let Some(how) = process.ended() {
@@ -221,10 +232,10 @@ pub(super) async fn start(
     }
 }
 
-fn command(cluster: &Cluster, settings: &[(String, String)]) -> Command {
-    let mut command = server_command(&cluster.layout, &cluster.binaries.program("postgres"));
-    command.arg("-D").arg(&cluster.layout.data_dir);
-    for (name, value) in settings::all(&cluster.layout.socket_dir, settings) {
+fn command(layout: &Layout, binaries: &Binaries, settings: &[(String, String)]) -> Command {
+    let mut command = server_command(layout, &binaries.program("postgres"));
+    command.arg("-D").arg(&layout.data_dir);
+    for (name, value) in settings::all(&layout.socket_dir, settings) {
         command.arg("-c").arg(format!("{name}={value}"));
     }
     command

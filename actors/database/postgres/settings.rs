@@ -12,6 +12,8 @@ const BASE: &[(&str, &str)] = &[
     ("shared_buffers", "128MB"),
     // Frequent checkpoints halve the audit's rate.
     ("max_wal_size", "4GB"),
+    // A slot whose reader is gone keeps no more than this: WAL that fills the disk ends everything.
+    ("max_slot_wal_keep_size", "16GB"),
     // Requests are short: compiling a query costs more than running it.
     ("jit", "off"),
     ("timezone", "UTC"),

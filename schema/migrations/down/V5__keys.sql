@@ -1,3 +1,5 @@
+-- Destroys: the record of rotations, and the tombstones in the database (their file keeps them).
+--
 -- Undoes V5. Keys wrapped by a tenant's key go along under names that only V5 reads: the program
 -- before it opens what was wrapped under the master key and refuses the rest, and nothing is lost.
 -- Tombstones stay in their file outside of the database and are replayed after V5 is applied again.

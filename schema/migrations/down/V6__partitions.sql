@@ -1,3 +1,5 @@
+-- Destroys: nothing of the trail; it is copied into one table again, which takes its time.
+--
 -- The way back: the trail in one table again. Every row is copied, so it takes its time.
 --
 -- Refused once a part of the trail was archived, because the program before knows no chain that

@@ -1,5 +1,4 @@
--- Takes back V9: the trail stays as it is, and a search of it reads more.
-
+-- Destroys: nothing; searches of the trail read more than they need.
 DROP INDEX audit_entry_by_outcome;
 DROP INDEX audit_entry_by_severity;
 DROP INDEX audit_entry_by_action;

@@ -1,0 +1,169 @@
+//! A hospital that is backed up while it works, restored elsewhere and run there; migrations taken
+//! back and forward between two runs of it.
+
+use super::hospital::{Hospital, root, text};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The keys of every entry of the trail.
+async fn entries(hospital: &Hospital) -> BTreeSet<String> {
+    let export = hospital.must(&["audit", "export"]).await;
+    let key = |line: &str| {
+        let item: Value = serde_json::from_str(line).unwrap();
+        item["entry"]["id"].as_str().unwrap().to_owned()
+    };
+    export.lines().map(key).collect()
+}
+
+/// What an operator keeps elsewhere, put where a hospital is to be restored.
+fn bring_keys(from: &Hospital, to: &Hospital) {
+    let keys = to.state.join("keys");
+    std::fs::create_dir_all(&keys).unwrap();
+    std::fs::set_permissions(&to.state, PermissionsExt::from_mode(0o711)).unwrap();
+    for key in std::fs::read_dir(from.paths().keys()).unwrap().flatten() {
+        std::fs::copy(key.path(), keys.join(key.file_name())).unwrap();
+    }
+}
+
+fn only_backup(folder: &Path) -> PathBuf {
+    let mut found: Vec<_> = std::fs::read_dir(folder).unwrap().flatten().collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0).path()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hospital_is_backed_up_at_work_and_goes_on_elsewhere_from_its_backup() {
+    let hospital = Arc::new(Hospital::start().await);
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    let before = entries(&hospital).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (worker, over) = (Arc::clone(&hospital), Arc::clone(&is_over));
+    let writing = tokio::spawn(async move {
+        while !over.load(Ordering::SeqCst) {
+            worker
+                .must(&["fhir", "load", "config/demo/bundle.json"])
+                .await;
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().to_str().unwrap();
+    let said = hospital.must(&["backup", "--to", to, "--keep", "2"]).await;
+    is_over.store(true, Ordering::SeqCst);
+    writing.await.unwrap();
+    assert!(said.contains("verified by restoring it"), "{said}");
+    assert!(said.contains("keep a copy elsewhere") || said.contains("Keep a copy elsewhere"));
+    let file = only_backup(folder.path());
+    let path = file.to_str().unwrap();
+    let listed = hospital.must(&["backup", "list", "--to", to]).await;
+    assert!(listed.contains(path), "{listed}");
+    let tail = hospital.must(&["audit", "tail", "-n", "1000"]).await;
+    assert!(tail.contains("a backup of the whole database"), "{tail}");
+    assert!(!hospital.state.join("postgres.scratch").exists());
+
+    // Nothing of a record can be read in it.
+    let bytes = std::fs::read(&file).unwrap();
+    let bundle = std::fs::read_to_string(root().join("config/demo/bundle.json")).unwrap();
+    let bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let family = bundle.to_string();
+    let family = family.split("\"family\":\"").nth(1).unwrap();
+    let family = family.split('"').next().unwrap();
+    for marker in [family, "maria-exemplo", "audit_entry", "PG_VERSION"] {
+        let found = bytes.windows(marker.len()).any(|p| p == marker.as_bytes());
+        assert!(!found, "`{marker}` can be read in the backup");
+    }
+
+    // Not over a hospital, not without its key, not when a bit was flipped.
+    let state = hospital.state.to_str().unwrap();
+    let refused = hospital.run(&["restore", path, "--into", state]).await;
+    assert_ne!(refused.status.code(), Some(0));
+    let mut restored = Hospital::prepared(&[]);
+    let into = restored.state.to_str().unwrap().to_owned();
+    let refused = restored.run(&["restore", path, "--into", &into]).await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("there is no backup key"), "{said}");
+    let mut flipped = bytes.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 4;
+    let bad = folder.path().join("flipped");
+    std::fs::write(&bad, flipped).unwrap();
+    let refused = hospital
+        .run(&["restore", bad.to_str().unwrap(), "--verify-only"])
+        .await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("chunk ") && said.contains("does not open"),
+        "{said}"
+    );
+    let said = hospital.must(&["restore", path, "--verify-only"]).await;
+    assert!(said.contains("chains hold"), "{said}");
+
+    bring_keys(&hospital, &restored);
+    let node = hospital.paths().node_id().unwrap();
+    let said = restored.must(&["restore", path, "--into", &into]).await;
+    assert!(said.contains("restored into"), "{said}");
+    assert!(said.contains("tombstones.log"), "{said}");
+    assert!(!said.contains("bring `keys/master.key`"), "{said}");
+    let hospital = Arc::into_inner(hospital).unwrap();
+    hospital.finish().await;
+
+    restored.launch().await;
+    assert_eq!(restored.paths().node_id().unwrap(), node);
+    let patient = restored
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
+    assert!(patient.contains(family), "{patient}");
+    restored.must(&["audit", "verify"]).await;
+    let after = entries(&restored).await;
+    let lost: Vec<_> = before.difference(&after).collect();
+    assert!(
+        lost.is_empty(),
+        "acknowledged before the backup, and lost: {lost:?}"
+    );
+    restored.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_are_told_refused_taken_back_and_made_again_by_the_next_start() {
+    let mut hospital = Hospital::start().await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    let said = hospital.must(&["migrate", "--dry-run"]).await;
+    assert!(said.contains("nothing to do"), "{said}");
+    let refused = hospital.run(&["migrate", "--to", "2", "--yes"]).await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("a running plantao"), "{said}");
+    hospital.stop().await;
+
+    let plan = hospital
+        .must(&["migrate", "--to", "2", "--dry-run", "--verbose"])
+        .await;
+    assert!(plan.contains("DESTROYS the signed checkpoints"), "{plan}");
+    assert!(plan.contains("DROP TABLE audit_seal"), "{plan}");
+    let refused = hospital.run(&["migrate", "--to", "2"]).await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("`--yes`"), "{said}");
+    let said = hospital.must(&["migrate", "--to", "2", "--yes"]).await;
+    assert!(said.contains("taken back: 3 transparency_log"), "{said}");
+    assert_eq!(
+        hospital.processes(),
+        Vec::<u32>::new(),
+        "its server is stopped"
+    );
+    hospital.launch().await;
+    hospital
+        .must(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
+    hospital.must(&["audit", "verify"]).await;
+    hospital.finish().await;
+}
