@@ -172,6 +172,12 @@ where
     (latencies.unwrap(), taken)
 }
 
+/// From when an entry was due to its answer.
+struct Latencies {
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
 /// Begins one after the other at their times, whether or not those before are answered.
 async fn open_loop<F>(lasts: Duration, one: impl Fn() -> F) -> (Latencies, usize)
 where

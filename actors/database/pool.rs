@@ -24,9 +24,10 @@ use tokio_postgres::{Client, Config};
 /// How long a start waits for the server before it goes on without: a first `initdb`, slow disk.
 const START_WAIT: Duration = Duration::from_secs(20);
 
-/// Pauses between attempts: a server that restarts is back within a fifth of a second.
+/// Pauses between attempts: a server that restarts is back within a fifth of a second, and one that
+/// recovers within a few; nobody is served for longer than the longest pause after that.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The database pool as a child: it has no messages, its product is what `database` finds.
 #[must_use]
