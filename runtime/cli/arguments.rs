@@ -325,6 +325,28 @@ mod tests {
     }
 
     #[test]
+    fn whose_entries_are_asked_for_is_not_who_asks() {
+        let arguments = [
+            "plantao",
+            "audit",
+            "search",
+            "--principal",
+            "ana",
+            "--as",
+            "bia",
+        ];
+        let arguments = Arguments::try_parse_from(arguments).unwrap();
+        assert_eq!(arguments.global.principal.as_deref(), Some("bia"));
+        let Command::Audit(Audit {
+            command: AuditCommand::Search { which, .. },
+        }) = arguments.command
+        else {
+            panic!("a search")
+        };
+        assert_eq!(which.given(), [("principal", "ana")]);
+    }
+
+    #[test]
     fn a_principal_and_a_token_are_not_given_together() {
         Arguments::try_parse_from(["plantao", "tree", "--as", "medica", "--token", "t.jwt"])
             .unwrap_err();

@@ -107,7 +107,7 @@ const REASON: &str = "; reason given: ";
 pub fn report<'a>(accesses: impl IntoIterator<Item = &'a Told>, offset_s: i64) -> Report {
     let mut report = Report::default();
     let mut people = BTreeSet::new();
-    let mut days: BTreeMap<i64, BTreeMap<Access, Line>> = BTreeMap::new();
+    let mut days: BTreeMap<i64, BTreeMap<Access, (Timestamp, Line)>> = BTreeMap::new();
     for told in accesses {
         let entry = &told.item.entry;
         let access = access(entry);
@@ -129,13 +129,17 @@ pub fn report<'a>(accesses: impl IntoIterator<Item = &'a Told>, offset_s: i64) -
         } else {
             end.max(first)
         };
-        let line = days.entry(day).or_default();
-        let line = line.entry(access.clone()).or_insert(Line {
-            count: 0,
-            first_minute: first,
-            last_minute: last,
-            access,
+        let lines = days.entry(day).or_default();
+        let (earliest, line) = lines.entry(access.clone()).or_insert_with(|| {
+            let line = Line {
+                count: 0,
+                first_minute: first,
+                last_minute: last,
+                access,
+            };
+            (told.from(), line)
         });
+        *earliest = told.from().min(*earliest);
         line.count = line.count.saturating_add(1);
         line.first_minute = line.first_minute.min(first);
         line.last_minute = line.last_minute.max(last);
@@ -145,9 +149,10 @@ pub fn report<'a>(accesses: impl IntoIterator<Item = &'a Told>, offset_s: i64) -
     report
 }
 
-fn day((number, lines): (i64, BTreeMap<Access, Line>)) -> Day {
-    let mut lines: Vec<Line> = lines.into_values().collect();
-    lines.sort_by_key(|line| (line.first_minute, line.last_minute));
+fn day((number, lines): (i64, BTreeMap<Access, (Timestamp, Line)>)) -> Day {
+    let mut lines: Vec<_> = lines.into_values().collect();
+    lines.sort_by_key(|(earliest, _)| *earliest);
+    let lines = lines.into_iter().map(|(_, line)| line).collect();
     Day { number, lines }
 }
 
@@ -257,6 +262,22 @@ mod tests {
         assert_eq!(manner(Outcome::Pending, "break_glass"), Manner::Emergency);
         assert_eq!(manner(Outcome::Unknown, "allow"), Manner::Unknown);
         assert_eq!(manner(Outcome::Failed, "allow"), Manner::Failed);
+    }
+
+    #[test]
+    fn lines_of_one_minute_stand_in_the_order_of_what_happened() {
+        let second = |seconds: i64, action: &str| {
+            let action = action.to_owned();
+            at(0, move |entry| {
+                entry.at = Timestamp::from_micros(seconds * 1_000_000);
+                entry.action = action;
+            })
+        };
+        let all = [second(9, "read"), second(3, "write"), second(5, "search")];
+        let report = report(&all, 0);
+        let lines = report.days[0].lines.iter();
+        let actions: Vec<_> = lines.map(|line| line.access.action.as_str()).collect();
+        assert_eq!(actions, ["write", "search", "read"]);
     }
 
     #[test]

@@ -147,7 +147,8 @@ pub(in crate::cli) struct Which {
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) patient: Option<String>,
     /// Who acted: a principal's id
-    #[arg(long, value_name = "ID")]
+    // Of a name of its own: `principal` is who asks.
+    #[arg(id = "of_principal", long = "principal", value_name = "ID")]
     pub(in crate::cli) principal: Option<String>,
     /// What was done: read, search, write, submit or operate
     #[arg(long)]

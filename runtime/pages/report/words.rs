@@ -47,7 +47,7 @@ table! {
         "Nobody accessed your data in this period.";
     time: "Horário", "Time";
     who: "Quem", "Who";
-    what: "O que fez", "What was done";
+    what: "O que fez", "What";
     why: "Para quê", "Why";
     result: "Resultado", "Result";
     times: "vezes", "times";
