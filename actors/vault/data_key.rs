@@ -12,7 +12,7 @@ use aws_lc_rs::hmac;
 use plantao_schema::id::{PatientId, Tenant};
 use std::fmt;
 use std::sync::Arc;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Length of every symmetric key here, in bytes.
 pub(super) const KEY_BYTES: usize = 32;
@@ -200,21 +200,27 @@ impl Cipher {
         self.entropy
             .fill(&mut nonce)
             .map_err(|_| VaultError::Random)?;
-        let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
-        body.extend_from_slice(plain);
-        // Only a body of more than 64 GiB is refused.
-        self.key
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                aead::Aad::from(place),
-                &mut *body,
-            )
-            .map_err(|_| VaultError::Sealed)?;
-        let mut value = Vec::with_capacity(1 + NONCE_LEN + body.len());
+        let tag_bytes = AES_256_GCM.tag_len();
+        let mut value = Vec::with_capacity(1 + NONCE_LEN + plain.len() + tag_bytes);
         value.push(FORMAT);
         value.extend_from_slice(&nonce);
-        value.extend_from_slice(&body);
-        Ok(value)
+        value.extend_from_slice(plain);
+        let (_, body) = value.split_at_mut(1 + NONCE_LEN);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let sealed = self
+            .key
+            .seal_in_place_separate_tag(nonce, aead::Aad::from(place), body);
+        match sealed {
+            Ok(tag) => {
+                value.extend_from_slice(tag.as_ref());
+                Ok(value)
+            }
+            // Only a body of more than 64 GiB is refused; it is not left in clear.
+            Err(_) => {
+                value.zeroize();
+                Err(VaultError::Sealed)
+            }
+        }
     }
 
     pub(super) fn open(

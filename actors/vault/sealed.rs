@@ -139,6 +139,19 @@ pub(super) const KNOWN: &str = "SELECT EXISTS (SELECT FROM fhir_resource \
      WHERE tenant = $1 AND patient = $2)";
 
 /// A sealed value on its way into its column, and into no other.
+///
+/// Plain bytes are no such value, whatever they are called:
+/// ```compile_fail,E0277
+/// use plantao_actors::vault::{RecordBody, Sealed};
+/// let plain: Sealed<RecordBody> = b"Maria".to_vec().into();
+/// ```
+/// nor is what was sealed for another column:
+/// ```compile_fail,E0308
+/// use plantao_actors::vault::{RecordBody, Sealed, SecondFactor};
+/// fn other(secret: Sealed<SecondFactor>) -> Sealed<RecordBody> {
+///     secret
+/// }
+/// ```
 pub struct Sealed<C> {
     bytes: Vec<u8>,
     column: PhantomData<C>,

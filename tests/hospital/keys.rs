@@ -59,7 +59,7 @@ async fn until_finished(hospital: &Hospital) -> Value {
 
 /// How many entries of the trail say this.
 async fn told(hospital: &Hospital, what: &str) -> usize {
-    let tail = hospital.must(&["audit", "tail", "-n", "100"]).await;
+    let tail = hospital.must(&["audit", "tail", "-n", "1000"]).await;
     tail.lines().filter(|line| line.contains(what)).count()
 }
 

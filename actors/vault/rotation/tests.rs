@@ -156,29 +156,37 @@ async fn a_new_master_key_wraps_every_tenants_key_and_survives_a_restart() {
 async fn one_rotation_at_a_time_and_one_that_is_killed_again_and_again_comes_to_its_end() {
     let world = World::new().await;
     let (rotations, tree) = world.run().await;
+    let (tenant, database) = (world.scope.tenant.clone(), &rotations.database);
     let sealed = world.sealed(&rotations).await;
-    let begun = rotations
-        .start(&world.scope.tenant, &Target::Tenant)
-        .await
-        .unwrap();
-    let second = rotations.start(&world.scope.tenant, &Target::AllData).await;
-    let overview = rotations.overview(&world.scope.tenant).await.unwrap();
-    if overview
-        .rotation
-        .is_some_and(|one| one.finished_at.is_none())
-    {
-        assert_eq!(second, Err(RotationError::Busy));
+    // One that nobody works on: of an institution without keys.
+    let owner = world.test.session(Login::Owner).await;
+    let begin = "INSERT INTO plantao_keys.rotation (level, tenant) VALUES ('tenant', 'empty')";
+    owner.execute(begin, &[]).await.unwrap();
+    for target in [Target::Master, Target::Tenant, Target::AllData] {
+        let refused = rotations.start(&tenant, &target).await;
+        assert_eq!(refused, Err(RotationError::Busy));
     }
+    let end = "UPDATE plantao_keys.rotation SET finished_at = now()";
+    owner.execute(end, &[]).await.unwrap();
+    let begun = rotations.start(&tenant, &Target::Tenant).await.unwrap();
     for _ in 0..20 {
         // Between two incarnations there is nobody to kill.
         let _down = tree.kill("t/rotator");
         tokio::task::yield_now().await;
     }
-    finished(&rotations).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let scope = &world.scope;
+    while jobs::get(database, scope, begun.id)
+        .await
+        .unwrap()
+        .is_none_or(|one| one.finished_at.is_none())
+    {
+        assert!(tokio::time::Instant::now() < deadline, "it does not end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     world.all_open(&rotations, &sealed).await;
-    let overview = rotations.overview(&world.scope.tenant).await.unwrap();
-    assert_eq!(overview.tenant_keys, 1);
-    assert!(overview.rotation.unwrap().id >= begun.id);
+    let overview = rotations.overview(&tenant).await.unwrap();
+    assert_eq!((overview.tenant_key, overview.tenant_keys), (Some(2), 1));
     tree.shutdown().await;
 }
 

@@ -34,7 +34,11 @@ pub(in crate::cli) enum VaultCommand {
 `master` makes a new key beside `keys/master.key` and puts it in its place at the end; the old one
 stays aside as `master.retired-NAME`, for backups of before. Keep a copy of the new one elsewhere.
 A key from a token or from systemd is replaced by the one that the configuration names, the present
-one being under [vault.previous].")]
+one being under [vault.previous]. Where several nodes share a database, do it that way with a file
+too: each of them has to hold both keys before the rotation, for a new file is on one node alone.
+
+Keys for look-ups by identifier are not replaced by `data`: their indexes would have to be made
+again from every record.")]
     Rotate {
         /// Which keys
         #[arg(value_enum)]
