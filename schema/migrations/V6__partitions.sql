@@ -49,12 +49,13 @@ $$;
 -- Keys, places ------------------------------------------------------------------------------------
 -- The key of every entry, and where its row is. Not partitioned: once means once in all of them.
 CREATE TABLE audit_key (
-    entry_id uuid CONSTRAINT audit_entry_once PRIMARY KEY,
+    entry_id uuid NOT NULL,
     at_us    bigint NOT NULL,
     tenant   text NOT NULL CHECK (tenant <> '')
 );
 INSERT INTO audit_key (entry_id, at_us, tenant)
 SELECT entry_id, at_us, tenant FROM audit_entry_before;
+ALTER TABLE audit_key ADD CONSTRAINT audit_entry_once PRIMARY KEY (entry_id);
 
 -- The last entry of every chain, those of archived ones included.
 CREATE TABLE audit_head (

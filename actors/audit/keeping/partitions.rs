@@ -39,7 +39,7 @@ const DUE: &str = "SELECT part, from_us, until_us FROM plantao.audit_partitions(
 
 const LEFT_OFF: &str = "SELECT relname::text FROM pg_class WHERE relkind = 'r' \
      AND relnamespace = 'plantao'::regnamespace AND NOT relispartition \
-     AND relname ~ '^audit_entry_(y[0-9]+m[0-9]+|before)$'";
+     AND relname ~ '^audit_entry_(y[0-9]+m[0-9]+|before)$' ORDER BY relname";
 
 const ARCHIVED: &str = "INSERT INTO audit_archived \
      (chain, seq, tenant, hash, edge, part, until_us, file, sha256, at_us) \

@@ -271,3 +271,29 @@ async fn an_archive_is_only_what_its_manifest_says() {
     assert_eq!(damaged, ArchiveError::Digest { path: file });
     node.tree.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_month_that_was_taken_off_is_dropped_by_the_next_look_unless_an_archive_lacks_of_it() {
+    let test = TestDatabase::create().await;
+    let log = AuditLog::new(clock());
+    let tree = writer(&log, test.config()).await;
+    log.append(entry("north")).await.unwrap();
+    // As a node that died between the two leaves it.
+    let owner = test.session(Login::Owner).await;
+    let taken_off = "SET ROLE plantao_owner; \
+         CREATE TABLE audit_entry_y1999m01 (LIKE audit_entry); \
+         CREATE TABLE audit_entry_y1999m02 (LIKE audit_entry); RESET ROLE; \
+         INSERT INTO audit_entry_y1999m02 SELECT * FROM audit_entry";
+    owner.batch_execute(taken_off).await.unwrap();
+    let keeper = keeper(&test, None);
+    let part = "audit_entry_y1999m02".to_owned();
+    for _ in 0..2 {
+        let refused = keeper.look().await.unwrap_err();
+        assert_eq!(refused, KeepingError::Grown { part: part.clone() });
+    }
+    assert_eq!(count(&test, "audit_entry_y1999m02").await, 1);
+    let gone = "pg_class WHERE relname = 'audit_entry_y1999m01'";
+    assert_eq!(count(&test, gone).await, 0);
+    assert_eq!(count(&test, "audit_key").await, 1);
+    tree.shutdown().await;
+}
