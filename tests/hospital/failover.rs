@@ -22,7 +22,13 @@ async fn a_promoted_standby_serves_and_nothing_acknowledged_is_lost() {
     writers.until_refused(3).await;
     let live = hospital.admin_get("/livez").await.unwrap();
     assert_eq!(live.status, 200);
+    let promoted = Instant::now();
     standby.promote();
+    writers.until_more(1).await;
+    eprintln!(
+        "served again {} ms after the promotion began",
+        promoted.elapsed().as_millis()
+    );
     writers.until_more(200).await;
     let acknowledged = writers.end().await;
     assert_eq!(hospital.pid(), pid);
