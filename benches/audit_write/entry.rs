@@ -29,5 +29,6 @@ pub(crate) fn entry(id: Uuid, clock: &WallClock) -> Entry {
         request_id: id.to_string(),
         outcome: Outcome::Success,
         plugin: None,
+        commitment: None,
     }
 }

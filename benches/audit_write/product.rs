@@ -3,7 +3,7 @@
 use crate::entry::entry;
 use crate::hospital::Hospital;
 use plantao_actors::audit::transparency::{
-    Algorithm, LogKeys, Sequencer, Shipping, TransparencyLog,
+    Algorithm, LogKeys, Sequencer, Shipping, TransparencyLog, Witnesses,
 };
 use plantao_actors::audit::{AuditLog, audit_child};
 use plantao_actors::clock::WallClock;
@@ -33,6 +33,7 @@ impl Product {
             keys: LogKeys::made(&Algorithm::ALL).unwrap(),
             clock: clock.clone(),
             shipping: Shipping::to(None),
+            witnesses: Witnesses::new(Vec::new(), Shipping::default()),
         };
         let intensity = Intensity::new(3, Duration::from_secs(5));
         let spec = SupervisorSpec::new(Strategy::OneForOne, intensity)

@@ -330,6 +330,7 @@ mod tests {
                 request_id: "r".into(),
                 outcome: Outcome::Success,
                 plugin: None,
+                commitment: None,
             };
             let item = Chained::after(CHAIN, &head, entry);
             head = item.head();
