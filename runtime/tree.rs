@@ -4,7 +4,8 @@
 //! plantao                    one_for_one
 //! ├─ storage                 rest_for_one   postgres ► pool ► replicas, disk (where there are any)
 //! ├─ trust                   one_for_one    vault, policy, consents, log_ins, rotations, and the
-//! │                                         trail's: writer, spool, sequencer, witnesses, partitions
+//! │                                         trail's: writer, spool, sequencer, witnesses,
+//! │                                         partitions
 //! ├─ plugins                 one_for_one    each rest_for_one: instances (dynamic) ► loader
 //! ├─ records                 one_for_one    directory-1…4, ward_board, sessions (dynamic)
 //! ├─ live                    one_for_one    pulse, topics (dynamic), viewers (dynamic)

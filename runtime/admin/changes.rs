@@ -61,8 +61,8 @@ pub(super) async fn answer(
         }
         _ => Err(Problem::new(
             ProblemCode::NotFound,
-            "there are /v1/kill, /v1/reload, /v1/accounts, /v1/backups, and under /v1/vault/ status, \
-             rotate and erase, all by POST",
+            "there are /v1/kill, /v1/reload, /v1/accounts, /v1/backups, and under /v1/vault/ \
+             status, rotate and erase, all by POST",
         )),
     };
     match result {

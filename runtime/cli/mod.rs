@@ -11,6 +11,7 @@ mod arguments;
 mod audit;
 mod backup;
 mod check;
+mod checking_keys;
 mod client;
 mod consent;
 mod content;

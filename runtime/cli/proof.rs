@@ -5,11 +5,10 @@
 //! export that holds against a checkpoint of last night is, up to that checkpoint, what it was last
 //! night.
 
+use super::checking_keys::{Keys, read, read_keys};
 use super::error::CliError;
 use plantao_actors::audit::keeping::{ArchiveError, Place, entries_of, manifest_beside};
-use plantao_actors::audit::transparency::{
-    CosignerKey, Inclusion, NoteError, VerifierKey, check_cosigned, check_note,
-};
+use plantao_actors::audit::transparency::{Inclusion, check_note};
 use plantao_schema::audit::merkle::{Checkpoint, Edge, origin};
 use plantao_schema::audit::{Chained, Verifier};
 use std::collections::BTreeMap;
@@ -243,52 +242,6 @@ fn refused(path: &Path, error: &impl std::fmt::Display) -> CliError {
     CliError::Refused {
         text: format!("`{}` is no proof: {error}", path.display()),
     }
-}
-
-fn read(path: &Path) -> Result<String, CliError> {
-    std::fs::read_to_string(path).map_err(|error| CliError::Input {
-        path: path.to_owned(),
-        reason: error.kind().to_string(),
-    })
-}
-
-/// What checks a checkpoint: the keys of its log, and the witnesses that have to have seen it.
-#[derive(Default)]
-struct Keys {
-    logs: Vec<VerifierKey>,
-    witnesses: Vec<CosignerKey>,
-}
-
-impl Keys {
-    fn check(&self, note: &str) -> Result<Checkpoint, NoteError> {
-        let checkpoint = check_note(note, &self.logs)?;
-        for witness in &self.witnesses {
-            check_cosigned(note, witness)?;
-        }
-        Ok(checkpoint)
-    }
-}
-
-/// A key on a line.
-fn read_keys(path: &Path) -> Result<Keys, CliError> {
-    let mut keys = Keys::default();
-    for line in read(path)?.lines().filter(|line| !line.is_empty()) {
-        let read = if CosignerKey::is_meant(line) {
-            CosignerKey::parse(line).map(|key| keys.witnesses.push(key))
-        } else {
-            VerifierKey::parse(line).map(|key| keys.logs.push(key))
-        };
-        read.map_err(|error| CliError::Input {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-    }
-    Ok(keys)
-}
-
-/// The keys of logs alone.
-pub(super) fn log_keys(path: &Path) -> Result<Vec<VerifierKey>, CliError> {
-    Ok(read_keys(path)?.logs)
 }
 
 fn hex(bytes: &[u8]) -> String {

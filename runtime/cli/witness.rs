@@ -7,9 +7,9 @@ use plantao_actors::clock::WallClock;
 use plantao_schema::audit::merkle::origin;
 
 use super::arguments::Witness;
+use super::checking_keys::log_keys;
 use super::context::Context;
 use super::error::{CliError, chain};
-use super::proof::log_keys;
 use crate::telemetry;
 use crate::witness::{Serving, serve};
 
