@@ -12,6 +12,7 @@ mod locked;
 mod log_keys;
 mod master_key;
 mod parts;
+mod secrecy;
 
 pub use edges::Edges;
 pub use parts::build;
@@ -147,6 +148,7 @@ impl ServiceError {
 /// [`ServiceError`] when it could not start, or the tree gave up.
 pub fn run(config: Config, flags: Flags) -> Result<(), ServiceError> {
     telemetry::init(&config.log)?;
+    secrecy::forbid_core_files();
     let failed = |error: std::io::Error| ServiceError::System {
         action: "start the thread pool",
         kind: error.kind(),

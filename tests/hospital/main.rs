@@ -25,6 +25,7 @@ mod faults;
 mod hospital;
 mod keys;
 mod live;
+mod plaintext;
 mod plugins;
 mod readers;
 mod records;
