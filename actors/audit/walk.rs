@@ -5,9 +5,10 @@
 
 use super::store::{COLUMNS, chained, sorted, value};
 use crate::database::DatabaseError;
+use plantao_schema::audit::merkle::Edge;
 use plantao_schema::audit::{ChainHead, Chained, Hash};
 use std::collections::BTreeMap;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 /// Entries read at once: a megabyte or two.
 const PAGE: i64 = 2_000;
@@ -21,17 +22,40 @@ const HEADS: &str = "WITH RECURSIVE one AS ( \
      SELECT one.chain, last.seq, last.hash FROM one, LATERAL ( \
          SELECT seq, hash FROM audit_entry WHERE chain = one.chain ORDER BY seq DESC LIMIT 1) last";
 
+/// Where what was archived of every chain ends, and the edge of its log there.
+const ARCHIVED: &str = "SELECT DISTINCT ON (chain) chain, seq, hash, edge FROM audit_archived \
+     ORDER BY chain, seq DESC";
+
 /// Where every chain ends now.
 pub(crate) async fn heads(client: &Client) -> Result<BTreeMap<String, ChainHead>, DatabaseError> {
     let rows = client.query(HEADS, &[]).await;
     let rows = rows.map_err(|error| sorted(&error))?;
-    let read = |row| {
-        let hash: &[u8] = value(row, 2)?;
-        let hash: Hash = hash.try_into().map_err(|_| DatabaseError::Mismatch)?;
-        let seq = value(row, 1)?;
-        Ok((value(row, 0)?, ChainHead { seq, hash }))
+    rows.iter()
+        .map(|row| Ok((value(row, 0)?, head(row)?)))
+        .collect()
+}
+
+/// Where the archived part of every chain ends; none of a chain that is here from its start.
+pub(crate) async fn archived(
+    client: &Client,
+) -> Result<BTreeMap<String, (ChainHead, Edge)>, DatabaseError> {
+    let rows = client.query(ARCHIVED, &[]).await;
+    let rows = rows.map_err(|error| sorted(&error))?;
+    let read = |row: &Row| {
+        let head = head(row)?;
+        let size = u64::try_from(head.seq).map_err(|_| DatabaseError::Mismatch)?;
+        let edge = Edge::restore(size, value(row, 3)?);
+        let edge = edge.map_err(|_| DatabaseError::Mismatch)?;
+        Ok((value(row, 0)?, (head, edge)))
     };
     rows.iter().map(read).collect()
+}
+
+fn head(row: &Row) -> Result<ChainHead, DatabaseError> {
+    let hash: &[u8] = value(row, 2)?;
+    let hash: Hash = hash.try_into().map_err(|_| DatabaseError::Mismatch)?;
+    let seq = value(row, 1)?;
+    Ok(ChainHead { seq, hash })
 }
 
 /// The newest signed checkpoint of every chain.

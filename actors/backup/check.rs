@@ -8,7 +8,7 @@ use super::header::Manifest;
 use crate::audit::walk;
 use crate::database::{DatabaseError, STATEMENT_DEADLINE};
 use plantao_schema::audit::merkle::{Checkpoint, Edge};
-use plantao_schema::audit::{Chained, Verifier};
+use plantao_schema::audit::{ChainHead, Chained, Verifier};
 use signed_note::Note;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
@@ -46,8 +46,11 @@ pub struct Verdict {
     pub rows: i64,
 }
 
-/// Checks a copy against what its backup says.
-pub(super) async fn check(client: &Client, manifest: &Manifest) -> Result<Verdict, BackupError> {
+/// Checks the tables of a copy, as the backup's own program left them; gives their rows.
+pub(super) async fn check_tables(
+    client: &Client,
+    manifest: &Manifest,
+) -> Result<BTreeMap<String, i64>, BackupError> {
     let schema = schema_version(client).await?;
     if schema != manifest.schema {
         let said = manifest.schema;
@@ -66,16 +69,27 @@ pub(super) async fn check(client: &Client, manifest: &Manifest) -> Result<Verdic
             Some(_) => {}
         }
     }
+    Ok(rows)
+}
+
+/// Checks the trail of a copy that is at this program's schema.
+pub(super) async fn check_trail(
+    client: &Client,
+    manifest: &Manifest,
+    rows: &BTreeMap<String, i64>,
+) -> Result<Verdict, BackupError> {
     let mut trail = Trail::of(manifest)?;
+    for (chain, (head, edge)) in walk::archived(client).await? {
+        trail.resume(&chain, head, edge)?;
+    }
     walk::walk(client, |item| trail.push(item)).await?;
+    let known: u64 = trail.known;
     let (entries, chains, checkpoints) = trail.finish()?;
-    let before: i64 = manifest.heads.values().map(|head| head.seq).sum();
-    let before = u64::try_from(before).unwrap_or_default();
     Ok(Verdict {
-        schema,
+        schema: manifest.schema,
         entries,
         chains,
-        meanwhile: entries.saturating_sub(before),
+        meanwhile: entries.saturating_sub(known),
         checkpoints,
         tables: rows.len(),
         rows: rows.values().sum(),
@@ -119,8 +133,11 @@ struct Trail<'a> {
     manifest: &'a Manifest,
     verifier: Verifier,
     logs: BTreeMap<String, (Edge, Checkpoint)>,
+    archived: BTreeMap<String, i64>,
     heads_met: usize,
     checkpoints_met: usize,
+    /// Entries up to where the backup took the chains down.
+    known: u64,
 }
 
 impl<'a> Trail<'a> {
@@ -140,15 +157,46 @@ impl<'a> Trail<'a> {
             manifest,
             verifier: Verifier::new(),
             logs,
+            archived: BTreeMap::new(),
             heads_met: 0,
             checkpoints_met: 0,
+            known: 0,
         })
+    }
+
+    /// Takes a chain from behind its archived part, whose proof lies in the archive.
+    fn resume(&mut self, chain: &str, head: ChainHead, edge: Edge) -> Result<(), BackupError> {
+        if self
+            .manifest
+            .heads
+            .get(chain)
+            .is_some_and(|one| one.seq <= head.seq)
+        {
+            self.heads_met += 1;
+        }
+        if let Some((begun, checkpoint)) = self.logs.get_mut(chain) {
+            *begun = edge;
+            if begun.size() == checkpoint.size && begun.root() != checkpoint.root {
+                return Err(differs(format!(
+                    "chain `{chain}` is not the one that was signed"
+                )));
+            }
+            self.checkpoints_met += usize::from(begun.size() >= checkpoint.size);
+        }
+        self.verifier.resume(chain, head);
+        self.archived.insert(chain.to_owned(), head.seq);
+        Ok(())
     }
 
     fn push(&mut self, item: &Chained) -> Result<(), BackupError> {
         let pushed = self.verifier.push(item);
         pushed.map_err(|error| differs(format!("the audit trail breaks: {error}")))?;
         let (chain, seq) = (&item.chain, item.seq);
+        let end = self.manifest.heads.get(chain).map_or(0, |head| head.seq);
+        self.known += u64::from(seq <= end);
+        if self.archived.get(chain).is_some_and(|last| seq <= *last) {
+            return Ok(());
+        }
         if let Some(head) = self
             .manifest
             .heads

@@ -3,7 +3,7 @@
 //! One backup or restore at a time per state directory, by a lock that the kernel frees with the
 //! process: whoever holds it knows that what lies around is nobody's, and removes it.
 
-use super::check::{Verdict, check};
+use super::check::{Verdict, check_tables, check_trail};
 use super::error::BackupError;
 use super::header::{Manifest, Opened};
 use super::key::BackupKey;
@@ -11,7 +11,7 @@ use super::pump::Pump;
 use super::restore::Further;
 use super::{Witness, shelf, wal};
 use crate::database::postgres::{ClusterCopy, Layout, PostgresError, Serving};
-use crate::database::{DatabaseConfig, DatabaseError, EmbeddedConfig, PoolError, Session};
+use crate::database::{DatabaseConfig, DatabaseError, EmbeddedConfig, PoolError, Session, migrate};
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -145,7 +145,15 @@ impl Copy {
         })?);
         let session = self.session(&subject.config.database).await?;
         witness.phase("walking the audit trail");
-        let checked = tokio::time::timeout(CHECK, check(&session.client, &manifest));
+        let checked = tokio::time::timeout(CHECK, async {
+            let rows = check_tables(&session.client, &manifest).await?;
+            // As a start would: what an older program wrote is read with this one's statements.
+            // In a session of its own, which ends as the owner of the schema.
+            let mut owner = self.session(&subject.config.database).await?;
+            let migrated = migrate(&mut owner.client).await;
+            migrated.map_err(|error| BackupError::Pool(error.into()))?;
+            check_trail(&session.client, &manifest, &rows).await
+        });
         let verdict = checked
             .await
             .unwrap_or(Err(DatabaseError::Timeout { after: CHECK }.into()))?;

@@ -107,7 +107,7 @@ impl MigrationError {
 ///
 /// # Errors
 /// [`MigrationError`]; nothing of a failed migration is kept.
-pub(super) async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
+pub(crate) async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
     let work = async {
         let sorted = |error| DatabaseError::from_driver(&error, MIGRATION_DEADLINE);
         // Released with the session, whichever way it ends.

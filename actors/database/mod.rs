@@ -39,7 +39,7 @@ pub use error::DatabaseError;
 pub use handle::{Database, StandIn};
 pub use marks::Lsn;
 pub(crate) use marks::Marks;
-pub(crate) use migrations::newest_known;
+pub(crate) use migrations::{migrate, newest_known};
 pub use migrations::{
     Direction, MigrationError, Plan, PlanError, Step, Told, Wish, await_server, migrate_to,
 };

@@ -8,7 +8,8 @@ use crate::clock::WallClock;
 use crate::database::postgres::Errand;
 use crate::database::testing::private_cluster;
 use crate::database::{
-    Database, DatabaseConfig, Login, Session, await_server, pool_child, server_child,
+    Database, DatabaseConfig, Login, Session, Wish, await_server, migrate_to, newest_known,
+    pool_child, server_child,
 };
 use crate::entropy::Entropy;
 use plantao_schema::audit::{Entry, Outcome, Phase, Severity};
@@ -362,4 +363,28 @@ async fn the_newest_are_kept_and_a_second_at_once_is_refused() {
     assert!(matches!(busy, BackupError::Busy { .. }), "{busy}");
     drop(turn);
     source.tree.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_an_older_schema_is_brought_forward_as_a_start_would() {
+    let mut source = Source::start("backup-older").await;
+    let older = newest_known() - 1;
+    let wish = Wish {
+        to: Some(older),
+        confirmed: true,
+        forced: true,
+        ..Wish::default()
+    };
+    migrate_to(&source.order.config, wish, &mut |_| {})
+        .await
+        .unwrap();
+    source.order.verified = false;
+    let taken = source.take().await.unwrap();
+    assert_eq!(taken.manifest.schema, older);
+    source.tree.shutdown().await;
+    let target = config_of("backup-older-restored");
+    let restored = restored(&taken.path, &source.order.key, &target, None);
+    let restored = restored.await.unwrap();
+    assert_eq!(restored.verdict.entries, 50);
+    assert_eq!(restored.verdict.schema, older, "as it was in the backup");
 }
