@@ -4,13 +4,33 @@ use super::keeping::{JANUARY_US, count, dated, keeper, parts};
 use super::transparency::{Node, both};
 use super::*;
 
-const DOWN: &str = include_str!("../../../schema/migrations/down/V6__partitions.sql");
+const DOWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schema/migrations/down");
+
+/// The version of the partitions.
+const PARTITIONED: u32 = 6;
+
+/// The ways back to before the partitions, the newest first.
+fn ways_back() -> Vec<String> {
+    let mut ways: Vec<(u32, String)> = Vec::new();
+    for file in std::fs::read_dir(DOWN).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let version = name.trim_start_matches('V').split("__").next().unwrap();
+        let version = version.parse().unwrap();
+        if version >= PARTITIONED {
+            ways.push((version, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    ways.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+    ways.into_iter().map(|(_, sql)| sql).collect()
+}
 
 async fn go_back(test: &TestDatabase) -> Result<(), tokio_postgres::Error> {
     let owner = test.session(Login::Owner).await;
     let back = format!(
-        "SET ROLE plantao_owner; BEGIN; {DOWN} \
-         DELETE FROM refinery_schema_history WHERE version = 6; COMMIT"
+        "SET ROLE plantao_owner; BEGIN; {} \
+         DELETE FROM refinery_schema_history WHERE version >= {PARTITIONED}; COMMIT",
+        ways_back().concat()
     );
     owner.batch_execute(&back).await
 }
