@@ -39,10 +39,10 @@ pub use error::DatabaseError;
 pub use handle::{Database, StandIn};
 pub use marks::Lsn;
 pub(crate) use marks::Marks;
-pub(crate) use migrations::{migrate, newest_known};
 pub use migrations::{
     Direction, MigrationError, Plan, PlanError, Step, Told, Wish, await_server, migrate_to,
 };
+pub(crate) use migrations::{migrate, newest_known};
 pub(crate) use pool::Session;
 pub use pool::{PoolError, pool_child};
 pub use postgres::{disk_child, server_child};

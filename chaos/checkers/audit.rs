@@ -5,7 +5,8 @@ use super::{Findings, Tree};
 use crate::history::{History, TrailRow, What};
 use std::collections::BTreeMap;
 
-/// Each acknowledged entry is in the trail once, at its place.
+/// Each acknowledged entry is in the trail once, at its place, and each that was spooled in an
+/// emergency is there too.
 pub(super) fn durable(history: &History, _tree: &Tree, findings: &mut Findings) {
     let trail = history.final_trail();
     let mut rows: BTreeMap<u64, Vec<&TrailRow>> = BTreeMap::new();
@@ -13,6 +14,12 @@ pub(super) fn durable(history: &History, _tree: &Tree, findings: &mut Findings) 
         rows.entry(row.entry).or_default().push(row);
     }
     for event in history.events() {
+        if let What::EntrySpooled { entry } = &event.what
+            && !rows.contains_key(entry)
+        {
+            let what = format!("entry {entry} was spooled and never came into the trail");
+            findings.at(event, what);
+        }
         let What::EntryAcknowledged { entry, chain, seq } = &event.what else {
             continue;
         };
@@ -118,6 +125,19 @@ mod tests {
             events,
             "entry 2 was acknowledged and is not",
         );
+    }
+
+    #[test]
+    fn a_spooled_entry_that_never_came_into_the_trail_is_found() {
+        let spooled = |entry| (entry, What::EntrySpooled { entry });
+        let events = [spooled(1), spooled(2), trail([row(1, 1)])];
+        violates(
+            AuditDurable,
+            &Tree::new(),
+            events,
+            "entry 2 was spooled and never came",
+        );
+        holds(AuditDurable, &Tree::new(), [spooled(1), trail([row(1, 1)])]);
     }
 
     #[test]

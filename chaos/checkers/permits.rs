@@ -27,7 +27,7 @@ pub(super) fn proven(history: &History, _tree: &Tree, findings: &mut Findings) {
             What::PermitUsed { permit } => {
                 used.insert(*permit);
             }
-            What::EntryAcknowledged { entry, .. } => {
+            What::EntryAcknowledged { entry, .. } | What::EntrySpooled { entry } => {
                 acknowledged.insert(*entry);
             }
             What::RequestEnded(end) if end.data_out => {

@@ -88,6 +88,7 @@ impl What {
             Self::EntryAcknowledged { entry, chain, seq } => {
                 write!(f, "entry {entry} is kept as {chain} {seq}")
             }
+            Self::EntrySpooled { entry } => write!(f, "entry {entry} is spooled for the trail"),
             Self::EntryOpened { entry } => write!(f, "entry {entry} opens a change"),
             Self::EntryCompleted { entry, outcome } => {
                 write!(f, "the change of entry {entry} ends: {}", outcome.as_str())

@@ -93,6 +93,11 @@ pub enum What {
         /// Its place in the chain.
         seq: u64,
     },
+    /// An entry of an emergency is on the node's own disk, for the trail.
+    EntrySpooled {
+        /// The entry's number.
+        entry: u64,
+    },
     /// An entry that opens a change was acknowledged.
     EntryOpened {
         /// The entry's number.

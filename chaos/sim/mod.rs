@@ -36,13 +36,14 @@ use std::fmt;
 use std::time::Duration;
 
 /// The children of the tree that faults are aimed at; `*` stands for those that come and go.
-pub const PATHS: [&str; 22] = [
+pub const PATHS: [&str; 23] = [
     "plantao/storage/pool",
     "plantao/trust/vault",
     "plantao/trust/policy",
     "plantao/trust/consents",
     "plantao/trust/log_ins",
     "plantao/trust/writer",
+    "plantao/trust/spool",
     "plantao/trust/sequencer",
     "plantao/trust/rotator",
     "plantao/plugins/lgpd-analyzer/instances/*",

@@ -25,6 +25,7 @@ pub(super) fn plan() -> Tree {
         "consents",
         "log_ins",
         "writer",
+        "spool",
         "sequencer",
         "rotator",
     ]);

@@ -165,6 +165,13 @@ impl Recorder {
         }
     }
 
+    /// This entry is on the node's own disk, for the trail.
+    pub(crate) fn spooled(&self, key: Uuid) {
+        let mut record = self.lock();
+        let entry = record.entry(key);
+        record.record(What::EntrySpooled { entry });
+    }
+
     /// A supervisor told of a change.
     pub(super) fn told(&self, change: &Lifecycle) {
         let mut record = self.lock();

@@ -55,6 +55,8 @@ impl Person {
 pub(super) enum What {
     /// Gives out a patient's data.
     Read { patient: u32, break_glass: bool },
+    /// Gives out a patient's emergency card.
+    Card { patient: u32 },
     /// Stores a record.
     Write { resource: String, patient: u32 },
     /// Gives a bed to a patient.
@@ -82,6 +84,7 @@ impl Step {
         let patient = |number: u32| Some(format!("p{number}"));
         let (action, resource, patient) = match &self.what {
             What::Read { patient: of, .. } => ("read", format!("Patient/p{of}"), patient(*of)),
+            What::Card { patient: of } => ("read", format!("EmergencyCard/p{of}"), patient(*of)),
             What::Write {
                 resource,
                 patient: of,
@@ -141,6 +144,7 @@ pub(super) fn day(seed: u64, requests: u32) -> Vec<Step> {
         steps.push(one);
         steps.extend(beside);
     }
+    steps.extend(cards(seed, requests));
     steps.sort_by_key(|step| step.at);
     steps
 }
@@ -180,6 +184,23 @@ fn any(rng: &mut Rng) -> Step {
             step(at, 2, What::Say { patient, granted }, put(path, JSON, body))
         }
     }
+}
+
+/// Emergency cards, every other one in an emergency. Drawn apart from the rest of the day.
+fn cards(seed: u64, requests: u32) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed ^ 0x4341_5244);
+    let span = u64::try_from(DAY.as_millis()).unwrap_or(u64::MAX);
+    let one = |number: u32| {
+        let (at, patient) = (
+            Duration::from_millis(rng.u64(0..span)),
+            rng.u32(0..PATIENTS),
+        );
+        let mut asked = get(format!("/v1/patients/p{patient}/emergency-card"));
+        asked.break_glass = number % 2 == 0;
+        let who = if asked.break_glass { 3 } else { 0 };
+        step(at, who, What::Card { patient }, asked)
+    };
+    (0..requests / 4).map(one).collect()
 }
 
 /// A record of a patient, by somebody who may write it.

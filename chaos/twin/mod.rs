@@ -171,6 +171,11 @@ impl Disk {
         self.shared.recorder.kept(rows);
     }
 
+    /// The node's own disk has this entry for the trail.
+    pub(crate) fn tell_spooled(&self, key: uuid::Uuid) {
+        self.shared.recorder.spooled(key);
+    }
+
     /// The same, which takes no time over anything.
     #[cfg(test)]
     pub(crate) fn prompt(self) -> Self {

@@ -1,7 +1,8 @@
 //! The spool's twin: bytes on the node's own disk, which is there when the trail's store is not.
 
 use super::{Disk, Side};
-use plantao_actors::audit::{SpoolStore, Spooling};
+use plantao_actors::audit::{SpoolError, SpoolStore, Spooling, spooled};
+use std::io::ErrorKind;
 
 /// See the module.
 pub(crate) struct TwinSpool(pub(crate) Disk);
@@ -18,19 +19,25 @@ impl SpoolStore for TwinSpool {
         Box::pin(async move {
             self.0.pass().await;
             self.0.reach(Side::Before).await;
-            let is_there = self.0.write_spool(|bytes| {
-                let is_there = bytes.len() >= at;
-                if is_there {
-                    bytes.truncate(at);
-                    bytes.extend(record);
+            let kept = self.0.write_spool(|bytes| {
+                if bytes.is_empty() {
+                    return Err(ErrorKind::NotFound);
                 }
-                is_there
+                if bytes.len() < at {
+                    return Err(ErrorKind::UnexpectedEof);
+                }
+                bytes.truncate(at);
+                bytes.extend(record);
+                Ok(spooled(bytes).pop())
             });
+            let action = "append to";
+            let kept = kept.map_err(|kind| SpoolError::Refused { action, kind })?;
+            if let Some(entry) = kept {
+                self.0.tell_spooled(entry.id);
+            }
             self.0.reach(Side::After).await;
             self.0.pass().await;
-            let (action, kind) = ("append to", std::io::ErrorKind::UnexpectedEof);
-            let cut = plantao_actors::audit::SpoolError::Refused { action, kind };
-            is_there.then_some(()).ok_or(cut)
+            Ok(())
         })
     }
 

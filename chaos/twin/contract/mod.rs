@@ -10,6 +10,7 @@ mod keys;
 mod log;
 mod log_ins;
 mod records;
+mod spool;
 mod trail;
 mod wards;
 
