@@ -47,15 +47,13 @@ Example, without a node:
     },
     /// Search the trail, newest first
     ///
-    /// Everything that is given must hold. A change, or a view, is one line: when it ended.
+    /// Everything that is given must hold. A change, or a view, is one line, of when it began.
     #[command(after_help = "\
 Examples:
   plantao audit search --patient maria-exemplo --since 2026-11-01
   plantao audit search --principal medica --action write --all --json
   plantao audit search --severity critical          emergencies, to be reviewed")]
     Search {
-        #[command(flatten)]
-        which: Which,
         /// How many at most
         #[arg(short, long, default_value_t = 50, value_parser = at_least_one)]
         limit: u32,
@@ -65,6 +63,8 @@ Examples:
         /// Print them as JSON, one a line
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        which: Which,
     },
     /// Print the trail, one JSON document a line
     ///
@@ -76,11 +76,11 @@ Examples:
   plantao audit export --format fhir --since 2026-11-01 > AuditEvent.ndjson
   plantao audit export --format fhir --patient maria-exemplo")]
     Export {
-        #[command(flatten)]
-        which: Which,
         /// `jsonl`, the entries as they are; or `fhir`, AuditEvent R4 (IHE BALP) as NDJSON
         #[arg(long, value_enum, default_value_t = Format::Jsonl)]
         format: Format,
+        #[command(flatten)]
+        which: Which,
     },
     /// Print a patient's report: who saw their data, when and why, in plain words
     ///
