@@ -9,6 +9,7 @@ use plantao_actors::database::{DatabaseConfig, Login};
 use plantao_schema::access::{DevicePosture, Role};
 use plantao_schema::id::{PrincipalId, Tenant};
 use serde_json::Value;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -141,6 +142,15 @@ impl Hospital {
     /// What the process has logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// What it has logged since the last look, which ended at that byte.
+    pub(crate) fn log_after(&self, from: &mut u64) -> String {
+        let mut file = std::fs::File::open(self.log_path()).unwrap();
+        file.seek(SeekFrom::Start(*from)).unwrap();
+        let mut bytes = Vec::new();
+        *from += file.read_to_end(&mut bytes).unwrap() as u64;
+        text(&bytes)
     }
 
     /// Waits until `/readyz` says yes.
