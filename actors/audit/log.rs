@@ -16,8 +16,9 @@ use crate::entropy::Entropy;
 use plantao_schema::audit::{Chained, Entry, Hash, Outcome, Phase};
 use plantao_supervisors::{Handle, Limits};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// The longest that an entry may take to become durable; an ordinary one takes about a millisecond.
@@ -36,7 +37,7 @@ pub struct AuditLog {
     entropy: Entropy,
     growth: Arc<Notify>,
     /// Whether the writer has its store; not while that is known to be away.
-    reach: Arc<watch::Sender<bool>>,
+    reach: Arc<AtomicBool>,
 }
 
 /// Proof that an entry is on disk. Only the writer makes one.
@@ -181,29 +182,18 @@ impl AuditLog {
             losses: Losses::default(),
             entropy,
             growth: Arc::default(),
-            reach: Arc::new(watch::Sender::new(false)),
+            reach: Arc::default(),
         }
     }
 
     /// The writer has its store, or has lost it.
     pub(super) fn tell_reach(&self, is_reached: bool) {
-        self.reach.send_if_modified(|was| {
-            let is_news = *was != is_reached;
-            *was = is_reached;
-            is_news
-        });
+        self.reach.store(is_reached, Ordering::Relaxed);
     }
 
     /// Whether the writer has its store, as far as it knows.
     pub(super) fn is_reached(&self) -> bool {
-        self.is_up() && *self.reach.borrow()
-    }
-
-    /// Returns once the writer has its store.
-    pub(super) async fn reached(&self) {
-        let mut reach = self.reach.subscribe();
-        // Cannot end before it is so: this handle holds the sender.
-        let _reached = reach.wait_for(|is_reached| *is_reached).await;
+        self.is_up() && self.reach.load(Ordering::Relaxed)
     }
 
     /// Says that entries were committed. Never lost, whether or not anybody listens.

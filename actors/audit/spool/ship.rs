@@ -18,8 +18,11 @@ use uuid::Uuid;
 
 /// Entries that are sent at once.
 const AT_ONCE: usize = 64;
-/// Between tries while the trail, or the disk, is away.
+/// Between tries while the disk is away, or the trail takes nothing.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Between two looks whether the trail is back.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What an entry is told apart by that was here first.
 const MARK: &str = "; kept in the emergency spool while the trail was away";
@@ -52,13 +55,15 @@ pub(super) async fn ship(spool: EmergencySpool) {
             continue;
         }
         if !spool.log.is_reached() {
-            let _either = timeout(PAUSE, spool.log.reached()).await;
+            sleep(LOOK_AGAIN).await;
             continue;
         }
         let through = delivered(&spool.log, &front).await;
         match through.map(|through| spool.handle.cast(Message::Delivered(through))) {
             // Sent again if the keeper does not take them out in time.
-            Some(Ok(())) => drop(timeout(PAUSE, waiting.changed()).await),
+            Some(Ok(())) => {
+                let _either = timeout(PAUSE, waiting.changed()).await;
+            }
             Some(Err(_)) | None => sleep(PAUSE).await,
         }
     }

@@ -84,12 +84,12 @@ async fn without_records_an_emergency_alone_gets_the_card_that_a_live_session_ho
         node.is_away(how);
         let begun = Instant::now();
         let read = node.emergency().await.unwrap();
-        assert!(begun.elapsed() <= EMERGENCY_PATIENCE);
+        assert!(begun.elapsed() < EMERGENCY_PATIENCE * 2);
         assert!(read.emergency.is_some() && read.card.is_from_memory());
         assert_eq!(read.card.as_of, AT);
         let refused = node.ordinary().await.unwrap_err();
         assert!(refused.is_transient(), "{refused}");
-        assert!(begun.elapsed() <= EMERGENCY_PATIENCE + CARD_DEADLINE);
+        assert!(begun.elapsed() < EMERGENCY_PATIENCE * 2 + CARD_DEADLINE);
         // Back again, it is read anew.
         node.is_away(0);
         tokio::time::sleep(CARD_DEADLINE * 2).await;

@@ -21,6 +21,9 @@ pub(super) async fn card(
     let answer = CardAnswer::new(read.card, patient, pages::locale(head));
     Ok(match read.emergency {
         None => looked_at(answer.ordinary()),
-        Some(emergency) => Handled::Emergency { answer, emergency },
+        Some(emergency) => {
+            let emergency = Box::new(emergency);
+            Handled::Emergency { answer, emergency }
+        }
     })
 }

@@ -57,7 +57,7 @@ pub(super) enum Handled {
     /// while that is away, in the spool.
     Emergency {
         answer: CardAnswer,
-        emergency: CardEmergency,
+        emergency: Box<CardEmergency>,
     },
     /// The connection becomes a WebSocket: its entry is opened now and completed at its end.
     Upgrade(Box<Upgrade>),
