@@ -324,7 +324,8 @@ async fn count(of: &Rotations, scope: &Scope, subject: Option<&str>) -> i64 {
     for table in [RecordBody::TABLE, RecordHistory::TABLE] {
         let sql = format!(
             "SELECT count(*) FROM {table} WHERE tenant = $1 \
-             AND ($2::text IS NULL OR key_subject = $2)"
+             AND ($2::text IS NULL OR key_subject = $2) AND NOT EXISTS \
+             (SELECT FROM plantao_keys.tombstone t WHERE t.tenant = $1 AND t.subject = key_subject)"
         );
         let tenant = scope.tenant.as_str();
         let params: [&(dyn ToSql + Sync); 2] = [&tenant, &subject];
