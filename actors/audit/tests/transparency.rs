@@ -137,7 +137,8 @@ async fn behind_its_back(test: &TestDatabase, statement: &str) {
     let owner = test.session(Login::Owner).await;
     let sql = format!(
         "ALTER TABLE audit_entry DISABLE TRIGGER ALL; \
-         ALTER TABLE audit_entry NO FORCE ROW LEVEL SECURITY; {statement}"
+         ALTER TABLE audit_entry NO FORCE ROW LEVEL SECURITY; {statement}; \
+         ALTER TABLE audit_entry ENABLE TRIGGER ALL"
     );
     owner.batch_execute(&sql).await.unwrap();
 }
