@@ -4,18 +4,18 @@
 //! one takes the node's lock (so that whatever was sent before is settled), reads the heads back,
 //! looks up which of the batch's keys are on disk, and which opened entries are completed, and
 //! inserts the rest, whole or not at all. A session may lead to another server than the last one,
-//! so that the last acknowledged entry of each chain is looked for first (see [`super::lost`]).
+//! so that the last acknowledged entry of a chain is looked for first (see [`super::lost`]).
 //! Refuses to try for ever: past [`RETRY_WINDOW`] the callers are told that there is no receipt.
 
 use super::AuditError;
 use super::batch::{Batch, Heads, chain_of, completes, missing, receipts};
 use super::log::AuditReceipt;
-use super::lost::{Acknowledged, Lost, report};
+use super::lost::{Acknowledged, Lost, is_under, report};
 use super::trail::TrailSession;
 use super::writer::{Duties, Waiting};
 use crate::database::DatabaseError;
-use plantao_schema::audit::{Chained, Entry, Phase};
-use std::collections::{BTreeMap, btree_map};
+use plantao_schema::audit::{ChainHead, Chained, Entry, Phase};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -163,15 +163,16 @@ impl Ledger {
             .map(|entry| chain_of(&node, entry))
             .collect();
         self.session().await?;
+        for chain in chains {
+            if self.heads.contains_key(&chain) {
+                continue;
+            }
+            let head = self.begin(&chain).await?;
+            self.heads.insert(chain, head);
+        }
         let Some(session) = &self.session else {
             return Err(DatabaseError::Unavailable);
         };
-        for chain in chains {
-            if let btree_map::Entry::Vacant(unknown) = self.heads.entry(chain) {
-                let head = session.head(unknown.key()).await?;
-                unknown.insert(head);
-            }
-        }
         let batch = Batch::chain(&node, &self.heads, entries);
         session.add(&batch.rows).await?;
         self.heads = batch.heads;
@@ -179,30 +180,34 @@ impl Ledger {
         Ok(batch.rows)
     }
 
-    /// Looks whether the server that was come to holds all that was acknowledged, and where it does
-    /// not says so, in the trail above all.
-    async fn look_back(&mut self, session: &dyn TrailSession) -> Result<(), DatabaseError> {
-        let keys = self.acknowledged.keys();
-        if keys.is_empty() {
-            return Ok(());
+    /// The head of a chain on a server that was come to anew. Where what was acknowledged is not
+    /// under it, that is said, in the trail above all.
+    async fn begin(&mut self, chain: &str) -> Result<ChainHead, DatabaseError> {
+        let Some(session) = &self.session else {
+            return Err(DatabaseError::Unavailable);
+        };
+        let head = session.head(chain).await?;
+        let Some((key, last)) = self.acknowledged.last(chain) else {
+            return Ok(head);
+        };
+        // What was sent and never answered may have come after it.
+        let is_there = head == last || is_under(&session.find(&[key]).await?, chain, last);
+        if is_there {
+            return Ok(head);
         }
-        let found = session.find(&keys).await?;
-        for (chain, acknowledged) in self.acknowledged.gone(&found) {
-            let head = session.head(&chain).await?;
-            let lost = Lost {
-                chain: chain.clone(),
-                acknowledged,
-                found: head.seq,
-            };
-            tracing::error!(%lost, "SECURITY: acknowledged audit entries are missing");
-            let entry = report(&self.duties.log, &lost).map_err(|_| DatabaseError::Unavailable)?;
-            let row = Chained::after(&chain, &head, entry);
-            session.add(std::slice::from_ref(&row)).await?;
-            self.duties.log.losses.add(lost);
-            self.acknowledged.forget(&chain);
-            self.acknowledged.note([&row]);
-        }
-        Ok(())
+        let lost = Lost {
+            chain: chain.to_owned(),
+            acknowledged: last.seq,
+            found: head.seq,
+        };
+        tracing::error!(%lost, "SECURITY: acknowledged audit entries are missing");
+        let entry = report(&self.duties.log, &lost).map_err(|_| DatabaseError::Unavailable)?;
+        let row = Chained::after(chain, &head, entry);
+        session.add(std::slice::from_ref(&row)).await?;
+        self.duties.log.losses.add(lost);
+        self.acknowledged.forget(chain);
+        self.acknowledged.note([&row]);
+        Ok(row.head())
     }
 
     /// The session, opened if there is none.
@@ -215,7 +220,6 @@ impl Ledger {
             let session = self.duties.trail.write(&self.duties.node).await?;
             let (node, in_bulk) = (&self.duties.node, session.in_bulk());
             tracing::info!(node, in_bulk, "audit writer connected");
-            self.look_back(&*session).await?;
             self.holder.send_replace(Some(session.holder()));
             self.session = Some(session);
             self.duties.log.tell_reach(true);

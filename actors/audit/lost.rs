@@ -2,11 +2,11 @@
 //! them leaves of a trail, or whoever rewound it.
 //!
 //! The writer remembers the last entry of each chain that it gave a receipt for, and looks for it
-//! whenever it comes to a database anew. Refuses to go on in silence: where it is gone, the log
-//! says so loudly, readiness shows it, and the first entry that continues the chain is the report
-//! of it, so that no reader of the trail can miss the place. Refusing to write would stop the
-//! hospital instead and bring nothing back. What was remembered ends with the process; what was
-//! signed and shipped to another machine does not.
+//! before it goes on with that chain in a database that it came to anew. Refuses to go on in
+//! silence: where it is gone, the log says so loudly, readiness shows it, and the first entry that
+//! continues the chain is the report of it, so that no reader of the trail can miss the place.
+//! Refusing to write would stop the hospital instead and bring nothing back. What was remembered
+//! ends with the process; what was signed and shipped to another machine does not.
 
 use super::{AuditError, AuditLog};
 use plantao_schema::audit::{ChainHead, Chained, Entry, Outcome, Phase, Severity};
@@ -88,24 +88,16 @@ impl Acknowledged {
         self.0.remove(chain);
     }
 
-    pub(super) fn keys(&self) -> Vec<Uuid> {
-        self.0.values().map(|(id, _)| *id).collect()
+    /// The key of a chain's last one, and the head that it made.
+    pub(super) fn last(&self, chain: &str) -> Option<(Uuid, ChainHead)> {
+        self.0.get(chain).copied()
     }
+}
 
-    /// The chains whose last entry is not among `found` as it was, and its number.
-    pub(super) fn gone(&self, found: &[Chained]) -> Vec<(String, i64)> {
-        let is_there = |chain: &str, id: Uuid, head: ChainHead| {
-            let same =
-                |row: &Chained| row.chain == chain && row.entry.id == id && row.head() == head;
-            found.iter().any(same)
-        };
-        let gone = self
-            .0
-            .iter()
-            .filter(|(chain, (id, head))| !is_there(chain, *id, *head));
-        gone.map(|(chain, (_, head))| (chain.clone(), head.seq))
-            .collect()
-    }
+/// Whether an entry is among `found` in its chain, as it was.
+pub(super) fn is_under(found: &[Chained], chain: &str, head: ChainHead) -> bool {
+    let same = |row: &Chained| row.chain == chain && row.head() == head;
+    found.iter().any(same)
 }
 
 /// The entry that continues a chain whose end is gone.
@@ -169,13 +161,14 @@ mod tests {
         let mut known = Acknowledged::new();
         known.note(&rows);
         known.note(&rows[..1]);
-        assert_eq!(known.keys(), [rows[2].entry.id]);
-        assert!(known.gone(&rows).is_empty());
-        let gone = vec![("n/north".to_owned(), 3)];
-        assert_eq!(known.gone(&rows[..2]), gone, "it is shorter");
-        assert_eq!(known.gone(&others), gone, "it is another");
+        let last = rows[2].head();
+        assert_eq!(known.last("n/north"), Some((rows[2].entry.id, last)));
+        assert!(is_under(&rows, "n/north", last));
+        assert!(!is_under(&rows[..2], "n/north", last), "it is shorter");
+        assert!(!is_under(&others, "n/north", last), "it is another");
+        assert!(!is_under(&rows, "n/south", last), "it is elsewhere");
         known.forget("n/north");
-        assert!(known.gone(&[]).is_empty());
+        assert_eq!(known.last("n/north"), None);
     }
 
     #[test]

@@ -213,7 +213,8 @@ impl Work {
     /// Appends and signs whatever was committed.
     async fn look(&mut self) -> Result<(), DatabaseError> {
         let node = self.parts.node.clone();
-        for (chain, tenant, head) in self.session().await?.heads(&node).await? {
+        self.open().await?;
+        for (chain, tenant, head) in self.session()?.heads(&node).await? {
             if self.parts.log.broken.contains(&chain) {
                 continue;
             }
@@ -258,7 +259,7 @@ impl Work {
                 at: now,
                 is_seal,
             };
-            self.session().await?.keep(&growth).await?;
+            self.session()?.keep(&growth).await?;
             self.signed.insert(chain.to_owned(), log.head);
             if is_seal {
                 log.sealed_at = Some(now);
@@ -280,7 +281,7 @@ impl Work {
             let found = head.seq;
             return Err(Unsigned::Shorter { size, found });
         }
-        let links = self.session().await?.links(chain, before(size), 1).await?;
+        let links = self.session()?.links(chain, before(size), 1).await?;
         match links.first() {
             Some(link) if link.hash == signed.hash => Ok(()),
             _ => Err(Unsigned::Forked { size }),
@@ -291,7 +292,7 @@ impl Work {
     async fn append(&mut self, chain: &str, log: &mut Log) -> Result<Vec<FullTile>, Unsigned> {
         let (mut tiles, from) = (Vec::new(), log.edge.size());
         loop {
-            let session = self.session().await?;
+            let session = self.session()?;
             let links = session.links(chain, log.head.seq, PAGE).await?;
             for link in &links {
                 log.head = follows(&log.head, link)?;
@@ -305,7 +306,7 @@ impl Work {
 
     /// The log as its last checkpoint left it.
     async fn restore(&mut self, chain: &str, head: ChainHead) -> Result<Log, Unsigned> {
-        let session = self.session().await?;
+        let session = self.session()?;
         let Some(newest) = session.newest(chain).await? else {
             return Ok(Log {
                 edge: Edge::new(),
@@ -349,15 +350,22 @@ impl Work {
         Ok(signed?)
     }
 
-    async fn session(&mut self) -> Result<&dyn LogSession, DatabaseError> {
+    /// A session for one look. A new one may lead to another server than the last: nothing that
+    /// was built on that one is gone on from.
+    async fn open(&mut self) -> Result<(), DatabaseError> {
         if self.session.as_ref().is_some_and(|held| held.is_closed()) {
             self.session = None;
         }
         if self.session.is_none() {
+            self.logs.clear();
             let opened = timeout(LOOK_DEADLINE, self.parts.trail.sequence()).await;
             let after = LOOK_DEADLINE;
             self.session = Some(opened.unwrap_or(Err(DatabaseError::Timeout { after }))?);
         }
+        Ok(())
+    }
+
+    fn session(&self) -> Result<&dyn LogSession, DatabaseError> {
         self.session.as_deref().ok_or(DatabaseError::Unavailable)
     }
 }
