@@ -37,9 +37,11 @@ impl Further {
         let Some(to) = self.to_time else {
             return Vec::new();
         };
+        // The server reads its settings before it knows any zone by name, `Z` included.
+        let moment = to.to_string().replace('Z', "+00");
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         vec![
-            pair("recovery_target_time", &to.to_string()),
+            pair("recovery_target_time", &moment),
             pair("recovery_target_action", "promote"),
             // Every segment is in its place already: there is nowhere to fetch one from.
             pair("restore_command", "/bin/false"),

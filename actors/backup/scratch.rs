@@ -141,6 +141,7 @@ impl Copy {
         let served = self.places.serve(&settings).await;
         self.server = Some(served.map_err(|error| match error {
             PostgresError::Exited { how } => unrecovered(&how),
+            PostgresError::Silent { .. } => unrecovered("it does not listen"),
             other => other.into(),
         })?);
         let session = self.session(&subject.config.database).await?;
