@@ -132,9 +132,15 @@ fn report(name: &str, taken: &Taken) {
 /// As many as come.
 async fn offered(plan: &Plan, postmaster: u32, product: &Product, raw: &Raw) {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..plan.rounds {
-        ours.push(offering(plan, postmaster, || product.one()).await);
+    for round in 0..plan.rounds {
+        let first_ours = round % 2 == 0;
+        if first_ours {
+            ours.push(offering(plan, postmaster, || product.one()).await);
+        }
         theirs.push(offering(plan, postmaster, || raw.one()).await);
+        if !first_ours {
+            ours.push(offering(plan, postmaster, || product.one()).await);
+        }
     }
     println!("  open loop, {OFFERED_PER_SECOND}/s offered, from when each was due");
     let told = |name: &str, rounds: &[(Latencies, Taken)]| {
