@@ -5,7 +5,7 @@
 //! enough: they may be a second old, except for what their reader did.
 
 use super::AuditLog;
-use super::store::{COLUMNS, chained};
+use super::store::{COLUMNS, by_key, chained};
 use crate::database::{Database, DatabaseError, Scope, ToSql};
 use plantao_schema::audit::{Chained, Deed, Outcome, Severity};
 use plantao_schema::time::Timestamp;
@@ -95,7 +95,7 @@ impl AuditLog {
         scope: &Scope,
         id: Uuid,
     ) -> Result<Option<Chained>, DatabaseError> {
-        let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE tenant = $1 AND entry_id = $2");
+        let sql = format!("{} AND k.tenant = $1", by_key("$2"));
         let rows = database
             .read(scope, &sql, &[&scope.tenant.as_str(), &id])
             .await?;

@@ -22,10 +22,10 @@ const NEWEST_FIRST: &str = "at_us DESC, chain DESC, seq DESC";
 /// What completes an opening tells it again. Never hashed over the whole table: a scalar of at most
 /// one row is looked up by its index.
 const NOT_TOLD_AGAIN: &str = "(phase <> 'opened' OR (SELECT c.seq FROM audit_entry c \
-     WHERE c.phase = 'completed' AND c.opens = e.entry_id LIMIT 1) IS NULL)";
+     WHERE c.phase = 'completed' AND c.opens = e.entry_id AND c.at_us >= e.at_us LIMIT 1) IS NULL)";
 
 /// When what an entry completes was opened.
-const BEGAN: &str = "(SELECT o.at_us FROM audit_entry o WHERE o.entry_id = e.opens LIMIT 1)";
+const BEGAN: &str = "(SELECT k.at_us FROM audit_key k WHERE k.entry_id = e.opens)";
 
 /// Longest chain's name in a place; a place comes from outside.
 const CHAIN_MAX_BYTES: usize = 512;
@@ -100,7 +100,7 @@ impl AuditLog {
             });
         };
         let rows = database
-            .read(scope, &search.sql, &search.query.params())
+            .read_at(scope, None, &search.sql, &search.query.params())
             .await?;
         let entries: Result<Vec<Told>, _> = rows.iter().map(told).collect();
         let mut entries = entries?;
@@ -181,7 +181,7 @@ fn condition(deed: &Deed) -> String {
 }
 
 fn told(row: &Row) -> Result<Told, DatabaseError> {
-    let began: Option<i64> = value(row, 23)?;
+    let began: Option<i64> = value(row, COLUMNS.split(',').count())?;
     Ok(Told {
         item: chained(row)?,
         began: began.map(Timestamp::from_micros),

@@ -175,9 +175,11 @@ async fn killed_backends_lose_and_double_nothing_that_was_acknowledged() {
         async move { load(&log, 32, 80).await }
     });
     let mut ended = 0;
+    // While it connects, at its first commit, under load.
+    let mut pauses = [10, 40, 90, 160].into_iter().cycle();
     while !loading.is_finished() {
         ended += end_writers(&owner).await;
-        sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(pauses.next().unwrap())).await;
     }
     let receipts = loading.await.unwrap();
     assert!(ended > 3, "only {ended} backends were killed");

@@ -133,6 +133,25 @@ const CLEAR: &[(&str, &[&str])] = &[
         "plantao.refinery_schema_history",
         &["version", "name", "applied_on", "checksum"],
     ),
+    ("plantao.audit_key", &["entry_id", "at_us", "tenant"]),
+    (
+        "plantao.audit_head",
+        &["chain", "tenant", "first", "seq", "hash", "at_us"],
+    ),
+    (
+        "plantao.audit_archived",
+        &[
+            "chain", "seq", "tenant", "hash", "edge", "part", "until_us", "file", "sha256", "at_us",
+        ],
+    ),
+    (
+        "plantao.audit_archived_link",
+        &["chain", "seq", "tenant", "prev_hash", "hash"],
+    ),
+    (
+        "plantao.audit_storage",
+        &["one", "kind", "chosen_at", "server", "extension"],
+    ),
     ("plantao_keys.master_key", &["name", "state", "created_at"]),
     ("plantao_keys.key_tenant", &["tenant"]),
     (

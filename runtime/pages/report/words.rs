@@ -167,6 +167,7 @@ pub(super) fn kind(name: &str, locale: Locale) -> &str {
         ),
         "ward" => ("o quadro da unidade e do leito", "the ward and bed board"),
         "consent" => ("os seus consentimentos", "your consents"),
+        "emergency_card" => ("o seu cartão de emergência", "your emergency card"),
         "session" => ("uma sessão de acesso", "a log-in session"),
         "content" => ("um conteúdo publicado", "published content"),
         "audit" => (
