@@ -4,9 +4,8 @@
 use crate::client::Client;
 use crate::crashes::{observation, patient};
 use crate::hospital::{Hospital, pause, signal};
-use crate::server::{Server, children};
+use crate::server::{Server, children, is_alive};
 use crate::writers::{Writers, nothing_is_lost};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::copy_bidirectional;
@@ -95,8 +94,7 @@ async fn a_postgres_that_stays_stopped_is_replaced() {
     assert_ne!(hospital.postmaster(), postmaster);
     assert_eq!(hospital.pid(), pid);
     for pid in stopped {
-        let left = Path::new("/proc").join(pid.to_string()).exists();
-        assert!(!left, "{pid} was left stopped on the same data");
+        assert!(!is_alive(pid), "{pid} was left stopped on the same data");
     }
     nothing_is_lost(&hospital, &acknowledged).await;
     hospital.finish().await;

@@ -19,8 +19,11 @@ const NOTE: &str = "textoclaroqueninguemgravou";
 const ARTICLE: &str = "Hermenegilda Marcadorilda";
 const PASSWORD: &str = "senha-marcada-xyzzy-42";
 /// More rows than a sort of PostgreSQL's keeps in memory, where it is given this little.
-const WORK_MEM: &str = "ALTER SYSTEM SET work_mem = '64kB'; ALTER SYSTEM SET log_temp_files = 0; \
-     SELECT pg_reload_conf()";
+const LITTLE: [&str; 3] = [
+    "ALTER SYSTEM SET work_mem = '64kB'",
+    "ALTER SYSTEM SET log_temp_files = 0",
+    "SELECT pg_reload_conf()",
+];
 
 const SECRETS: &[&str] = &[
     FAMILY,
@@ -174,7 +177,9 @@ fn core_limit(pid: u32) -> String {
 async fn nothing_that_was_said_in_clear_is_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let mut hospital = Hospital::start_with(&["log.level=debug"]).await;
-    hospital.as_superuser(WORK_MEM).await;
+    for statement in LITTLE {
+        hospital.as_superuser(statement).await;
+    }
     walk(&hospital, folder.path()).await;
     for pid in [hospital.pid(), hospital.postmaster()] {
         assert_eq!(

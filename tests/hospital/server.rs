@@ -216,6 +216,16 @@ impl Drop for Server {
     }
 }
 
+/// Whether a process does anything yet: one that has ended and that nobody has asked about does
+/// not.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .map(|(_, fields)| fields.starts_with('Z'));
+    state == Some(false)
+}
+
 /// The processes that a process started.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();

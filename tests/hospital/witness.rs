@@ -148,6 +148,7 @@ async fn a_witness_cosigns_a_trail_that_grows_and_refuses_one_that_was_made_anew
     // Whoever owns the host starts the trail over, with the same keys under the same name.
     hospital.stop().await;
     std::fs::remove_dir_all(hospital.paths().postgres()).unwrap();
+    std::fs::remove_file(hospital.paths().postgres_record()).unwrap();
     hospital.launch().await;
     hospital.must(&["audit", "tail"]).await;
     let end = Instant::now() + DEADLINE;

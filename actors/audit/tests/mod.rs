@@ -176,7 +176,7 @@ async fn killed_backends_lose_and_double_nothing_that_was_acknowledged() {
     });
     let mut ended = 0;
     // While it connects, at its first commit, under load.
-    let mut pauses = [10, 40, 90, 160].into_iter().cycle();
+    let mut pauses = [5, 15, 30, 60].into_iter().cycle();
     while !loading.is_finished() {
         ended += end_writers(&owner).await;
         sleep(Duration::from_millis(pauses.next().unwrap())).await;

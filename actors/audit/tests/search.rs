@@ -359,7 +359,10 @@ async fn no_search_reads_the_whole_trail_whatever_it_asks_for() {
         ..whole
     };
     session
-        .batch_execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
+        .batch_execute(
+            "SET enable_indexscan = off; SET enable_bitmapscan = off; \
+             SET max_parallel_workers_per_gather = 0",
+        )
         .await
         .unwrap();
     assert!(rows_read(&session, &whole).await.0 >= 60_000);
