@@ -29,6 +29,7 @@
 
 mod data_key;
 mod erase;
+mod handle;
 mod incidents;
 mod keeper;
 mod master;
@@ -37,12 +38,12 @@ mod rotation;
 mod sealed;
 mod store;
 mod tombstones;
-mod vault;
 mod wrapped;
 
 pub use data_key::{DataKey, IndexKey, KeySubject};
 pub(crate) use erase::in_use;
 pub use erase::{Erasure, ErasureError};
+pub use handle::{KeyHolder, Vault, vault_child};
 pub use incidents::{Incident, IncidentKind};
 pub use master::{MasterKeyError, MasterKeySource, TokenConfig};
 pub use rotation::{Level, Overview, Rotation, RotationError, Rotations, Target};
@@ -52,7 +53,6 @@ pub use sealed::{
 };
 pub use store::{Asked, Found, KeyStore};
 pub use tombstones::{ErasureReason, ErasureReasonError, TombstoneError};
-pub use vault::{KeyHolder, Vault, vault_child};
 pub use wrapped::{MasterName, NAME_BYTES, Place, WrappedDataKey, WrappedTenantKey};
 
 use crate::database::DatabaseError;

@@ -196,7 +196,7 @@ fn cards(seed: u64, requests: u32) -> Vec<Step> {
             rng.u32(0..PATIENTS),
         );
         let mut asked = get(format!("/v1/patients/p{patient}/emergency-card"));
-        asked.break_glass = number % 2 == 0;
+        asked.break_glass = number.is_multiple_of(2);
         let who = if asked.break_glass { 3 } else { 0 };
         step(at, who, What::Card { patient }, asked)
     };

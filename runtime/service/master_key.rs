@@ -4,7 +4,7 @@ use super::ServiceError;
 use crate::config::{Config, ConfigError, Pkcs11, Provider};
 use crate::state_dir::StatePaths;
 use plantao_actors::vault::{MasterKeySource, TokenConfig};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where systemd says that a service's credentials are.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -38,7 +38,7 @@ pub(super) fn source(config: &Config, paths: &StatePaths) -> Result<MasterKeySou
 fn one(
     section: &str,
     provider: Provider,
-    file: &PathBuf,
+    file: &Path,
     credential: Option<&String>,
     token: Option<&Pkcs11>,
 ) -> Result<MasterKeySource, ServiceError> {
@@ -46,7 +46,7 @@ fn one(
         key: format!("{section}.{key}"),
     };
     Ok(match provider {
-        Provider::File => MasterKeySource::File(file.clone()),
+        Provider::File => MasterKeySource::File(file.to_owned()),
         Provider::Systemd => {
             let name = credential.ok_or_else(|| missing("credential"))?;
             MasterKeySource::Credential(handed_over(&format!("{section}.credential"), name)?)

@@ -76,7 +76,7 @@ impl Roll {
         loop {
             let rest = bytes.get(roll.bytes..).unwrap_or_default();
             match record(rest, &roll.last()) {
-                Found::Record(item, size) => roll.push(item, size),
+                Found::Record(item, size) => roll.push(*item, size),
                 Found::Nothing => return (roll, End::Whole),
                 Found::Torn => return (roll, End::Torn),
                 Found::Damage => return (roll, End::Damaged),
@@ -154,7 +154,7 @@ fn head(bytes: &[u8]) -> Option<ChainHead> {
 
 enum Found {
     /// A record, and how many bytes it takes.
-    Record(Chained, usize),
+    Record(Box<Chained>, usize),
     Nothing,
     Torn,
     Damage,
@@ -196,7 +196,7 @@ fn record(bytes: &[u8], last: &ChainHead) -> Found {
     let is_ours = |entry: &Entry| serde_json::to_vec(entry).is_ok_and(|own| own == json);
     let entry = entry.filter(is_ours);
     if let Some(item) = entry.and_then(follows) {
-        return Found::Record(item, PREFIX_BYTES + size + HASH_BYTES);
+        return Found::Record(Box::new(item), PREFIX_BYTES + size + HASH_BYTES);
     }
     // Its end never arrived, and nothing comes after it.
     let is_last = rest.len() == HASH_BYTES;

@@ -164,7 +164,7 @@ async fn a_backup_that_is_taken_under_load_holds_all_that_was_acknowledged_befor
     assert_eq!(verdict.schema, taken.manifest.schema);
     let file = std::fs::metadata(&taken.path).unwrap();
     assert_eq!((file.mode() & 0o777, file.len()), (0o600, taken.bytes));
-    assert_eq!(source.left(), [taken.path.clone()]);
+    assert_eq!(source.left(), std::slice::from_ref(&taken.path));
     let bytes = std::fs::read(&taken.path).unwrap();
     let holds = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
     assert!(!holds(MARKER.as_bytes()) && !holds(b"PG_VERSION") && !holds(b"medica"));
@@ -200,7 +200,7 @@ async fn a_backup_that_was_tampered_with_is_refused_by_name_and_leaves_no_copy()
         std::fs::write(&taken.path, bytes).unwrap();
         let path = &taken.path;
         let checked = verify(path, key, &source.order.config, &mut (), pending()).await;
-        assert_eq!(source.left(), [path.clone()]);
+        assert_eq!(source.left(), std::slice::from_ref(path));
         checked.map_err(|error| error.to_string())
     };
     let key = &source.order.key;

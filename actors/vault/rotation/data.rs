@@ -19,7 +19,7 @@ use crate::vault::store::{Found, KeyStore};
 use crate::vault::wrapped::Place;
 use crate::vault::{DataKey, KeySubject, VaultError};
 use plantao_schema::id::PatientId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::time::Duration;
 
 /// Rows sealed anew in one transaction: some milliseconds, in which they are locked.
@@ -224,8 +224,8 @@ impl Sealer<'_> {
             let place: String = row.try_get(0).map_err(unreadable)?;
             let version: i32 = row.try_get(1).map_err(unreadable)?;
             let sealed: &[u8] = row.try_get(2).map_err(unreadable)?;
-            if !keys.contains_key(&version) {
-                keys.insert(version, self.key(version).await?);
+            if let btree_map::Entry::Vacant(unknown) = keys.entry(version) {
+                unknown.insert(self.key(version).await?);
             }
             let Some(Some(key)) = keys.get(&version) else {
                 continue;

@@ -8,9 +8,9 @@ use super::{Level, RotationError, Rotations};
 use crate::database::{DatabaseError, Row, Scope, ToSql};
 use crate::vault::VaultError;
 use crate::vault::erase::tenants;
+use crate::vault::handle::{FIRST_VERSION, INDEX_SUBJECT};
 use crate::vault::ring::Rewrap;
 use crate::vault::store::{Found, KeyStore, add_tenant_key};
-use crate::vault::vault::{FIRST_VERSION, INDEX_SUBJECT};
 use crate::vault::wrapped::{Place, WrappedDataKey, WrappedTenantKey};
 use std::time::Duration;
 
