@@ -70,9 +70,10 @@ async fn a_hospital_is_backed_up_at_work_and_goes_on_elsewhere_from_its_backup()
     let bytes = std::fs::read(&file).unwrap();
     let bundle = std::fs::read_to_string(root().join("config/demo/bundle.json")).unwrap();
     let bundle: Value = serde_json::from_str(&bundle).unwrap();
-    let family = bundle.to_string();
-    let family = family.split("\"family\":\"").nth(1).unwrap();
-    let family = family.split('"').next().unwrap();
+    let mut resources = bundle["entry"].as_array().unwrap().iter();
+    let patient = resources.find(|entry| entry["resource"]["resourceType"] == "Patient");
+    let family = patient.unwrap()["resource"]["name"][0]["family"].as_str();
+    let family = family.unwrap();
     for marker in [family, "maria-exemplo", "PG_VERSION"] {
         let found = bytes.windows(marker.len()).any(|p| p == marker.as_bytes());
         assert!(!found, "`{marker}` can be read in the backup");

@@ -72,6 +72,10 @@ fn bundle() -> String {
             "request": { "method": "PUT", "url": "AllergyIntolerance/a-1" },
             "resource": {
                 "resourceType": "AllergyIntolerance", "id": "a-1",
+                "clinicalStatus": { "coding": [{
+                    "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",
+                    "code": "active",
+                }] },
                 "code": { "text": ALLERGEN },
                 "patient": { "reference": format!("Patient/{PATIENT}") },
             },
