@@ -5,7 +5,7 @@
 
 use super::health::Check;
 use plantao_actors::audit::keeping::{Condition, Keeper};
-use plantao_actors::audit::transparency::{Shipping, TransparencyLog};
+use plantao_actors::audit::transparency::{Shipping, TransparencyLog, WitnessState, Witnesses};
 
 /// What the admin doors look at of the trail.
 #[derive(Clone)]
@@ -14,6 +14,8 @@ pub struct TrailHealth {
     pub log: TransparencyLog,
     /// Whether checkpoints leave.
     pub shipping: Shipping,
+    /// Who cosigns them.
+    pub witnesses: Witnesses,
     /// What keeps the partitions; none without a PostgreSQL.
     pub keeper: Option<Keeper>,
 }
@@ -35,6 +37,7 @@ impl TrailHealth {
             "nothing failed"
         };
         checks.push(shown("audit checkpoints", !failing, detail.to_owned()));
+        checks.extend(self.witnesses.states().into_iter().map(cosigned));
         if let Some(keeper) = &self.keeper {
             checks.push(partitions(&keeper.condition().borrow()));
         }
@@ -49,6 +52,16 @@ fn shown(name: &str, ok: bool, detail: String) -> Check {
         needed: false,
         detail,
     }
+}
+
+fn cosigned(state: WitnessState) -> Check {
+    let name = format!("witness {}", state.witness);
+    let detail = match (&state.failing, state.size) {
+        (Some(reason), _) => format!("does not cosign chain `{}`: {reason}", state.chain),
+        (None, Some(size)) => format!("has cosigned {size} entries of chain `{}`", state.chain),
+        (None, None) => format!("was not asked yet of chain `{}`", state.chain),
+    };
+    shown(&name, state.failing.is_none(), detail)
 }
 
 fn partitions(now: &Condition) -> Check {
@@ -71,6 +84,27 @@ fn partitions(now: &Condition) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_witness_that_does_not_cosign_is_shown_with_its_reason() {
+        let state = WitnessState {
+            witness: "w".into(),
+            chain: "n/demo".into(),
+            size: Some(7),
+            note: None,
+            failing: None,
+        };
+        let well = cosigned(state.clone());
+        assert!(
+            well.ok && well.detail.contains("7 entries"),
+            "{}",
+            well.detail
+        );
+        let failing = Some("it refused".to_owned());
+        let ill = cosigned(WitnessState { failing, ..state });
+        assert!(!ill.ok && !ill.needed, "{}", ill.detail);
+        assert!(ill.detail.contains("it refused"), "{}", ill.detail);
+    }
 
     #[test]
     fn an_entry_without_a_month_and_a_keeper_in_trouble_are_shown() {

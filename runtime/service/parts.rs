@@ -94,6 +94,7 @@ pub fn build(
     let trail_health = TrailHealth {
         log: log.clone(),
         shipping: shipping.clone(),
+        witnesses: witnesses.clone(),
         keeper: keeper.clone(),
     };
     let sequencer = Sequencer {

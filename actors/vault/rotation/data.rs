@@ -321,7 +321,11 @@ impl Sealer<'_> {
 /// How many rows a rotation will seal anew: nothing where counting takes too long.
 async fn count(of: &Rotations, scope: &Scope, subject: Option<&str>) -> i64 {
     let mut all = 0;
-    for table in [RecordBody::TABLE, RecordHistory::TABLE] {
+    for table in [
+        RecordBody::TABLE,
+        RecordHistory::TABLE,
+        CommitmentOpening::TABLE,
+    ] {
         let sql = format!(
             "SELECT count(*) FROM {table} WHERE tenant = $1 \
              AND ($2::text IS NULL OR key_subject = $2) AND NOT EXISTS \
