@@ -1,10 +1,12 @@
 //! The writing connection, the heads of this node's chains, and the commit of a batch.
 //!
-//! After any error nothing is assumed: the session is dropped, a new
-//! one takes the node's lock (so that whatever was sent before is settled), reads the heads back,
-//! looks up which of the batch's keys are on disk, and which opened entries are completed, and
-//! inserts the rest, whole or not at all. A session may lead to another server than the last one,
-//! so that the last acknowledged entry of a chain is looked for first (see [`super::lost`]).
+//! After any error nothing is assumed: the session is dropped, a new one takes the node's lock (so
+//! that whatever was sent before is settled), reads the heads back, looks up which of the batch's
+//! keys are on disk, and which opened entries are completed, and inserts the rest, whole or not at
+//! all. That takes the place of `ON CONFLICT DO NOTHING`: with it, a row that is left out would
+//! leave a hole in the chain that the rows after it were hashed for. A session may lead to another
+//! server than the last one, so that the last acknowledged entry of a chain is looked for first
+//! (see [`super::lost`]).
 //! Refuses to try for ever: past [`RETRY_WINDOW`] the callers are told that there is no receipt.
 
 use super::AuditError;

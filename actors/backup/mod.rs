@@ -11,7 +11,8 @@
 //! What is in a backup: the database of the private cluster, whole. What is *not*: `keys/`. Records
 //! in it are sealed under data keys that the master key wraps, and the master key never travels
 //! with the data. Keep copies of `keys/master.key`, `keys/log.keys` and `keys/backup.key`
-//! elsewhere: without the last one no backup opens, without the first no record in it.
+//! elsewhere: without the last one no backup opens, without the first no record in it. And keep the
+//! newest `keys/tombstones.log`: it is all that says who was erased after a backup was taken.
 //!
 //! - [`take`]: writes a backup, checks it by restoring it, and only then gives it its name.
 //! - [`verify`], [`restore`]: read one.

@@ -148,17 +148,16 @@ pub(super) async fn settle(client: &Client) -> Result<TrailStorage, MigrationErr
     let failed = |error: tokio_postgres::Error| MigrationError::Failed {
         reason: format!("setting up the trail's storage: {error}"),
     };
-    let extension = match chosen {
-        TrailStorage::Native => None,
-        TrailStorage::Timescale => {
-            client.batch_execute(TIMESCALE).await.map_err(failed)?;
-            find(client).await?.installed
-        }
-    };
-    let record = "INSERT INTO audit_storage (kind, server, extension) VALUES ($1, $2, $3)";
     let kind = chosen.as_str();
-    let row: [&(dyn ToSql + Sync); 3] = [&kind, &found.server, &extension];
-    client.execute(record, &row).await.map_err(failed)?;
+    match chosen {
+        TrailStorage::Native => {
+            let record = "INSERT INTO audit_storage (kind, server) VALUES ($1, $2)";
+            let row: [&(dyn ToSql + Sync); 2] = [&kind, &found.server];
+            client.execute(record, &row).await.map_err(failed)?;
+        }
+        // It records itself, in the transaction that sets it up.
+        TrailStorage::Timescale => client.batch_execute(TIMESCALE).await.map_err(failed)?,
+    }
     tracing::info!(
         kind,
         server = found.server,

@@ -1,8 +1,9 @@
--- The key store: a schema of its own, owned by a role of its own, backed up apart.
+-- The key store: a schema of its own, owned by a role of its own, so that it can be backed up apart.
 --
--- Whoever holds an old copy of these few rows can open what was erased since; so they are kept for
--- days where records are kept for decades: `pg_dump --schema=plantao_keys` beside
--- `pg_dump --exclude-schema=plantao_keys`. A tombstone outlives both (see `tombstone`).
+-- Whoever holds an old copy of these few rows and the master key can open what was erased since. A
+-- backup of the whole cluster holds them as well: keep such backups for days, or dump the records
+-- alone for the decades (`pg_dump --exclude-schema=plantao_keys`) and this schema beside them. What
+-- keeps an erased patient erased after a restore is the tombstone (see `tombstone`).
 --
 -- Levels: a master key, which is in no database, wraps the tenants' keys; a tenant's key wraps the
 -- keys of its patients and directory, which seal rows of the schema `plantao`.

@@ -23,6 +23,13 @@ CREATE UNIQUE INDEX audit_entry_completes ON audit_trail (opens, at_us) WHERE ph
 CREATE INDEX audit_entry_by_principal ON audit_trail (tenant, principal, at_us);
 CREATE INDEX audit_entry_by_resource ON audit_trail (tenant, resource_kind, resource_id, at_us);
 CREATE INDEX audit_entry_by_time ON audit_trail (tenant, at_us);
+CREATE INDEX audit_entry_by_patient ON audit_trail (tenant, patient, at_us)
+    WHERE patient IS NOT NULL;
+CREATE INDEX audit_entry_by_action ON audit_trail (tenant, action, at_us);
+CREATE INDEX audit_entry_by_severity ON audit_trail (tenant, severity, at_us)
+    WHERE severity <> 'info';
+CREATE INDEX audit_entry_by_outcome ON audit_trail (tenant, outcome, at_us)
+    WHERE outcome <> 'success' AND outcome <> 'pending';
 
 CREATE TRIGGER audit_pending_follows AFTER INSERT ON audit_trail
     FOR EACH ROW WHEN (NEW.phase <> 'single') EXECUTE FUNCTION audit_pending_follows();
@@ -33,6 +40,12 @@ CREATE TRIGGER audit_entry_is_append_only BEFORE UPDATE OR DELETE ON audit_trail
     FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_entry_is_never_truncated BEFORE TRUNCATE ON audit_trail
     FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+
+-- A session in replica mode does not slip past them either.
+ALTER TABLE audit_trail ENABLE ALWAYS TRIGGER audit_pending_follows;
+ALTER TABLE audit_trail ENABLE ALWAYS TRIGGER audit_entry_takes_its_place;
+ALTER TABLE audit_trail ENABLE ALWAYS TRIGGER audit_entry_is_append_only;
+ALTER TABLE audit_trail ENABLE ALWAYS TRIGGER audit_entry_is_never_truncated;
 
 CREATE FUNCTION audit_now_us() RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT (extract(epoch FROM now()) * 1000000)::bigint
@@ -49,4 +62,8 @@ CREATE VIEW audit_entry WITH (security_barrier) AS
         OR tenant = current_setting('plantao.tenant', true);
 GRANT SELECT ON audit_entry TO plantao_app;
 GRANT SELECT, INSERT ON audit_entry TO plantao_audit;
+-- With the rest: what is half set up is not set up.
+INSERT INTO audit_storage (kind, server, extension)
+    SELECT 'timescale', current_setting('server_version'), extversion
+    FROM pg_extension WHERE extname = 'timescaledb';
 COMMIT;

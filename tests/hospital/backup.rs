@@ -132,6 +132,36 @@ async fn a_hospital_is_backed_up_at_work_and_goes_on_elsewhere_from_its_backup()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_erased_after_a_backup_stays_erased_in_what_is_restored_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().to_str().unwrap();
+    let hospital = Hospital::start().await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    hospital.must(&["backup", "--to", to, "--no-verify"]).await;
+    let erase = ["vault", "erase", "maria-exemplo", "--reason", "lgpd_art18"];
+    hospital.must(&erase).await;
+    let mut restored = Hospital::prepared(&[]);
+    bring_keys(&hospital, &restored);
+    hospital.finish().await;
+
+    let file = only_backup(folder.path());
+    let into = restored.state.to_str().unwrap().to_owned();
+    let restore = ["restore", file.to_str().unwrap(), "--into", &into];
+    restored.must(&restore).await;
+    restored.launch().await;
+    let refused = restored
+        .run(&["fhir", "get", "Patient", "maria-exemplo"])
+        .await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("410"), "{said}");
+    restored.must(&["audit", "verify"]).await;
+    restored.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_are_told_refused_taken_back_and_made_again_by_the_next_start() {
     let mut hospital = Hospital::start().await;
     hospital

@@ -4,9 +4,13 @@
 //! PostgreSQL writes is read: data, write-ahead log, temporary files, sockets' folders, logs.
 
 use crate::hospital::{Hospital, pause};
+use plantao_actors::database::{DatabaseConfig, Login};
 use serde_json::json;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls};
 
 const PATIENT: &str = "p-0001";
 /// In the record, and nowhere else.
@@ -148,13 +152,17 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
 }
 
 /// Where a secret is in clear, if anywhere.
-fn in_clear(hospital: &Hospital) -> (usize, Vec<String>) {
+fn in_clear(hospital: &Hospital) -> (Vec<PathBuf>, Vec<String>) {
     let mut looked_at = files(hospital.state.clone());
     looked_at.extend(files(hospital.paths().runtime_dir()));
     let mut found = Vec::new();
     for path in &looked_at {
-        // A server at work removes files.
-        let bytes = std::fs::read(path).unwrap_or_default();
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            // A server at work removes files.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => panic!("{}: {error}", path.display()),
+        };
         for secret in SECRETS {
             let wide: Vec<u8> = secret.bytes().flat_map(|byte| [byte, 0]).collect();
             for form in [secret.as_bytes(), &wide] {
@@ -164,7 +172,33 @@ fn in_clear(hospital: &Hospital) -> (usize, Vec<String>) {
             }
         }
     }
-    (looked_at.len(), found)
+    (looked_at, found)
+}
+
+/// A session in the middle of reading what a sort has put into a temporary file.
+struct Spilling {
+    client: Client,
+    driver: JoinHandle<()>,
+}
+
+impl Spilling {
+    async fn start(hospital: &Hospital) -> Self {
+        let config = DatabaseConfig::embedded(&hospital.state);
+        let config = config.connection(Login::Owner).unwrap();
+        let (client, connection) = config.connect(NoTls).await.unwrap();
+        let driver = tokio::spawn(async move { connection.await.unwrap() });
+        let read = "BEGIN; SET LOCAL ROLE postgres; SET LOCAL work_mem = '64kB'; \
+             DECLARE spilled CURSOR FOR SELECT h.sealed, h.id \
+             FROM plantao.fhir_resource_history h CROSS JOIN generate_series(1, 20) \
+             ORDER BY h.sealed, h.id; FETCH 1 FROM spilled";
+        client.batch_execute(read).await.unwrap();
+        Self { client, driver }
+    }
+
+    async fn end(self) {
+        drop(self.client);
+        self.driver.await.unwrap();
+    }
 }
 
 /// Whether a process may leave its memory in a file.
@@ -192,16 +226,18 @@ async fn nothing_that_was_said_in_clear_is_on_the_disk() {
             "process {pid} may leave a core file"
         );
     }
-    // A sort that does not fit into memory, over what records are stored as.
-    let spill = "SELECT count(*) FROM (SELECT sealed, id FROM plantao.fhir_resource_history \
-         CROSS JOIN generate_series(1, 20) ORDER BY sealed, id) s";
-    hospital.as_superuser(spill).await;
+    // A sort that does not fit into memory, over what records are stored as: its temporary file is
+    // there for as long as somebody reads from it.
+    let spilling = Spilling::start(&hospital).await;
     hospital
         .as_superuser("SELECT pg_switch_wal(); CHECKPOINT")
         .await;
     let (looked_at, found) = in_clear(&hospital);
     assert_eq!(found, Vec::<String>::new());
-    assert!(looked_at > 500, "only {looked_at} files were looked at");
+    assert!(looked_at.len() > 500, "only {} files", looked_at.len());
+    let temporary = |path: &PathBuf| path.to_string_lossy().contains("pgsql_tmp");
+    assert!(looked_at.iter().any(temporary), "nothing was spilled");
+    spilling.end().await;
 
     // What a crash leaves behind, and what recovery makes of it.
     hospital.kill_nine().await;

@@ -16,7 +16,8 @@ const SCHEMA: &str = "SELECT coalesce(max(version), 0) FROM plantao.refinery_sch
 
 /// What a role holds and must not, and what guards are off.
 const GUARDS: &str = "WITH kept AS ( \
-         SELECT 'plantao.audit_entry'::regclass AS oid, false AS is_part UNION ALL \
+         SELECT coalesce(to_regclass('plantao.audit_trail'), \
+             'plantao.audit_entry'::regclass) AS oid, false AS is_part UNION ALL \
          SELECT ('plantao.' || part)::regclass, true FROM plantao.audit_partitions()), \
      bound AS (SELECT rolname::text AS role, rolsuper, rolbypassrls FROM pg_roles \
          WHERE rolname IN ('plantao_app', 'plantao_audit')) \

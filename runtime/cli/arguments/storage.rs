@@ -38,7 +38,8 @@ pub(in crate::cli) struct Migrate {
     after_help = "\
 A backup is the whole private database, encrypted under `keys/backup.key`, which is made at the
 first one. It does not hold the keys: keep copies of `keys/master.key`, `keys/log.keys` and
-`keys/backup.key` elsewhere, and away from the backups. The hospital may be running.
+`keys/backup.key` elsewhere, and away from the backups; and always the newest
+`keys/tombstones.log`, which says who was erased since. The hospital may be running.
 
 Before a backup gets its name it is restored into a copy, and the copy's whole audit trail is
 proved.
