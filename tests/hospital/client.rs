@@ -60,7 +60,9 @@ enum Sender {
 pub(crate) struct Client {
     address: SocketAddr,
     token: Option<String>,
-    sender: Sender,
+    sender: Arc<std::sync::Mutex<Sender>>,
+    /// Whom to trust when the connection has to be opened anew.
+    reopens: Option<Arc<Path>>,
 }
 
 impl Client {
@@ -70,11 +72,7 @@ impl Client {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let sender = Sender::One(Arc::new(Mutex::new(sender)));
-        Ok(Self {
-            address,
-            token: None,
-            sender,
-        })
+        Ok(Self::over(sender, address, None))
     }
 
     /// Over TLS and HTTP/2.
@@ -83,16 +81,35 @@ impl Client {
         ca: &Path,
         token: Option<&str>,
     ) -> Result<Self, Failure> {
-        let stream = handshake(address, ca, b"h2").await?;
-        let (sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let token = token.map(str::to_owned);
-        Ok(Self {
+        Ok(Self::over(open(address, ca).await?, address, token))
+    }
+
+    fn over(sender: Sender, address: SocketAddr, token: Option<&str>) -> Self {
+        Self {
             address,
-            token,
-            sender: Sender::Two(sender),
-        })
+            token: token.map(str::to_owned),
+            sender: Arc::new(std::sync::Mutex::new(sender)),
+            reopens: None,
+        }
+    }
+
+    /// Opens its connection anew when the door has closed it, as a browser does: the door closes
+    /// what asks for nothing, and a loaded test machine can take that long between two requests.
+    pub(crate) fn reopening(mut self, ca: &Path) -> Self {
+        self.reopens = Some(ca.into());
+        self
+    }
+
+    /// The connection to send on.
+    async fn sender(&self) -> Result<Sender, Failure> {
+        let mut sender = self.sender.lock().unwrap().clone();
+        if let (Some(ca), Sender::Two(kept)) = (&self.reopens, &mut sender)
+            && kept.ready().await.is_err()
+        {
+            sender = open(self.address, ca).await?;
+            *self.sender.lock().unwrap() = sender.clone();
+        }
+        Ok(sender)
     }
 
     /// Over TLS and HTTP/1.1.
@@ -105,11 +122,7 @@ impl Client {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let sender = Sender::One(Arc::new(Mutex::new(sender)));
-        Ok(Self {
-            address,
-            token: token.map(str::to_owned),
-            sender,
-        })
+        Ok(Self::over(sender, address, token))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Reply, Failure> {
@@ -154,7 +167,8 @@ impl Client {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<Reply, Failure> {
-        let two = matches!(self.sender, Sender::Two(_));
+        let sender = self.sender().await?;
+        let two = matches!(sender, Sender::Two(_));
         let scheme = if two {
             format!("https://{}", self.address)
         } else {
@@ -173,14 +187,13 @@ impl Client {
             request = request.header(*name, value.as_bytes());
         }
         let request = request.body(Full::new(body))?;
-        let response = match &self.sender {
+        let response = match sender {
             Sender::One(sender) => {
                 let mut sender = sender.lock().await;
                 sender.ready().await?;
                 sender.send_request(request).await?
             }
-            Sender::Two(sender) => {
-                let mut sender = sender.clone();
+            Sender::Two(mut sender) => {
                 sender.ready().await?;
                 sender.send_request(request).await?
             }
@@ -193,6 +206,14 @@ impl Client {
             body,
         })
     }
+}
+
+/// A connection that speaks HTTP/2 over TLS.
+async fn open(address: SocketAddr, ca: &Path) -> Result<Sender, Failure> {
+    let stream = handshake(address, ca, b"h2").await?;
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(Sender::Two(sender))
 }
 
 async fn handshake(address: SocketAddr, ca: &Path, protocol: &[u8]) -> Result<Secured, Failure> {

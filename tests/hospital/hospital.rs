@@ -189,9 +189,9 @@ impl Hospital {
 
     /// A client of the front door with a token of the caller's.
     pub(crate) async fn with_token(&self, token: &str) -> Client {
-        Client::tls(self.door, &self.paths().ca_certificate(), Some(token))
-            .await
-            .unwrap()
+        let ca = self.paths().ca_certificate();
+        let client = Client::tls(self.door, &ca, Some(token)).await.unwrap();
+        client.reopening(&ca)
     }
 
     /// A client of the front door without a credential.
