@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const DRIVER: &str = "/usr/bin/chromedriver";
@@ -22,16 +23,35 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 /// What the pages are laid out in, CSS pixels.
 const WINDOW: (u32, u32) = (1_280, 900);
 
+/// The machine's cores, which the tests of this binary share, and one that measures does not.
+static CORES: RwLock<()> = RwLock::const_new(());
+
+enum Cores {
+    Shared(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>),
+}
+
 /// One driver; every session of it is a browser with a profile of its own.
 pub(crate) struct Browser {
     driver: Child,
     address: SocketAddr,
     directory: TempDir,
+    _cores: Cores,
 }
 
 impl Browser {
-    /// A driver that takes sessions.
+    /// A driver that takes sessions. One for each test: a second would wait for ever behind a
+    /// test that waits to be alone.
     pub(crate) async fn start() -> Self {
+        Self::on(Cores::Shared(CORES.read().await)).await
+    }
+
+    /// The same with no other browser beside it, for a test that measures.
+    pub(crate) async fn alone() -> Self {
+        Self::on(Cores::Alone(CORES.write().await)).await
+    }
+
+    async fn on(cores: Cores) -> Self {
         for program in [CHROMIUM, DRIVER] {
             assert!(
                 Path::new(program).exists(),
@@ -60,6 +80,7 @@ impl Browser {
             driver,
             address,
             directory,
+            _cores: cores,
         };
         let end = Instant::now() + START_DEADLINE;
         while tokio::net::TcpStream::connect(address).await.is_err() {

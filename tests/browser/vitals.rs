@@ -2,7 +2,7 @@
 //!
 //! Thresholds of the product: largest contentful paint below 0.8 s, layout shift below 0.01, first
 //! input delay below 100 ms. The figures are printed; they are those of this machine, on which the
-//! hospital, PostgreSQL and the browser share the cores.
+//! hospital, PostgreSQL and the browser share the cores; no other test's browser does meanwhile.
 
 use crate::browser::Browser;
 use crate::hospital::Hospital;
@@ -44,11 +44,11 @@ fn replay(hospital: &Hospital, file: &std::path::Path) -> Replay {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_cells_that_change_each_second_leave_the_page_quick_and_steady() {
+    let browser = Browser::alone().await;
     let hospital = Hospital::start().await;
     let _feed = ward::admit(&hospital, BEDS).await;
     let (_directory, recording) = ward::recording(100);
     let replay = replay(&hospital, &recording);
-    let browser = Browser::start().await;
     let page = browser.logged_in(&hospital, "medica", "pt-BR").await;
     let path = format!("/wards/{WARD}");
     page.open_live(&hospital, &path).await;
