@@ -29,6 +29,7 @@ run: deps plugins build ## bring the hospital up with demonstration principals; 
 test: ## install what the tests need and run all of them
 	@scripts/deps test
 	@scripts/wasm-build
+	@cd plugins && cargo test --quiet --locked
 	@cargo test --workspace --locked
 
 # `make test` compares 500.
@@ -55,7 +56,7 @@ lint: ## formatting and clippy, warnings denied, host and plugins
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cd plugins && cargo fmt --all --check
-	@cd plugins && cargo clippy --workspace --locked -- -D warnings
+	@cd plugins && cargo clippy --workspace --all-targets --locked -- -D warnings
 
 bench: ## measure, each figure beside a named peer
 	@scripts/deps bench

@@ -3,8 +3,16 @@
 //! Owns nothing and asks for no capability, so whatever it answers is what the data guard let
 //! through: with no `phi:raw` grant, that must be redacted text.
 
-use plantao_plugin_sdk::{GuestError, export};
+use plantao_plugin_sdk::{GuestError, plugin};
 use serde::Serialize;
+
+plugin! {
+    name: "echo",
+    version: "0.1.0",
+    functions: { "analyze": text(analyze), "echo": bytes(echo) },
+    capabilities: [],
+    limits: { memory_bytes: 16_777_216, timeout_ms: 1000, output_bytes: 2_097_152 },
+}
 
 /// The input, wrapped so that a caller expecting JSON can read it.
 #[derive(Debug, Serialize)]
@@ -20,11 +28,4 @@ fn analyze(text: &str) -> Result<Seen, GuestError> {
     Ok(Seen {
         text: text.to_owned(),
     })
-}
-
-mod exports {
-    use super::export;
-
-    export!(echo: bytes(super::echo));
-    export!(analyze: text(super::analyze));
 }

@@ -5,7 +5,23 @@
 
 use std::hint::black_box;
 
-use plantao_plugin_sdk::{GuestError, announce_output, export};
+use plantao_plugin_sdk::{GuestError, announce_output, plugin};
+
+plugin! {
+    name: "hostile",
+    version: "0.1.0",
+    functions: {
+        "bad_utf8": bytes(bad_utf8),
+        "grow": bytes(grow),
+        "huge_output": code(huge_output),
+        "large_output": code(large_output),
+        "spin": bytes(spin),
+        "trap": bytes(trap),
+    },
+    capabilities: [],
+    // Small ones, so that tests see each of them met quickly.
+    limits: { memory_bytes: 16_777_216, timeout_ms: 200, output_bytes: 65_536 },
+}
 
 /// More than the whole sandbox may hold.
 const HUGE_OUTPUT_BYTES: u64 = 256 * 1024 * 1024;
@@ -48,15 +64,4 @@ fn large_output() -> i32 {
 /// Answers bytes that are not text.
 fn bad_utf8(_input: Vec<u8>) -> Result<Vec<u8>, GuestError> {
     Ok(vec![0xff, 0xfe, b'{', 0x80])
-}
-
-mod exports {
-    use super::export;
-
-    export!(spin: bytes(super::spin));
-    export!(trap: bytes(super::trap));
-    export!(grow: bytes(super::grow));
-    export!(huge_output: code(super::huge_output));
-    export!(large_output: code(super::large_output));
-    export!(bad_utf8: bytes(super::bad_utf8));
 }

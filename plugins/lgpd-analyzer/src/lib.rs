@@ -8,8 +8,17 @@
 //! thrown away after its call; access: the call's permit; encryption: not at rest, it never
 //! rests; audit: the host's, around the call.
 
-use plantao_plugin_sdk::{GuestError, export};
+use plantao_plugin_sdk::{GuestError, plugin};
 use plantao_schema::phi::{self, Analysis};
+
+plugin! {
+    name: "lgpd-analyzer",
+    version: "0.1.0",
+    functions: { "analyze": text(analyze), "health": bytes(health) },
+    // It looks for identifiers, so redacted text would leave it nothing to find.
+    capabilities: [phi:raw],
+    limits: { memory_bytes: 67_108_864, timeout_ms: 5000, output_bytes: 4_194_304 },
+}
 
 fn analyze(text: &str) -> Result<Analysis, GuestError> {
     Ok(phi::analyze(text))
@@ -17,11 +26,4 @@ fn analyze(text: &str) -> Result<Analysis, GuestError> {
 
 fn health(_input: Vec<u8>) -> Result<Vec<u8>, GuestError> {
     Ok(b"ok".to_vec())
-}
-
-mod exports {
-    use super::export;
-
-    export!(analyze: text(super::analyze));
-    export!(health: bytes(super::health));
 }

@@ -5,8 +5,6 @@
 
 use std::str::Utf8Error;
 
-use extism_pdk::Memory;
-
 /// Why a guest call gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GuestError {
@@ -25,6 +23,20 @@ pub enum GuestError {
     /// The answer could not be written; the plugin's fault.
     #[error("answer could not be encoded")]
     Encode,
+    /// The input is not the JSON that the function takes; the caller's fault.
+    #[error("input is not the JSON this takes, from line `{line}`, column `{column}` on")]
+    NotJson {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+    },
+    /// The operator's value of a key is not what the plugin can read; the operator's fault.
+    #[error("config `{key}` is not what the plugin can read")]
+    Config {
+        /// Which key; its value is in no error.
+        key: &'static str,
+    },
 }
 
 impl GuestError {
@@ -34,19 +46,9 @@ impl GuestError {
             Self::NotUtf8 { .. } => 1,
             Self::Refused { .. } => 2,
             Self::Encode => 3,
+            Self::NotJson { .. } => 4,
+            Self::Config { .. } => 5,
         }
-    }
-
-    /// Hands the text to the host and answers the return code.
-    pub(crate) fn report(self) -> i32 {
-        if let Ok(message) = Memory::from_bytes(self.to_string()) {
-            #[expect(unsafe_code, reason = "the PDK has no safe call for `error_set`")]
-            // The offset comes from the host's own allocation just above.
-            unsafe {
-                extism_pdk::extism::error_set(message.offset());
-            }
-        }
-        self.code()
     }
 }
 
@@ -54,6 +56,16 @@ impl From<Utf8Error> for GuestError {
     fn from(error: Utf8Error) -> Self {
         Self::NotUtf8 {
             at: error.valid_up_to(),
+        }
+    }
+}
+
+impl From<serde_json::Error> for GuestError {
+    /// Where, and never what: the parser's own words quote the input.
+    fn from(error: serde_json::Error) -> Self {
+        Self::NotJson {
+            line: error.line(),
+            column: error.column(),
         }
     }
 }

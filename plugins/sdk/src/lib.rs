@@ -1,89 +1,26 @@
-//! What a plugin is written against: typed exports over the Extism ABI.
+//! What a plugin is written against: typed functions, a manifest, and a host it may ask.
 //!
-//! Owns the way from an ordinary function to a guest export: input bytes in, checked as UTF-8,
-//! the answer out as JSON, an error as a message and a return code. Refuses to let a guest put
-//! input into an error: a [`GuestError`] carries fixed text and positions only, since the host
-//! logs it. Exists so that plugin authors write one plain function and no ABI.
+//! Owns the way from an ordinary function to a guest export of the Extism ABI, the manifest that
+//! the module carries, and one type for each capability. Refuses to let a guest put input into an
+//! error or a log line: a [`GuestError`] carries fixed text and positions only, a log line fixed
+//! words and numbers, since the host writes both down. Exists so that an author writes one plain
+//! function and no ABI, and tests it with `cargo test`, where [`testing::Host`] plays the host.
 //!
-//! ```ignore
-//! use plantao_plugin_sdk::{GuestError, export};
-//!
-//! fn count(text: &str) -> Result<usize, GuestError> {
-//!     Ok(text.chars().count())
-//! }
-//!
-//! export!(count: text(count));
-//! ```
+//! Begin with [`plugin!`].
 
+#[doc(hidden)]
+pub mod answer;
+mod capability;
 mod error;
+#[cfg_attr(target_family = "wasm", path = "host_wasm.rs")]
+mod host;
 mod log;
+#[doc(hidden)]
+pub mod manifest;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
 
+pub use answer::announce_output;
+pub use capability::{Clock, Config, Log, Valuesets};
 pub use error::GuestError;
-pub use log::{Level, log};
-
-use extism_pdk::Memory;
-use serde::Serialize;
-
-/// What the host reads as success.
-const SUCCESS: i32 = 0;
-
-/// Exports a function under its plain name, where an Extism host looks for it.
-///
-/// `export!(name: text(path))` takes `fn(&str) -> Result<impl Serialize, GuestError>` and
-/// answers in JSON; `export!(name: bytes(path))` takes `fn(Vec<u8>) -> Result<Vec<u8>,
-/// GuestError>` and answers those bytes; `export!(name: code(path))` takes `fn() -> i32` and
-/// leaves input, output and return code to it.
-#[macro_export]
-macro_rules! export {
-    ($name:ident: text($handler:path)) => {
-        $crate::export!(@symbol $name, $crate::answer_text($handler));
-    };
-    ($name:ident: bytes($handler:path)) => {
-        $crate::export!(@symbol $name, $crate::answer_bytes($handler));
-    };
-    ($name:ident: code($handler:path)) => {
-        $crate::export!(@symbol $name, $handler());
-    };
-    (@symbol $name:ident, $answer:expr) => {
-        #[doc = concat!("Guest export `", stringify!($name), "`.")]
-        #[expect(unsafe_code, reason = "the host finds an export by its unmangled name")]
-        #[unsafe(no_mangle)]
-        pub extern "C" fn $name() -> i32 {
-            $answer
-        }
-    };
-}
-
-/// Runs a text handler for an export: see [`export!`].
-pub fn answer_text<T: Serialize>(handler: fn(&str) -> Result<T, GuestError>) -> i32 {
-    let input = extism_pdk::input_bytes();
-    finish(
-        str::from_utf8(&input)
-            .map_err(GuestError::from)
-            .and_then(|text| {
-                let answer = handler(text)?;
-                serde_json::to_vec(&answer).map_err(|_| GuestError::Encode)
-            }),
-    )
-}
-
-/// Runs a byte handler for an export: see [`export!`].
-pub fn answer_bytes(handler: fn(Vec<u8>) -> Result<Vec<u8>, GuestError>) -> i32 {
-    finish(handler(extism_pdk::input_bytes()))
-}
-
-/// Asks the host for a block of `length` bytes and announces it, unwritten, as the output.
-pub fn announce_output(length: u64) {
-    Memory(extism_pdk::memory::internal::memory_alloc(length)).set_output();
-}
-
-fn finish(answer: Result<Vec<u8>, GuestError>) -> i32 {
-    let stored = answer.and_then(|bytes| Memory::from_bytes(bytes).map_err(|_| GuestError::Encode));
-    match stored {
-        Ok(memory) => {
-            memory.set_output();
-            SUCCESS
-        }
-        Err(error) => error.report(),
-    }
-}
+pub use log::{Level, Value};
