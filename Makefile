@@ -62,6 +62,7 @@ bench: ## measure, each figure beside a named peer
 	@scripts/deps bench
 	@scripts/wasm-build
 	@cargo bench --locked
+	@cargo bench --locked -p plantao-schema --bench detect
 
 sim: ## break the real tree in 10,000 simulated days; SEED=… SCHEDULES=… choose others
 	@cargo run -q -p plantao-chaos --locked -- sim $(if $(SCHEDULES),,--require-rare) \

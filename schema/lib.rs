@@ -13,3 +13,6 @@ pub mod phi;
 pub mod problem;
 pub mod time;
 pub mod vitals;
+
+#[cfg(test)]
+mod labelled;

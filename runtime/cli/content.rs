@@ -132,6 +132,18 @@ mod tests {
         assert!(!said.contains("529.982"), "{said}");
     }
 
+    /// The first block of the README is what this prints of the demonstration's article.
+    #[test]
+    fn the_readme_shows_what_is_printed_of_the_demonstration_s_article() {
+        let article = include_str!("../../config/demo/artigo.md");
+        let answer = json!({ "analysis": plantao_schema::phi::analyze(article) });
+        let mut out = Vec::new();
+        report(&answer, article, &mut out).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        let readme = include_str!("../../README.md");
+        assert!(readme.contains(&said), "not in the README:\n{said}");
+    }
+
     #[test]
     fn a_place_outside_the_text_is_not_a_crash() {
         let finding = json!({ "category": "cpf", "start": 900, "end": 914 });

@@ -12,7 +12,7 @@ const CORPUS: &str = include_str!("testdata/corpus.txt");
 
 /// Category, precision and recall in percent, at the least. The names that stand free keep the last
 /// recall down, and are in the corpus for that.
-const FLOORS: [(Category, u32, u32); 10] = [
+const FLOORS: [(Category, u32, u32); 12] = [
     (Category::Cpf, 100, 100),
     (Category::Cnpj, 100, 100),
     (Category::Cns, 100, 100),
@@ -22,6 +22,8 @@ const FLOORS: [(Category, u32, u32); 10] = [
     (Category::MedicalRecord, 100, 100),
     (Category::BirthDate, 100, 100),
     (Category::Phone, 100, 100),
+    (Category::Cep, 100, 100),
+    (Category::Address, 100, 100),
     (Category::Name, 95, 80),
 ];
 
@@ -107,7 +109,7 @@ fn precision_and_recall_stay_above_their_floors() {
 #[test]
 fn the_corpus_holds_enough_of_every_category_to_count() {
     let samples = samples();
-    for category in Category::ALL {
+    for (category, ..) in FLOORS {
         let marked = samples
             .iter()
             .flat_map(|s| &s.marked)

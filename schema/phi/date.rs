@@ -37,6 +37,35 @@ impl Births {
             return None;
         }
         let end = written_date(tokens, at)?;
+        self.explained(tokens, at, end)
+    }
+
+    /// Proposes the English date of birth whose month stands at a token: `March 12, 1980`.
+    pub(super) fn propose_month_first(
+        &mut self,
+        tokens: &Tokens<'_>,
+        at: usize,
+    ) -> Option<Finding> {
+        let Kind::Word { folded, .. } = tokens.at(at)?.kind else {
+            return None;
+        };
+        let day = tokens.digits(at + 1).filter(|day| day.len() <= 2)?;
+        let year = at + 2 + usize::from(tokens.is_symbol(at + 2, b','));
+        let spaced = tokens.gap(at + 1) == Gap::Space && tokens.gap(year) == Gap::Space;
+        let written = is_date(
+            tokens.digits(year)?,
+            words::month(folded)?,
+            day.parse().ok()?,
+        );
+        let free = !tokens.glued_right(year + 1) && tokens.digits(at.wrapping_sub(1)).is_none();
+        if !spaced || !written || !free {
+            return None;
+        }
+        self.explained(tokens, at, year + 1)
+    }
+
+    /// Gives a date the word that explains it.
+    fn explained(&mut self, tokens: &Tokens<'_>, at: usize, end: usize) -> Option<Finding> {
         let reached = |label: usize| {
             at - label <= AFTER_LABEL
                 && (label + 1..=at).all(|between| tokens.gap(between) != Gap::Paragraph)
@@ -64,7 +93,7 @@ impl Births {
 }
 
 /// Where the date that begins at a token ends, if one does.
-fn written_date(tokens: &Tokens<'_>, at: usize) -> Option<usize> {
+pub(super) fn written_date(tokens: &Tokens<'_>, at: usize) -> Option<usize> {
     let first = tokens.digits(at)?;
     let end = match first.len() {
         1 | 2 => day_first(tokens, at)?,
@@ -163,6 +192,7 @@ mod tests {
         for at in 0..tokens.len() {
             births.note(&tokens, at);
             found.extend(births.propose(&tokens, at));
+            found.extend(births.propose_month_first(&tokens, at));
         }
         found
             .iter()
@@ -185,6 +215,14 @@ mod tests {
             "12031980",
         ] {
             assert_eq!(all(&format!("Data de nascimento: {date}.")), [date]);
+        }
+        for date in [
+            "March 12, 1980",
+            "12 March 1980",
+            "Feb 2 1991",
+            "1980-03-12",
+        ] {
+            assert_eq!(all(&format!("Date of birth: {date}.")), [date]);
         }
         assert_eq!(all("12/03/1980 (data de nascimento)"), ["12/03/1980"]);
         assert_eq!(all("D.N. 12/03/1980"), ["12/03/1980"]);

@@ -6,20 +6,30 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::address::Addresses;
+use super::condition::{self, Mention};
 use super::date::Births;
 use super::finding::Finding;
 use super::token::{Kind, Tokens};
 use super::words::Traits;
 use super::{email, labelled, name, numbers, phone};
 
-/// Finds the personal and health identifiers of a Portuguese text.
+/// Finds the personal and health identifiers of a Portuguese or English text.
 ///
+/// Health conditions are not among them: [`analyze`](super::analyze) tells those too.
 /// Findings are in order of position and do not overlap. Offsets are bytes, on character
 /// boundaries. Where two rules claim the same bytes the more specific category stays, then the
 /// more confident rule, the longer match, the earlier one.
 #[must_use]
 pub fn detect(text: &str) -> Vec<Finding> {
-    scan(text).findings
+    scan(text, Conditions::LeftOut).findings
+}
+
+/// Whether a scan looks for health conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Conditions {
+    LeftOut,
+    Found,
 }
 
 /// What one pass over a text tells.
@@ -30,50 +40,90 @@ pub(super) struct Scan {
     pub(super) health_terms: usize,
 }
 
-pub(super) fn scan(text: &str) -> Scan {
+pub(super) fn scan(text: &str, conditions: Conditions) -> Scan {
     let tokens = Tokens::of(text);
-    let (proposed, health_terms) = identifiers(&tokens);
-    let mut findings = resolve(proposed);
-    let identified = findings.len();
-    let mut names = Vec::new();
-    name::propose(&tokens, &findings, &mut names);
-    findings.append(&mut names);
-    if findings.len() > identified {
+    let first = identifiers(&tokens, conditions);
+    let mut findings = resolve(first.found);
+    let mut later = Vec::new();
+    name::propose(&tokens, &findings, &mut later);
+    if !later.is_empty() {
+        findings.append(&mut later);
+        findings = resolve(findings);
+    }
+    condition::propose(&tokens, &first.mentions, &findings, &mut later);
+    if !later.is_empty() {
+        findings.append(&mut later);
         findings = resolve(findings);
     }
     Scan {
         findings,
-        health_terms,
+        health_terms: first.health_terms,
     }
 }
 
-fn identifiers(tokens: &Tokens<'_>) -> (Vec<Finding>, usize) {
-    let mut found = Vec::new();
-    let mut births = Births::default();
-    let mut health_terms = 0;
+/// What the first pass over the tokens proposes and takes note of.
+#[derive(Default)]
+struct FirstPass {
+    found: Vec<Finding>,
+    mentions: Vec<Mention>,
+    health_terms: usize,
+    births: Births,
+    addresses: Addresses,
+}
+
+fn identifiers(tokens: &Tokens<'_>, conditions: Conditions) -> FirstPass {
+    let mut pass = FirstPass::default();
     for (at, token) in tokens.all().iter().enumerate() {
         match token.kind {
-            Kind::Digits => {
-                numbers::propose(tokens, at, &mut found);
-                found.extend(numbers::propose_alphanumeric(tokens, at));
-                found.extend(phone::propose(tokens, at));
-                found.extend(labelled::propose(tokens, at));
-                found.extend(births.propose(tokens, at));
-            }
+            Kind::Digits => pass.number(tokens, at),
             Kind::Word { traits, .. } => {
-                found.extend(numbers::propose_alphanumeric(tokens, at));
+                let cnpj = numbers::propose_alphanumeric(tokens, at);
+                pass.found.extend(cnpj);
                 if traits != Traits::NONE {
-                    births.note(tokens, at);
-                    found.extend(labelled::propose_crm(tokens, at));
-                    health_terms += usize::from(traits.any(Traits::HEALTH));
+                    pass.word(tokens, at, traits, conditions);
                 }
             }
-            Kind::Symbol(b'(' | b'+') => found.extend(phone::propose(tokens, at)),
-            Kind::Symbol(b'@') => found.extend(email::propose(tokens.text(), token.start)),
+            Kind::Symbol(b'(' | b'+') => pass.found.extend(phone::propose(tokens, at)),
+            Kind::Symbol(b'@') => {
+                let address = email::propose(tokens.text(), token.start);
+                pass.found.extend(address);
+            }
             Kind::Symbol(_) | Kind::Sealed => {}
         }
     }
-    (found, health_terms)
+    pass
+}
+
+impl FirstPass {
+    fn number(&mut self, tokens: &Tokens<'_>, at: usize) {
+        numbers::propose(tokens, at, &mut self.found);
+        let found = &mut self.found;
+        found.extend(numbers::propose_alphanumeric(tokens, at));
+        found.extend(phone::propose(tokens, at));
+        found.extend(labelled::propose(tokens, at));
+        found.extend(self.births.propose(tokens, at));
+        found.extend(self.addresses.propose_cep(tokens, at));
+    }
+
+    fn word(&mut self, tokens: &Tokens<'_>, at: usize, traits: Traits, conditions: Conditions) {
+        let found = &mut self.found;
+        self.births.note(tokens, at);
+        found.extend(labelled::propose_crm(tokens, at));
+        if traits.any(Traits::STREET) {
+            found.extend(self.addresses.propose(tokens, at));
+        }
+        if traits.any(Traits::MONTH) {
+            found.extend(self.births.propose_month_first(tokens, at));
+        }
+        if traits.any(Traits::HEALTH | Traits::CONDITION) {
+            self.health_terms += 1;
+        }
+        let named = Traits::CONDITION | Traits::CONDITION_HEAD | Traits::DISEASE_CODE;
+        if conditions == Conditions::Found && traits.any(named) {
+            let free = self.mentions.last().map_or(0, |mention| mention.end());
+            self.mentions.extend(condition::mention(tokens, at, free));
+        }
+    }
 }
 
 /// Keeps the most specific of what overlaps.

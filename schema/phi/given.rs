@@ -26,4 +26,24 @@ pub(super) const GIVEN_NAMES: &str = "
     marco marcus mauricio milton moacir moises murilo natan nilson noel osvaldo oswaldo pietro
     ramon raul renan ronaldo ruan rubens saulo silvio tadeu tomas valter vicente vagner walter
     wesley william yuri zelia zilda zenaide zuleica
+    ademir ademar adilson ailton alberto alcides aldo alessandra alessandro alfredo aloisio almir
+    altair alvaro amelia anderson anselmo aparecido arnaldo arlindo armando arthur ary ataide
+    aurea aurora beto bianca brenda caetana camilo carina carmem carmen carolina cassio celso
+    cintia cleber cleide cleusa clovis cristiana daiane danilo dalva darci dario deise delfina
+    diana dirce diva djalma domingos doralice douglas edilene edileusa edilson edmar edmilson
+    edmundo edivaldo edvaldo eleonora elisangela eliana elza erica erika eunice evandro everaldo
+    fabricia fatima felicia fernandes frederico geni genival geralda gerson gilda gilson giovana
+    giovanna gisele giselle graca guiomar gustava haroldo hector helio heloiza hilda humberto
+    idalina inacio iolanda iracy isadora isaura iure ivanildo ivete izabel jacira jacqueline
+    jaime janaina jandira janete joelma jonathan josefina josiane josias judite julieta juraci
+    jurema jussara karen karina karla katia keila kelly kleber laercio laercia leda leila leonor
+    leticia lidia lilian lindalva lourdes lourenco lucimar lucio ludmila luisa luiza luzinete
+    madalena magali maicon manoela marilda marilene marilia marina marinalva mario marisa maristela
+    marlon maura mayara michele michelle mirian miriam mirtes nadia nair nathalia neide neusa
+    nilda nilza nivaldo noemi norma odete olga olivia orlando osmar otacilio paloma pamela
+    patrick paula perla petronilo quiteria rebeca reginaldo roberta romulo ronilda rosalia rosana
+    rosane roseli rosemeire rosilda ruth rute salete samanta samara sarah sara severina severino
+    sheila sidnei sidney silvana simao socorro stefany stephanie suzana tais tamires tania tarcisio
+    terezinha thais thaisa ulisses valdemar valdir valdirene valeria vania veronica vilma viviane
+    waldemar walmir wanda wanderley washington wellington wilma yara yolanda yvonne zoraide
 ";

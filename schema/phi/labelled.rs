@@ -4,6 +4,7 @@
 //! without a label (there is nothing to check it by) and the registrations of things: a drug's or
 //! a trial's `registro` is not a patient's.
 
+use super::date;
 use super::finding::{Category, Finding, Rule};
 use super::numbers::finding;
 use super::token::{Case, Gap, Kind, Tokens};
@@ -24,6 +25,10 @@ pub(super) fn propose(tokens: &Tokens<'_>, at: usize) -> Option<Finding> {
     tokens.digits(at)?;
     let label = Label::read(tokens, at)?;
     let code = Code::read(tokens, at);
+    // `admission 12/03/2024`: a date is no number.
+    if date::written_date(tokens, at) == Some(code.end) && code.end > at + 1 {
+        return None;
+    }
     let digits = code.digits;
     let (category, rule, confidence) = if label.traits.any(Traits::RG) {
         (5..=11)
@@ -76,6 +81,10 @@ impl Label {
                 Kind::Symbol(b'.' | b'-' | b'/' | b'(' | b')' | b',') => {}
                 Kind::Word { traits, .. } => {
                     if traits.any(Traits::RG | Traits::RECORD | Traits::REGISTRY) {
+                        // "Senha de atendimento": the number of a queue.
+                        if tokens.before(at, 2, Traits::QUEUE).is_some() {
+                            return None;
+                        }
                         return Some(Self {
                             traits,
                             marked,
@@ -244,6 +253,8 @@ mod tests {
             ("registro hospitalar nº 4521", "4521"),
             ("atendimento: 778812", "778812"),
             ("prontuario A12345", "A12345"),
+            ("medical record number: 778812", "778812"),
+            ("MRN 45112", "45112"),
         ] {
             assert_eq!(
                 first(text),
@@ -254,6 +265,9 @@ mod tests {
         for text in [
             "registro ANVISA nº 1023456",
             "prontuários de 350 pacientes",
+            "internação 12/03/2024",
+            "admission 12-03-2024",
+            "senha de atendimento: A047",
             "registro de 2024",
             "prontuário de 2019",
             "registro de 120 casos",

@@ -1,4 +1,4 @@
-//! Personal and health identifiers in Portuguese text: found, weighed, redacted.
+//! Personal and health identifiers in Portuguese and English text: found, weighed, redacted.
 //!
 //! Owns the rules by which the host redacts and the plugin reports: they are the same code, so the
 //! two never disagree. Refuses to hand out the matched text: a [`Finding`] says where and what
@@ -23,6 +23,10 @@
 //! processing the text is part of. Retention: the length of a call; nothing is stored. Access:
 //! whoever holds the text already. Encryption: none here, nothing rests. Audit: the caller's.
 
+mod address;
+mod condition;
+mod conditions;
+mod consent;
 mod cut;
 mod date;
 mod detect;
@@ -38,11 +42,18 @@ mod redact;
 mod risk;
 mod run;
 mod token;
+mod vocabulary;
 mod words;
 
 #[cfg(test)]
 mod corpus_tests;
+#[cfg(test)]
+mod labelled_tests;
 
+pub use consent::{
+    ConsentDraft, ConsentError, ConsentForm, ConsentRequest, Controller, Holder, Sharing,
+    consent_form,
+};
 pub use detect::detect;
 pub use finding::{Category, Finding, Rule};
 pub use identifier::{Cnpj, Cns, Cpf, IdentifierError, cnpj_is_valid, cns_is_valid, cpf_is_valid};
@@ -54,7 +65,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 /// Which rules made an analysis; raised whenever the same text may be answered differently.
-pub const DETECTOR_VERSION: &str = "1.0.0";
+pub const DETECTOR_VERSION: &str = "2.0.0";
 
 /// What the analyzer answers about a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,10 +82,10 @@ pub struct Analysis {
     pub text_bytes: usize,
 }
 
-/// Finds and weighs the identifiers of a text.
+/// Finds and weighs the identifiers of a text, and the health conditions of whom it identifies.
 #[must_use]
 pub fn analyze(text: &str) -> Analysis {
-    let scan = detect::scan(text);
+    let scan = detect::scan(text, detect::Conditions::Found);
     let context = TextContext {
         bytes: text.len(),
         health_terms: scan.health_terms,

@@ -8,12 +8,15 @@ use super::finding::{Category, Finding, Rule};
 use super::numbers::finding;
 use super::run::{Run, runs};
 use super::token::{Case, Gap, Kind, Tokens};
-use super::words::{Folded, Traits};
+use super::words::{Folded, Traits, packed};
 
 /// The most tokens between a label and the name.
 const LABEL_REACH: usize = 6;
 /// The most tokens between a name and the identifier after it.
 const IDENTIFIER_REACH: usize = 10;
+/// "Is", folded.
+const COPULA_PT: Folded = packed(b"e");
+const COPULA_EN: Folded = packed(b"is");
 /// A repeated name must be long enough not to be a word by chance.
 const REPEATED_LETTERS_MIN: Folded = 1 << 16;
 
@@ -98,6 +101,10 @@ fn labelled(tokens: &Tokens<'_>, run: Run) -> Option<(Rule, u8)> {
                 return label.names(tokens, run, at);
             }
             // `Sr(a).`: the letter is part of the title.
+            // "Meu nome é …", "my name is …" name as a colon does.
+            Kind::Word { folded, .. }
+                if matches!(folded, COPULA_PT | COPULA_EN)
+                    && tokens.traits(at.wrapping_sub(1)).any(Traits::NAME) => {}
             Kind::Word { traits, .. } if traits.any(Traits::FILLER | Traits::CONNECTOR) => {
                 words_between |= !tokens.is_symbol(at + 1, b')');
             }
@@ -148,7 +155,11 @@ fn beside(
     identifier: &Finding,
     named: &mut [Option<(Rule, u8)>],
 ) {
-    if identifier.category == Category::Cnpj {
+    // A city's name stands beside an address as a person's does beside a CPF.
+    if matches!(
+        identifier.category,
+        Category::Cnpj | Category::Cep | Category::Address
+    ) {
         return;
     }
     let first = tokens
@@ -186,7 +197,7 @@ fn run_before(
         born |= traits.any(Traits::BIRTH);
         let passed = match tokens.at(at)?.kind {
             Kind::Word { .. } => traits.any(AROUND),
-            Kind::Symbol(symbol) => b",.:;()-/|<[".contains(&symbol),
+            Kind::Symbol(symbol) => b",.:;()-/|<>[".contains(&symbol),
             _ => false,
         };
         if !passed || tokens.gap(at) == Gap::Paragraph {
@@ -253,6 +264,9 @@ mod tests {
             ["Joana Nascimento Filho"]
         );
         assert_eq!(names("filho de João Prado"), ["João Prado"]);
+        assert_eq!(names("Meu nome é Zuleide Brandão"), ["Zuleide Brandão"]);
+        assert_eq!(names("the patient, Zuleide Brandão"), ["Zuleide Brandão"]);
+        assert_eq!(names("My name is Zuleide Brandão"), ["Zuleide Brandão"]);
         for text in [
             "Paciente Idoso Frágil",
             "Paciente Crítico na UTI",

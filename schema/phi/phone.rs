@@ -21,6 +21,10 @@ pub(super) fn propose(tokens: &Tokens<'_>, at: usize) -> Option<Finding> {
         return None;
     }
     let labelled = tokens.before(at, LABEL_REACH, Traits::PHONE).is_some();
+    // `Pedido nº 98765-4321`: a number of something else.
+    if !labelled && tokens.traits(at.wrapping_sub(1)).any(Traits::NUMBER) {
+        return None;
+    }
     let prefix = Prefix::read(tokens, at);
     let (local, rule, confidence) = match prefix.area {
         true => with_area(tokens, &prefix, labelled)?,
@@ -280,6 +284,7 @@ mod tests {
             "11 2019-2021",
             "(20) 3232-4321",
             "CEP 01310-100",
+            "pedido nº 98765-4321",
             "ligue 192",
             "1.11.98765-4321",
             "doi 10.1590/1413-81232020",

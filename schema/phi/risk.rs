@@ -8,10 +8,30 @@
 //! ```
 //!
 //! The first CPF counts in full, the second half, the third a quarter: a list of ten is worse than
-//! one, not ten times worse. Combinations add where the law or re-identification makes the whole
-//! more than its parts: health terms beside an identified person (LGPD Art. 5, II and Art. 11), and
-//! a name with a date of birth. Density adds one point for each finding per KiB, ten at most.
-//! Every term is monotone: one finding more never lowers the score.
+//! one, not ten times worse. Every term is monotone: one finding more never lowers the score.
+//!
+//! | what | points | reason |
+//! |---|---|---|
+//! | cpf | 40 | key of every Brazilian register: one person, for life |
+//! | cns | 40 | opens a person's health records (RNDS) |
+//! | rg | 30 | one person within a state |
+//! | medical_record | 30 | one patient within an institution |
+//! | address | 20 | a household, a person with a name |
+//! | birth_date | 15 | narrows a person down |
+//! | name | 15 | direct, but shared by namesakes |
+//! | email | 15 | reaches one person |
+//! | phone | 15 | reaches one person |
+//! | health_condition | 10 | sensitive (Art. 11) once it is somebody's |
+//! | cep | 5 | a street at the most |
+//! | crm | 5 | identifies, and is public by law |
+//! | cnpj | 2 | a company's, at times one person's |
+//! | health and identity | 15 | the whole is more than its parts (Art. 5, II; Art. 11) |
+//! | name and birth date | 10 | together they single out most people |
+//! | density | 1 for each finding per KiB, at most 10 | a list is a leak, not a slip |
+//!
+//! Weights are a judgement of how directly a category leads to one person, ranked against each
+//! other; they are not measured. The answer carries each part with its points, so that whoever
+//! disagrees with a weight can see what it did.
 
 use std::borrow::Cow;
 
@@ -166,10 +186,13 @@ fn weight(category: Category) -> (u64, &'static str) {
         Category::Cns => (40, "the health card number opens a person's health records"),
         Category::Rg => (30, "the identity card number identifies one person"),
         Category::MedicalRecord => (30, "the record number leads to one patient's file"),
+        Category::Address => (20, "an address leads to a household"),
         Category::BirthDate => (15, "a date of birth narrows a person down"),
         Category::Name => (15, "a name identifies a person directly"),
         Category::Email => (15, "an e-mail address reaches one person"),
         Category::Phone => (15, "a telephone number reaches one person"),
+        Category::HealthCondition => (10, "a condition of somebody the text identifies"),
+        Category::Cep => (5, "a postal code leads to a street"),
         Category::Crm => (5, "a registration identifies a physician and is public"),
         Category::Cnpj => (2, "a CNPJ identifies a company, at times of one person"),
     }
@@ -296,6 +319,28 @@ mod tests {
             assess(&[finding(Category::Cnpj, 100)], context(1 << 20, 9)).score,
             2
         );
+    }
+
+    #[test]
+    fn the_documented_weights_are_the_ones_used() {
+        let documented: Vec<(String, u64)> = include_str!("risk.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | "))
+            .filter_map(|row| {
+                let mut cells = row.split(" | ");
+                Some((cells.next()?.to_owned(), cells.next()?.parse().ok()?))
+            })
+            .collect();
+        let points = |what: &str| documented.iter().find(|row| row.0 == what).map(|row| row.1);
+        for category in Category::ALL {
+            let name = serde_json::to_value(category).unwrap();
+            assert_eq!(points(name.as_str().unwrap()), Some(weight(category).0));
+        }
+        assert_eq!(
+            points("health and identity"),
+            Some(HEALTH_AND_IDENTITY_POINTS)
+        );
+        assert_eq!(points("name and birth date"), Some(NAME_AND_BIRTH_POINTS));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The words that give an identifier its meaning, and how a word is looked up.
 //!
-//! Owns the vocabulary (context words, titles, months, states, common given names, health terms)
-//! and a lookup table made at build time, because a fresh guest instance looks up every word of a
-//! text. Refuses words longer than sixteen letters: none of them means anything here.
+//! Owns what a word may mean and a lookup table made at build time from the lists, because a fresh
+//! guest instance looks up every word of a text. Refuses words longer than sixteen letters: none of
+//! them means anything here.
 
 use std::ops::BitOr;
+
+use super::vocabulary::{MONTHS, WORDS};
 
 /// A word without accents and in lower case, packed into one integer; zero is no word.
 pub(super) type Folded = u128;
@@ -47,6 +49,26 @@ impl Traits {
     pub(super) const HEALTH: Self = Self(1 << 19);
     /// A word that is written with a capital and is no part of a name.
     pub(super) const COMMON: Self = Self(1 << 20);
+    /// A word for the postal code.
+    pub(super) const CEP: Self = Self(1 << 21);
+    /// A kind of street, which begins an address.
+    pub(super) const STREET: Self = Self(1 << 22);
+    /// A word that says that an address is a person's.
+    pub(super) const RESIDES: Self = Self(1 << 23);
+    /// A part of an address after the house number.
+    pub(super) const COMPLEMENT: Self = Self(1 << 24);
+    /// A health condition by itself.
+    pub(super) const CONDITION: Self = Self(1 << 25);
+    /// A health condition once something qualifies it.
+    pub(super) const CONDITION_HEAD: Self = Self(1 << 26);
+    /// A word that belongs to the condition beside it.
+    pub(super) const QUALIFIER: Self = Self(1 << 27);
+    /// A word for a health professional, whose name says nothing of a patient.
+    pub(super) const PROFESSIONAL: Self = Self(1 << 28);
+    /// A word that makes the number after the label beside it a queue's or a call's.
+    pub(super) const QUEUE: Self = Self(1 << 30);
+    /// The International Classification of Diseases.
+    pub(super) const DISEASE_CODE: Self = Self(1 << 29);
 
     pub(super) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -88,17 +110,17 @@ pub(super) fn traits(word: Folded) -> Traits {
 pub(super) fn month(word: Folded) -> Option<u32> {
     MONTHS.iter().zip(1..).find_map(|(names, month)| {
         names
-            .iter()
+            .split(' ')
             .any(|name| packed(name.as_bytes()) == word)
             .then_some(month)
     })
 }
 
 /// Twice the vocabulary and more, so that a miss costs about one probe.
-const SLOTS: usize = 2048;
+const SLOTS: usize = 4096;
 
 /// Room for the vocabulary; one word too many does not compile.
-const ENTRIES_MAX: usize = 1000;
+const ENTRIES_MAX: usize = 1800;
 
 const TABLE: Table = table();
 static INDEX: [u16; SLOTS] = TABLE.index;
@@ -113,14 +135,14 @@ struct Table {
 
 const fn slot_of(word: Folded) -> usize {
     let half = (word as u64) ^ (word >> 64) as u64;
-    (half.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
+    (half.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize
 }
 
 #[expect(
     clippy::indexing_slicing,
     reason = "runs at build time, where it is a compile error"
 )]
-const fn packed(word: &[u8]) -> Folded {
+pub(super) const fn packed(word: &[u8]) -> Folded {
     let mut folded = 0;
     let mut at = 0;
     while at < word.len() {
@@ -172,117 +194,6 @@ const fn table() -> Table {
     table
 }
 
-const MONTHS: [[&str; 2]; 12] = [
-    ["janeiro", "jan"],
-    ["fevereiro", "fev"],
-    ["marco", "mar"],
-    ["abril", "abr"],
-    ["maio", "mai"],
-    ["junho", "jun"],
-    ["julho", "jul"],
-    ["agosto", "ago"],
-    ["setembro", "set"],
-    ["outubro", "out"],
-    ["novembro", "nov"],
-    ["dezembro", "dez"],
-];
-
-/// Folded words by meaning. A word may stand in several groups; its meanings add up.
-const WORDS: &[(Traits, &str)] = &[
-    (Traits::CPF, "cpf cic"),
-    (Traits::RG, "rg identidade"),
-    (Traits::CNPJ, "cnpj cgc"),
-    (Traits::CNS, "cns sus cartao carteirinha"),
-    (
-        Traits::PHONE,
-        "telefone telefones tel fone fones celular celulares cel whatsapp whats zap contato
-        ramal ligar ligue recado fax",
-    ),
-    (
-        Traits::RECORD,
-        "prontuario pront atendimento internacao matricula same",
-    ),
-    (Traits::REGISTRY, "registro reg"),
-    (
-        Traits::CRM,
-        "crm cremesp cremerj cremers cremeb cremepe cremego cremesc cremec crmmg crmpr",
-    ),
-    (
-        Traits::BIRTH,
-        "nascido nascida nascidos nascidas nascimento nasceu nasc dn dtnasc",
-    ),
-    (
-        Traits::TITLE,
-        "sr sra srta srs sras dr dra drs dras prof profa senhor senhora doutor doutora dona
-        enf enfa enfermeiro enfermeira",
-    ),
-    (
-        Traits::PERSON,
-        "paciente mae pai filho filha irmao irma esposa esposo marido conjuge companheiro
-        companheira responsavel acompanhante genitora genitor cuidador cuidadora solicitante
-        medico medica gestante parturiente residente beneficiario beneficiaria titular usuario
-        usuaria testemunha assinado atendido atendida internado internada",
-    ),
-    (Traits::NAME, "nome nomes chamado chamada"),
-    (Traits::CONNECTOR, "de da do das dos e del di van von"),
-    (
-        Traits::FILLER,
-        "a o as os em no na dia data sob com portador portadora inscrito inscrita e de da do das
-        dos completo completa social civil ao aos por pelo pela hospitalar geral ambulatorial
-        carteira cedula documento mail email endereco eletronico nacional saude ssp detran ssppr
-        registrado registrada identificado identificada chama se cadastro fisica pessoa local
-        medico medica paciente natural seu sua sendo foi id",
-    ),
-    (Traits::NUMBER, "n no nr num numero numeros nro"),
-    (
-        Traits::PLACE,
-        "hospital clinica instituto universidade faculdade fundacao santa casa rua avenida av
-        praca rodovia travessa alameda bairro cidade estado municipio ministerio secretaria
-        conselho sociedade associacao federacao laboratorio laboratorios farmacia upa ubs posto
-        unidade centro colegio escola editora revista departamento servico programa projeto lei
-        resolucao decreto portaria edificio condominio vila jardim parque empresa ltda grupo
-        agencia organizacao biblioteca academia maternidade ambulatorio pronto",
-    ),
-    (
-        Traits::MONTH,
-        "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro
-        jan fev mar abr mai jun jul ago set out nov dez",
-    ),
-    (
-        Traits::STATE,
-        "ac al ap am ba ce df es go ma mt ms mg pa pb pr pe pi rj rn rs ro rr sc sp se to",
-    ),
-    (Traits::GIVEN, super::given::GIVEN_NAMES),
-    (
-        Traits::HEALTH,
-        "hiv aids cid diagnostico diagnosticada diagnosticado diabetes diabetico diabetica
-        hipertensao hipertenso hipertensa cancer tumor neoplasia leucemia linfoma carcinoma
-        depressao ansiedade esquizofrenia bipolar autismo psicose epilepsia parkinson alzheimer
-        hepatite sifilis tuberculose hanseniase dengue covid gestacao gravidez gravida aborto
-        infarto avc cardiopatia insuficiencia cirrose asma dpoc pneumonia sepse anemia obesidade
-        exame exames biopsia tomografia ressonancia hemograma glicemia laudo receita prescricao
-        medicamento insulina metformina losartana quimioterapia radioterapia cirurgia transplante
-        hemodialise uti alergia alergico alergica sintomas dor febre tratamento terapia doenca
-        sindrome transtorno suicidio dependencia alcoolismo internacao alta",
-    ),
-    (
-        Traits::COMMON,
-        "ele ela eles elas este esta esse essa isto isso aquele aquela um uma uns umas que quem
-        qual como quando onde porque mas ou nem nao sim ja ainda hoje ontem amanha para sem sobre
-        entre apos antes durante segundo conforme tambem todo toda todos todas cada outro outra
-        brasil brasileiro brasileira idoso idosa adulto adulta crianca criancas masculino
-        feminino sexo idade anos endereco cep bairro data hora motivo queixa historia conduta
-        evolucao resultado resultados conclusao introducao metodos discussao referencias objetivo
-        tipo grau fase estagio leito quarto sala setor convenio plano comercial fantasia
-        cientifico generico popular critico grave cronico cronica agudo aguda estavel renal
-        cardiaco oncologico pediatrico cirurgico ambulatorial internado vitimas informacoes
-        telefone celular observacao observacoes segunda terca quarta quinta sexta sabado domingo
-        federal estadual municipal publico publica deus lgpd anvisa cfm ans oms pubmed scielo
-        encaminhei atendi avaliei examinei conversei solicitei orientei medicamos internamos relata
-        refere nega apresenta procurou compareceu recebeu faz fez tem tinha deve pode",
-    ),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +209,7 @@ mod tests {
         assert_eq!(of("xyzzy"), Traits::NONE);
         assert_eq!(month(packed(b"dez")), Some(12));
         assert_eq!(month(packed(b"marco")), Some(3));
+        assert_eq!(month(packed(b"february")), Some(2));
         assert_eq!(month(packed(b"maria")), None);
     }
 
