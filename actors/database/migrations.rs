@@ -50,6 +50,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V7__audit_search",
         include_str!("../../schema/migrations/V7__audit_search.sql"),
     ),
+    (
+        "V8__key_periods",
+        include_str!("../../schema/migrations/V8__key_periods.sql"),
+    ),
 ];
 
 /// Run before the migrations, each time: every statement may find its work done.

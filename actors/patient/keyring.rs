@@ -146,7 +146,7 @@ pub(super) fn refused(error: VaultError) -> RecordError {
         VaultError::Database(error) => error.into(),
         VaultError::Random | VaultError::Token => RecordError::Unavailable,
         VaultError::Sealed => RecordError::Corrupt,
-        VaultError::OtherMasterKey => {
+        VaultError::OtherMasterKey | VaultError::OtherPeriodKey => {
             tracing::error!(%error, "no record can be opened");
             RecordError::OtherMasterKey
         }

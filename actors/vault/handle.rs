@@ -5,6 +5,7 @@ use super::data_key::{DataKey, IndexKey, KeyBytes, KeySubject};
 use super::incidents::{Incident, IncidentKind, Incidents};
 use super::keeper::{KeeperParts, Message, VaultKeeper};
 use super::master::MasterKeySource;
+use super::period::PeriodMark;
 use super::ring::{Rewrap, Rewrapped};
 use super::store::{Found, KeyStore};
 use super::tombstones::Tombstones;
@@ -47,6 +48,7 @@ pub struct Vault {
     entropy: Entropy,
     incidents: Incidents,
     tombstones: Tombstones,
+    period: Option<PathBuf>,
     holders: Arc<Mutex<Vec<Weak<dyn KeyHolder>>>>,
 }
 
@@ -61,6 +63,7 @@ impl Default for Vault {
 pub fn vault_child(vault: &Vault, master: impl Into<MasterKeySource>) -> ChildSpec {
     let parts = KeeperParts {
         source: master.into(),
+        period: vault.period.clone(),
         entropy: vault.entropy.clone(),
         tombstones: vault.tombstones.clone(),
         incidents: vault.incidents.clone(),
@@ -83,6 +86,7 @@ impl Vault {
             entropy,
             incidents: Incidents::new(),
             tombstones: Tombstones::default(),
+            period: None,
             holders: Arc::default(),
         }
     }
@@ -92,6 +96,19 @@ impl Vault {
     pub fn with_tombstones(mut self, file: PathBuf) -> Self {
         self.tombstones = Tombstones::in_file(file);
         self
+    }
+
+    /// The same, with the file of the [period key](super::period), made at the first use. To be
+    /// called before the first clone. Without one, tenants' keys are wrapped under the master key
+    /// alone.
+    #[must_use]
+    pub fn with_periods(mut self, file: PathBuf) -> Self {
+        self.period = Some(file);
+        self
+    }
+
+    pub(super) const fn has_periods(&self) -> bool {
+        self.period.is_some()
     }
 
     /// Where its keys come from: other secrets are drawn there too.
@@ -212,7 +229,8 @@ impl Vault {
             }
             // Someone else may be first with either, and what is in the table then is the key.
             let Some(tenant_key) = found.tenant_key else {
-                let made = self.make_tenant_key(&scope.tenant, FIRST_VERSION, found.master);
+                let (master, period) = (found.master, found.period);
+                let made = self.make_tenant_key(&scope.tenant, FIRST_VERSION, master, period);
                 let added = store.add_tenant_key(scope, &made.await?).await;
                 added.inspect_err(|error| self.wrong_master(scope, error))?;
                 continue;
@@ -278,11 +296,13 @@ impl Vault {
         tenant: &Tenant,
         version: i32,
         master: Option<Vec<u8>>,
+        period: Option<PeriodMark>,
     ) -> Result<WrappedTenantKey, VaultError> {
         let make = |reply| Message::MakeTenantKey {
             tenant: tenant.to_string(),
             version,
             master,
+            period,
             reply,
         };
         self.ask(DEADLINE, make).await
@@ -335,6 +355,19 @@ impl Vault {
 
     pub(super) async fn settle(&self, current: MasterName) -> Result<(), VaultError> {
         let make = |reply| Message::Settle { current, reply };
+        self.ask(BATCH_DEADLINE, make).await
+    }
+
+    pub(super) async fn next_period(
+        &self,
+        current: Option<PeriodMark>,
+    ) -> Result<PeriodMark, VaultError> {
+        let make = |reply| Message::NextPeriod { current, reply };
+        self.ask(BATCH_DEADLINE, make).await
+    }
+
+    pub(super) async fn settle_period(&self, current: PeriodMark) -> Result<(), VaultError> {
+        let make = |reply| Message::SettlePeriod { current, reply };
         self.ask(BATCH_DEADLINE, make).await
     }
 

@@ -1,4 +1,4 @@
-//! `VaultKeeper`: the actor that owns the master keys.
+//! `VaultKeeper`: the actor that owns the master keys and the key of the period.
 //!
 //! They are read from their source at each start and live in this actor's state alone; the
 //! simulator's is handed over instead. With them come the tombstones of the file outside of the
@@ -9,6 +9,7 @@ use super::VaultError;
 use super::data_key::KeyBytes;
 use super::incidents::{IncidentKind, Incidents};
 use super::master::MasterKeySource;
+use super::period::{PeriodMark, Periods};
 use super::ring::{Rewrap, Rewrapped, Ring};
 use super::tombstones::Tombstones;
 use super::wrapped::{MasterName, Place, WrappedDataKey, WrappedTenantKey};
@@ -16,6 +17,7 @@ use crate::entropy::Entropy;
 use plantao_schema::id::Tenant;
 use plantao_supervisors::{Envelope, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::path::PathBuf;
 
 type Answer<T> = Reply<Result<T, VaultError>>;
 
@@ -25,6 +27,7 @@ pub(super) enum Message {
         tenant: String,
         version: i32,
         master: Option<Vec<u8>>,
+        period: Option<PeriodMark>,
         reply: Answer<WrappedTenantKey>,
     },
     MakeDataKey {
@@ -57,6 +60,14 @@ pub(super) enum Message {
         current: MasterName,
         reply: Answer<()>,
     },
+    NextPeriod {
+        current: Option<PeriodMark>,
+        reply: Answer<PeriodMark>,
+    },
+    SettlePeriod {
+        current: PeriodMark,
+        reply: Answer<()>,
+    },
 }
 
 pub(super) struct VaultKeeper;
@@ -65,6 +76,7 @@ pub(super) struct VaultKeeper;
 #[derive(Clone)]
 pub(super) struct KeeperParts {
     pub(super) source: MasterKeySource,
+    pub(super) period: Option<PathBuf>,
     pub(super) entropy: Entropy,
     pub(super) tombstones: Tombstones,
     pub(super) incidents: Incidents,
@@ -88,24 +100,25 @@ impl Actor for VaultKeeper {
     ) -> Result<Self::State, ActorProcessingErr> {
         let KeeperParts {
             source,
+            period,
             entropy,
             tombstones,
             incidents,
         } = parts;
-        let masters = if matches!(source, MasterKeySource::Held(_)) {
-            source.load(&entropy)?
+        let (masters, periods) = if matches!(source, MasterKeySource::Held(_)) {
+            (source.load(&entropy)?, Periods::load(period, &entropy)?)
         } else {
             let (source, entropy, tombstones) =
                 (source.clone(), entropy.clone(), tombstones.clone());
             let load = move || {
                 let masters = source.load(&entropy)?;
                 tombstones.load()?;
-                Ok::<_, ActorProcessingErr>(masters)
+                Ok::<_, ActorProcessingErr>((masters, Periods::load(period, &entropy)?))
             };
             tokio::task::spawn_blocking(load).await??
         };
         Ok(State {
-            ring: Ring::new(source, masters, entropy),
+            ring: Ring::new(source, masters, periods, entropy),
             tombstones,
             incidents,
         })
@@ -123,11 +136,12 @@ impl Actor for VaultKeeper {
                 tenant,
                 version,
                 master,
+                period,
                 reply,
             } => {
                 let made = state
                     .ring
-                    .make_tenant_key(&tenant, version, master.as_deref());
+                    .make_tenant_key(&tenant, version, master.as_deref(), period);
                 reply.send(made.await);
             }
             Message::MakeDataKey {
@@ -152,6 +166,12 @@ impl Actor for VaultKeeper {
                 reply.send(state.ring.next_master(current.as_deref()).await);
             }
             Message::Settle { current, reply } => reply.send(state.ring.settle(current).await),
+            Message::NextPeriod { current, reply } => {
+                reply.send(state.ring.periods.next(current).await);
+            }
+            Message::SettlePeriod { current, reply } => {
+                reply.send(state.ring.settle_period(current).await);
+            }
         }
         Ok(())
     }
@@ -186,7 +206,7 @@ impl State {
     /// What does not unwrap is an incident; what cannot be asked now is none.
     fn noted<T>(&self, place: &Place, result: Result<T, VaultError>) -> Result<T, VaultError> {
         let kind = match &result {
-            Err(VaultError::Sealed) => IncidentKind::UnwrapFailed,
+            Err(VaultError::Sealed | VaultError::OtherPeriodKey) => IncidentKind::UnwrapFailed,
             Err(VaultError::OtherMasterKey) => IncidentKind::OtherMasterKey,
             _ => return result,
         };

@@ -6,10 +6,12 @@
 //!
 //! The hierarchy: a master key (a file of mode 0600, a systemd credential, or a key in a PKCS#11
 //! token) wraps one key per tenant; a tenant's key wraps one data key per patient, one for records
-//! of no patient, and one for blind indexes. Wrapped keys are rows of the schema `plantao_keys`,
-//! which is backed up apart and kept for days; destroying a patient's rows destroys what they
-//! sealed ([`Vault::erase`]), and a tombstone, in the database and in a file outside of it, sees to
-//! it that no restored copy brings them back. The master key is *not* in the database: keep a copy
+//! of no patient, and one for blind indexes. Around the master key's wrapping goes that of the
+//! [period](period), which is short: what an old copy of the database holds of keys opens no more.
+//! Wrapped keys are rows of the schema `plantao_keys`, which is backed up apart and kept for days
+//! ([`crate::backup`]); destroying a patient's rows destroys what they sealed ([`Vault::erase`]),
+//! and a tombstone, in the database and in a file outside of it, sees to it that no restored copy
+//! brings them back. Neither master key nor period key is in the database: keep a copy of the first
 //! elsewhere, for without it nothing opens again. Its name is there: a wrong one is refused before
 //! it wraps anything.
 //!
@@ -33,6 +35,7 @@ mod handle;
 mod incidents;
 mod keeper;
 mod master;
+pub(crate) mod period;
 mod ring;
 mod rotation;
 mod sealed;
@@ -46,6 +49,7 @@ pub use erase::{Erasure, ErasureError};
 pub use handle::{KeyHolder, Vault, vault_child};
 pub use incidents::{Incident, IncidentKind};
 pub use master::{MasterKeyError, MasterKeySource, TokenConfig};
+pub use period::PeriodMark;
 pub use rotation::{Level, Overview, Rotation, RotationError, Rotations, Target};
 pub use sealed::{
     ColumnName, CommitmentOpening, RecordBody, RecordHistory, SEALED_COLUMNS, Sealed, SealedColumn,
@@ -71,6 +75,13 @@ pub enum VaultError {
          restart"
     )]
     OtherMasterKey,
+    /// The tenant's key is wrapped under a period whose key is not held: it is over and forgotten,
+    /// or the file of this host is another one's.
+    #[error(
+        "the key of that period is not held: it was forgotten, or `keys/period.key` is missing or \
+         another one's; bring it from the newest key backup or from another node"
+    )]
+    OtherPeriodKey,
     /// The subject's keys were destroyed, and what they sealed with them.
     #[error("the data key was destroyed: what it sealed was erased")]
     Erased,
@@ -109,6 +120,7 @@ impl VaultError {
             Self::Database(error) => error.is_unavailable(),
             Self::Sealed
             | Self::OtherMasterKey
+            | Self::OtherPeriodKey
             | Self::Erased
             | Self::Gone
             | Self::NoNextMaster

@@ -1,4 +1,4 @@
-//! What the keeper holds and does with it: master keys, and the tenants' keys in use.
+//! What the keeper holds and does with it: master keys, the period's, and tenants' keys in use.
 //!
 //! Tenants' keys are remembered, so that a token is asked once for each and not for every patient.
 //! They are let go when more are held than may be, and all of them when the keeper ends.
@@ -6,6 +6,7 @@
 use super::VaultError;
 use super::data_key::{Cipher, KeyBytes};
 use super::master::{Master, MasterKeySource, key_of, random};
+use super::period::{PeriodMark, Periods};
 use super::wrapped::{MasterName, NAME_BYTES, Place, WrappedDataKey, WrappedTenantKey};
 use crate::entropy::Entropy;
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub(super) struct Ring {
     source: MasterKeySource,
     /// That to be used first, first. Never empty.
     masters: Vec<Master>,
+    pub(super) periods: Periods,
     tenant_keys: BTreeMap<(String, i32), (Vec<u8>, Arc<Cipher>)>,
     entropy: Entropy,
 }
@@ -37,11 +39,13 @@ impl Ring {
     pub(super) const fn new(
         source: MasterKeySource,
         masters: Vec<Master>,
+        periods: Periods,
         entropy: Entropy,
     ) -> Self {
         Self {
             source,
             masters,
+            periods,
             tenant_keys: BTreeMap::new(),
             entropy,
         }
@@ -57,15 +61,20 @@ impl Ring {
         found.ok_or(VaultError::OtherMasterKey)
     }
 
-    /// Draws a tenant's key and wraps it under the master key in use.
+    /// Draws a tenant's key and wraps it under the master key in use, and that under the period.
     pub(super) async fn make_tenant_key(
-        &self,
+        &mut self,
         tenant: &str,
         version: i32,
         master: Option<&[u8]>,
+        period: Option<PeriodMark>,
     ) -> Result<WrappedTenantKey, VaultError> {
         let bytes = random(&self.entropy)?;
-        self.master(master)?.wrap(tenant, version, &bytes).await
+        let key = self.master(master)?.wrap(tenant, version, &bytes).await?;
+        match self.periods.current(period).await? {
+            None => Ok(key),
+            Some(period) => self.periods.wrap(tenant, key, period),
+        }
     }
 
     /// Draws a data key and wraps it under its tenant's.
@@ -132,11 +141,19 @@ impl Ring {
         key: &WrappedTenantKey,
         to: &[u8],
     ) -> Result<WrappedTenantKey, VaultError> {
-        let bytes = self.master(Some(&key.master))?.unwrap(tenant, key).await?;
+        let (inner, period) = self.periods.unwrap(tenant, key)?;
+        let bytes = self
+            .master(Some(&key.master))?
+            .unwrap(tenant, &inner)
+            .await?;
         let rewrapped = self
             .master(Some(to))?
             .wrap(tenant, key.version, &bytes)
             .await;
+        let rewrapped = match period {
+            None => rewrapped,
+            Some(period) => self.periods.wrap(tenant, rewrapped?, period),
+        };
         // What is remembered was remembered for the old bytes.
         self.tenant_keys.remove(&(tenant.to_owned(), key.version));
         rewrapped
@@ -179,6 +196,15 @@ impl Ring {
         Ok(())
     }
 
+    /// Nothing is wrapped under an earlier period any more: what could still be opened of theirs is
+    /// forgotten, tenants' keys that are remembered included.
+    pub(super) async fn settle_period(&mut self, current: PeriodMark) -> Result<(), VaultError> {
+        if self.periods.settle(current).await? {
+            self.tenant_keys.clear();
+        }
+        Ok(())
+    }
+
     async fn tenant_cipher(
         &mut self,
         tenant: &str,
@@ -190,7 +216,11 @@ impl Ring {
         {
             return Ok(Arc::clone(cipher));
         }
-        let bytes = self.master(Some(&key.master))?.unwrap(tenant, key).await?;
+        let (inner, _) = self.periods.unwrap(tenant, key)?;
+        let bytes = self
+            .master(Some(&key.master))?
+            .unwrap(tenant, &inner)
+            .await?;
         let cipher = Arc::new(Cipher::new(&bytes, &self.entropy)?);
         if self.tenant_keys.len() >= TENANT_KEYS_MAX {
             self.tenant_keys.clear();

@@ -1,6 +1,7 @@
 //! What keeps wrapped keys: the seam, and PostgreSQL behind it.
 
 use super::VaultError;
+use super::period::{PeriodMark, period_of};
 use super::wrapped::{Place, WrappedDataKey, WrappedTenantKey};
 use crate::database::{Database, DatabaseError, Row, Scope, ToSql};
 use futures_util::future::BoxFuture;
@@ -9,7 +10,8 @@ use futures_util::future::BoxFuture;
 // was erased: one look, so that all of it is of one moment.
 const FIND: &str = "SELECT k.version, k.tenant_version, k.wrapped, t.version, t.master, \
      t.wrapped, (SELECT name FROM plantao_keys.master_key WHERE state = 'current'), \
-     EXISTS (SELECT FROM plantao_keys.tombstone WHERE tenant = $1 AND subject = $2) \
+     EXISTS (SELECT FROM plantao_keys.tombstone WHERE tenant = $1 AND subject = $2), \
+     (SELECT number FROM plantao_keys.period), (SELECT name FROM plantao_keys.period) \
      FROM (SELECT) one \
      LEFT JOIN LATERAL (SELECT version, tenant_version, wrapped FROM plantao_keys.data_key \
      WHERE tenant = $1 AND subject = $2 AND version = coalesce($3, version) \
@@ -37,6 +39,11 @@ const NAME_MASTER: &str = "INSERT INTO plantao_keys.master_key (name, state) \
 // Shared, so that no rotation begins between this look and the commit.
 const MASTER: &str = "SELECT name FROM plantao_keys.master_key WHERE state = 'current' FOR SHARE";
 
+// The same for the period of a new tenant's key.
+const NAME_PERIOD: &str = "INSERT INTO plantao_keys.period (number, name) VALUES ($1, $2) \
+     ON CONFLICT DO NOTHING";
+const PERIOD: &str = "SELECT number, name FROM plantao_keys.period FOR SHARE";
+
 /// A key was to be wrapped by one that is not there any more.
 const NO_WRAPPER: &str = "23503";
 
@@ -52,6 +59,8 @@ pub struct Found {
     pub tenant_key: Option<WrappedTenantKey>,
     /// The name of the master key in use.
     pub master: Option<Vec<u8>>,
+    /// The present period.
+    pub period: Option<PeriodMark>,
     /// The subject's keys were destroyed.
     pub erased: bool,
 }
@@ -67,7 +76,8 @@ pub trait KeyStore: Send + Sync + 'static {
         version: Option<i32>,
     ) -> Asked<'a, Found>;
 
-    /// Keeps a tenant's wrapped key, unless someone else was first: false then. Its master key is
+    /// Keeps a tenant's wrapped key, unless someone else was first or another period has begun: false
+    /// then. Its master key is
     /// the one in use or the first that is; under any other nothing is kept
     /// ([`VaultError::OtherMasterKey`]).
     fn add_tenant_key<'a>(&'a self, scope: &'a Scope, key: &'a WrappedTenantKey)
@@ -141,7 +151,20 @@ fn found(row: &Row) -> Result<Found, VaultError> {
         tenant_key,
         master: row.try_get(6).map_err(unreadable)?,
         erased: row.try_get(7).map_err(unreadable)?,
+        period: mark(row, 8)?,
     })
+}
+
+/// A period in two columns of a row, where there is one.
+pub(super) fn mark(row: &Row, column: usize) -> Result<Option<PeriodMark>, DatabaseError> {
+    let unreadable = |_| DatabaseError::Mismatch;
+    let number: Option<i64> = row.try_get(column).map_err(unreadable)?;
+    let name: Option<&[u8]> = row.try_get(column.saturating_add(1)).map_err(unreadable)?;
+    let (Some(number), Some(name)) = (number, name) else {
+        return Ok(None);
+    };
+    let name = name.try_into().map_err(|_| DatabaseError::Mismatch)?;
+    Ok(Some(PeriodMark { number, name }))
 }
 
 pub(super) async fn add_tenant_key(
@@ -155,6 +178,21 @@ pub(super) async fn add_tenant_key(
     if known.is_none_or(|row| row.get::<_, &[u8]>(0) != key.master) {
         transaction.rollback().await?;
         return Err(VaultError::OtherMasterKey);
+    }
+    if let Some(period) = period_of(key) {
+        let params: [&(dyn ToSql + Sync); 2] = [&period.number, &period.name.as_slice()];
+        transaction.execute(NAME_PERIOD, &params).await?;
+        let row = transaction.query_opt(PERIOD, &[]).await?;
+        let known = row.map_or(Ok(None), |row| mark(&row, 0))?;
+        if known != Some(period) {
+            transaction.rollback().await?;
+            let other = known.is_some_and(|known| known.number == period.number);
+            return if other {
+                Err(VaultError::OtherPeriodKey)
+            } else {
+                Ok(false)
+            };
+        }
     }
     let tenant = scope.tenant.as_str();
     transaction.execute(ADD_TENANT, &[&tenant]).await?;

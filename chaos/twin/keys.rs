@@ -35,6 +35,7 @@ impl KeyStore for TwinKeys {
                 key,
                 tenant_key: tenant_key.cloned(),
                 master: tables.master.clone(),
+                period: None,
                 erased: false,
             }
         };

@@ -43,6 +43,7 @@ struct Rotate {
 enum RotateLevel {
     Master,
     Tenant,
+    Period,
     Data,
 }
 
@@ -95,13 +96,14 @@ async fn rotate(
     let (target, what) = match (level, patient) {
         (RotateLevel::Master, None) => (Target::Master, "the master key".to_owned()),
         (RotateLevel::Tenant, None) => (Target::Tenant, format!("the key of {tenant}")),
+        (RotateLevel::Period, None) => (Target::Period, "the key of the period".to_owned()),
         (RotateLevel::Data, None) => (Target::AllData, format!("every data key of {tenant}")),
         (RotateLevel::Data, Some(patient)) => {
             let patient = patient_of(&patient)?;
             let what = format!("the data key of patient {patient} of {tenant}");
             (Target::Patient(patient), what)
         }
-        (RotateLevel::Master | RotateLevel::Tenant, Some(_)) => {
+        (RotateLevel::Master | RotateLevel::Tenant | RotateLevel::Period, Some(_)) => {
             let detail = "only data keys are one patient's";
             return Err(Problem::new(ProblemCode::Invalid, detail).field("patient"));
         }
@@ -197,6 +199,10 @@ fn shown(tenant: &Tenant, overview: &Overview) -> Value {
         "tenant": tenant.as_str(),
         "master_key": master,
         "master_keys_retiring": overview.masters_retiring,
+        "period": overview.period.map(|(number, begun)| json!({
+            "number": number,
+            "begun_at": begun.to_string(),
+        })),
         "tenant_key_version": overview.tenant_key,
         "tenant_key_versions": overview.tenant_keys,
         "data_keys": overview.data_keys,

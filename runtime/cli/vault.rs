@@ -111,6 +111,10 @@ fn shown(status: &Value, out: &mut impl Write) -> Result<(), CliError> {
         0 => {}
         count => writeln!(out, "               {count} older still needed")?,
     }
+    if let (Some(begun), Some(period)) = (at(status, "/period/begun_at"), status.get("period")) {
+        let number = number(period, "number");
+        writeln!(out, "period         {number}, since {begun}")?;
+    }
     let tenant = at(status, "/tenant").unwrap_or_default();
     writeln!(
         out,

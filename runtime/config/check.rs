@@ -14,6 +14,8 @@ const POOL_SIZE_MAX: usize = 500;
 const REPLICAS_MAX: u64 = 16;
 /// A server that answers nobody for less than this may be busy.
 const STALL_SHORTEST_MS: u64 = 1_000;
+/// For so long a copy of the key store opens whoever was erased since.
+const PERIOD_LONGEST_HOURS: u64 = 720;
 /// A log-in that outlives a day outlives the shift it was made for.
 const SESSION_LONGEST_S: u64 = 86_400;
 
@@ -74,6 +76,12 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
 /// What each kind of source of the master key needs.
 fn vault(config: &Config) -> Result<(), ConfigError> {
     let vault = &config.vault;
+    between(
+        "vault.period_hours",
+        vault.period_hours,
+        1,
+        PERIOD_LONGEST_HOURS,
+    )?;
     source("vault", vault.provider, &vault.credential, &vault.pkcs11)?;
     match &vault.previous {
         None => Ok(()),

@@ -83,6 +83,8 @@ pub struct Database {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vault {
+    /// How long the key store of a backup can be opened, in hours: then every tenant gets a new key.
+    pub period_hours: u64,
     /// Which kind of source.
     pub provider: Provider,
     /// The key's file. Without it `keys/master.key` of the state directory.

@@ -89,7 +89,9 @@ impl Edges {
         let entropy = Entropy::system();
         let master_key = super::master_key::source(config, state.paths())?;
         master_key.check(&entropy)?;
-        let vault = Vault::drawing(entropy.clone()).with_tombstones(state.paths().tombstones());
+        let vault = Vault::drawing(entropy.clone())
+            .with_tombstones(state.paths().tombstones())
+            .with_periods(state.paths().period_key());
         let database = Database::with_replicas(database_config.replicas.len());
         Ok(Self {
             node: state.node_id().to_owned(),

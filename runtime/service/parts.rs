@@ -114,7 +114,8 @@ pub fn build(
     let consents = Consents::with_store(consents, &tables, clock.clone());
     let log_ins = LogIns::with_store(log_ins, keys, vault.clone(), &tables, clock.clone());
     let pulse = Pulse::new(database.clone());
-    let rotations = Rotations::new(vault.clone(), database.clone());
+    let period = Duration::from_hours(config.vault.period_hours);
+    let rotations = Rotations::new(vault.clone(), database.clone()).with_periods_of(period);
     let cell = TreeCell::default();
     let pages = PagesOf::new(PageParts {
         records: records.clone(),

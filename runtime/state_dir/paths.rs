@@ -61,6 +61,11 @@ impl StatePaths {
         self.keys().join("master.key")
     }
 
+    /// The key of the present period: no copy of it may outlive the key backups.
+    pub fn period_key(&self) -> PathBuf {
+        self.keys().join("period.key")
+    }
+
     /// Whose keys were destroyed: what no restored database brings back.
     pub fn tombstones(&self) -> PathBuf {
         self.keys().join("tombstones.log")

@@ -33,6 +33,10 @@ pub(super) const BACK: &[(i32, &str)] = &[
         7,
         include_str!("../../../schema/migrations/down/V7__audit_search.sql"),
     ),
+    (
+        8,
+        include_str!("../../../schema/migrations/down/V8__key_periods.sql"),
+    ),
 ];
 
 /// What the first line says is destroyed.

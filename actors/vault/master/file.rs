@@ -5,7 +5,7 @@
 //! take with it whatever it had wrapped. A rotation makes the next one beside it, and puts it in
 //! its place when nothing is wrapped under the old one any more.
 
-use super::{MasterKeyError, random};
+use super::{MasterKeyError, key_of, random};
 use crate::entropy::Entropy;
 use crate::vault::data_key::{KEY_BYTES, KeyBytes};
 use crate::vault::wrapped::MasterName;
@@ -18,22 +18,33 @@ use zeroize::Zeroizing;
 
 /// Reads the key, or makes it on the first start. Blocks.
 pub(super) fn load(path: &Path, entropy: &Entropy) -> Result<KeyBytes, MasterKeyError> {
-    let file_error = |source| MasterKeyError::File {
+    if let Some(bytes) = read_sized(path, KEY_BYTES)? {
+        return Ok(key_of(&bytes)?);
+    }
+    let bytes = random(entropy)?;
+    create(path, &bytes).map_err(|source| MasterKeyError::File {
         path: path.to_owned(),
         source,
-    };
+    })?;
+    tracing::warn!(path = %path.display(),
+        "master key made: keep a copy elsewhere, without it no record opens");
+    Ok(bytes)
+}
+
+/// The bytes of a key's file, so many of them; none where there is no file. Blocks.
+pub(in crate::vault) fn read_sized(
+    path: &Path,
+    bytes: usize,
+) -> Result<Option<Zeroizing<Vec<u8>>>, MasterKeyError> {
     let follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let mut options = File::options();
     match options.read(true).custom_flags(follow).open(path) {
-        Ok(file) => read(path, &file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let bytes = random(entropy)?;
-            create(path, &bytes).map_err(file_error)?;
-            tracing::warn!(path = %path.display(),
-                "master key made: keep a copy elsewhere, without it no record opens");
-            Ok(bytes)
-        }
-        Err(error) => Err(file_error(error)),
+        Ok(file) => read(path, &file, bytes).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(MasterKeyError::File {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -59,7 +70,7 @@ pub(super) fn replace(path: &Path, old: &MasterName) -> io::Result<()> {
     Ok(())
 }
 
-fn read(path: &Path, file: &File) -> Result<KeyBytes, MasterKeyError> {
+fn read(path: &Path, file: &File, expected: usize) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
     let path = path.to_owned();
     let found = match file.metadata() {
         Ok(found) => found,
@@ -74,10 +85,10 @@ fn read(path: &Path, file: &File) -> Result<KeyBytes, MasterKeyError> {
             mode: found.mode() & 0o777,
         });
     }
-    if found.len() != KEY_BYTES as u64 {
-        return Err(MasterKeyError::Length { path });
+    if found.len() != expected as u64 {
+        return Err(MasterKeyError::Length { path, expected });
     }
-    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+    let mut bytes = Zeroizing::new(vec![0; expected]);
     let mut file = file;
     match file.read_exact(bytes.as_mut_slice()) {
         Ok(()) => Ok(bytes),
@@ -105,7 +116,7 @@ fn create(path: &Path, bytes: &KeyBytes) -> io::Result<()> {
     sync_folder(path)
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(in crate::vault) fn sync_folder(path: &Path) -> io::Result<()> {
     match path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())

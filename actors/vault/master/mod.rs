@@ -9,7 +9,7 @@
 //! a rotation moves everything from the old one to the new.
 
 mod credential;
-mod file;
+pub(super) mod file;
 mod token;
 
 pub use token::TokenConfig;
@@ -171,11 +171,13 @@ pub enum MasterKeyError {
         path: PathBuf,
     },
     /// The file has another length.
-    #[error("the key file `{path}` does not hold 32 bytes: restore it from its copy",
+    #[error("the key file `{path}` does not hold {expected} bytes: restore it from its copy",
         path = .path.display())]
     Length {
         /// Which.
         path: PathBuf,
+        /// How many it has to hold.
+        expected: usize,
     },
     /// The file could not be made, opened or read.
     #[error("the key file `{path}` cannot be used: {source}", path = .path.display())]

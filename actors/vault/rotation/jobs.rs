@@ -2,6 +2,7 @@
 
 use super::{Level, Overview, Rotation, RotationError};
 use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction, from_database};
+use crate::vault::period::PeriodMark;
 use crate::vault::wrapped::{MasterName, NAME_BYTES};
 use plantao_schema::id::Tenant;
 
@@ -17,6 +18,9 @@ const RETIRE_MASTER: &str =
     "UPDATE plantao_keys.master_key SET state = 'retiring' WHERE state = 'current' AND name <> $1";
 const USE_MASTER: &str = "INSERT INTO plantao_keys.master_key (name, state) \
      VALUES ($1, 'current') ON CONFLICT (name) DO UPDATE SET state = 'current'";
+
+const BEGIN_PERIOD: &str = "INSERT INTO plantao_keys.period (number, name) VALUES ($1, $2) \
+     ON CONFLICT (one) DO UPDATE SET number = $1, name = $2, begun_at = now()";
 
 const ADVANCE: &str = "UPDATE plantao_keys.rotation SET done = done + $2, updated_at = now() \
      WHERE id = $1";
@@ -35,12 +39,16 @@ const DATA_KEYS: &str = "SELECT count(*), count(*) FILTER (WHERE tenant_version 
      count(*) FILTER (WHERE retired_at IS NOT NULL), (SELECT count(*) \
      FROM plantao_keys.tombstone WHERE tenant = $1) FROM plantao_keys.data_key WHERE tenant = $1";
 
+const PERIOD: &str = "SELECT number, begun_at FROM plantao_keys.period";
+
 /// A rotation to be begun.
 pub(super) struct New {
     pub(super) level: Level,
     pub(super) subject: Option<String>,
     /// The new master key.
     pub(super) master: Option<MasterName>,
+    /// The new period.
+    pub(super) period: Option<PeriodMark>,
     pub(super) total: i64,
 }
 
@@ -50,6 +58,7 @@ impl New {
             level,
             subject: None,
             master: None,
+            period: None,
             total: 0,
         }
     }
@@ -90,6 +99,10 @@ pub(super) async fn begin(
     if new.master.is_some() {
         transaction.execute(RETIRE_MASTER, &[&target]).await?;
         transaction.execute(USE_MASTER, &[&target]).await?;
+    }
+    if let Some(period) = new.period {
+        let params: [&(dyn ToSql + Sync); 2] = [&period.number, &period.name.as_slice()];
+        transaction.execute(BEGIN_PERIOD, &params).await?;
     }
     transaction.commit().await?;
     let id = row.as_ref().map(|row| row.try_get(0));
@@ -155,7 +168,15 @@ pub(super) async fn overview(
     let tenant_keys = one(database.read(scope, TENANT_KEYS, &[&tenant]).await?)?;
     let data_keys = one(database.read(scope, DATA_KEYS, &[&tenant]).await?)?;
     let rotation = database.read(scope, &last, &[]).await?;
+    let period = match database.read(scope, PERIOD, &[]).await?.first() {
+        None => None,
+        Some(row) => {
+            let begun = from_database(row.try_get(1).map_err(unreadable)?);
+            Some((row.try_get(0).map_err(unreadable)?, begun))
+        }
+    };
     Ok(Overview {
+        period,
         master: masters.try_get(0).map_err(unreadable)?,
         masters_retiring: count(&masters, 1)?,
         tenant_key: tenant_keys.try_get(0).map_err(unreadable)?,

@@ -2,6 +2,8 @@
 //!
 //! - `master`: the tenants' keys are wrapped anew under the next master key.
 //! - `tenant`: a new version of a tenant's key; its data keys are wrapped anew under it.
+//! - `period`: the same for every tenant, under the key of a new [period](super::period): what a
+//!   copy of the key store of before holds opens no more. It begins by itself.
 //! - `data`: new versions of data keys; every row that they seal is sealed anew, a few at a time.
 //!
 //! A rotation is a row of the database and its work is all in what that row and the keys say: the
@@ -20,6 +22,7 @@ use plantao_schema::id::{PatientId, Tenant};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{ChildSpec, Handle, Limits};
 use rotator::{Message, Rotator};
+use std::time::Duration;
 
 /// Wake-ups that may wait: one does as much as many.
 const IN_FLIGHT: usize = 16;
@@ -31,6 +34,8 @@ pub enum Level {
     Master,
     /// A tenant's key.
     Tenant,
+    /// The period's key, and with it every tenant's.
+    Period,
     /// Data keys.
     Data,
 }
@@ -42,12 +47,13 @@ impl Level {
         match self {
             Self::Master => "master",
             Self::Tenant => "tenant",
+            Self::Period => "period",
             Self::Data => "data",
         }
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
-        let all = [Self::Master, Self::Tenant, Self::Data];
+        let all = [Self::Master, Self::Tenant, Self::Period, Self::Data];
         all.into_iter().find(|level| level.name() == name)
     }
 }
@@ -59,6 +65,8 @@ pub enum Target {
     Master,
     /// A tenant's key.
     Tenant,
+    /// The period's key.
+    Period,
     /// Every data key of a tenant.
     AllData,
     /// One patient's.
@@ -95,6 +103,8 @@ pub struct Overview {
     pub master: Option<Vec<u8>>,
     /// Master keys that something may still be wrapped under.
     pub masters_retiring: u64,
+    /// The present period's number, and when it began.
+    pub period: Option<(i64, Timestamp)>,
     /// The newest version of the tenant's key.
     pub tenant_key: Option<i32>,
     /// Versions of it that there are.
@@ -136,6 +146,7 @@ impl From<DatabaseError> for RotationError {
 pub struct Rotations {
     vault: Vault,
     database: Database,
+    lasts: Option<Duration>,
     handle: Handle<Message>,
 }
 
@@ -146,8 +157,17 @@ impl Rotations {
         Self {
             vault,
             database,
+            lasts: None,
             handle: Handle::new(Limits::in_flight(IN_FLIGHT)),
         }
+    }
+
+    /// The same, with periods that end by themselves after so long. To be called before the first
+    /// clone; without it they end when somebody says so.
+    #[must_use]
+    pub const fn with_periods_of(mut self, lasts: Duration) -> Self {
+        self.lasts = Some(lasts);
+        self
     }
 
     /// The rotator, as a child named `rotator`.
@@ -170,6 +190,7 @@ impl Rotations {
         let new = match target {
             Target::Master => wrapping::begin_master(self, &scope).await?,
             Target::Tenant => wrapping::begin_tenant(self, &scope).await?,
+            Target::Period => wrapping::begin_period(self, &scope).await?,
             Target::AllData => data::begin_all(self, &scope).await,
             Target::Patient(patient) => data::begin_patient(self, &scope, patient).await?,
         };

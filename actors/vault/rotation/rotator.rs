@@ -5,9 +5,10 @@
 //! the database is a stand-in it does nothing. Restart class: permanent.
 
 use super::jobs::{self, Job};
-use super::{Level, Rotations, data, wrapping};
+use super::{Level, RotationError, Rotations, Target, data, wrapping};
 use crate::database::Scope;
 use crate::pump::Pump;
+use crate::vault::erase::tenants;
 use crate::vault::incidents::IncidentKind;
 use crate::vault::{ErasureError, VaultError};
 use plantao_schema::id::Tenant;
@@ -20,6 +21,9 @@ use tokio::time::{sleep, timeout};
 
 /// Between two looks without being told: another node's rotation may have lost its rotator.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// What a period lasts that nothing ends: longer than the database is.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -109,7 +113,7 @@ async fn look(parts: &Rotations) -> Result<bool, VaultError> {
     };
     let scope = Scope::system(nobody);
     let Some(job) = jobs::under_way(&parts.database, &scope).await? else {
-        return Ok(false);
+        return turn(parts).await;
     };
     let stuck = work(parts, &job).await?;
     jobs::finish(&parts.database, &scope, &job).await?;
@@ -125,10 +129,28 @@ async fn look(parts: &Rotations) -> Result<bool, VaultError> {
     Ok(true)
 }
 
+/// Begins the next period when the present one has lasted for its time. True where it did.
+async fn turn(parts: &Rotations) -> Result<bool, VaultError> {
+    if !parts.vault.has_periods() {
+        return Ok(false);
+    }
+    let lasts = parts.lasts.unwrap_or(FOR_EVER).min(FOR_EVER);
+    let is_over = wrapping::settle_period(parts, lasts).await?;
+    let (true, Some(tenant)) = (is_over, tenants(&parts.database).await?.into_iter().next()) else {
+        return Ok(false);
+    };
+    match parts.start(&tenant, &Target::Period).await {
+        Ok(_) | Err(RotationError::Busy) => Ok(true),
+        Err(RotationError::Nothing) => Ok(false),
+        Err(RotationError::Vault(error)) => Err(error),
+    }
+}
+
 async fn work(parts: &Rotations, job: &Job) -> Result<u64, VaultError> {
     match job.shown.level {
         Level::Master => wrapping::master(parts, job).await,
         Level::Tenant => wrapping::tenant(parts, job).await,
+        Level::Period => wrapping::period(parts, job).await,
         Level::Data => data::data(parts, job).await,
     }
 }

@@ -7,6 +7,8 @@ use crate::vault::{IncidentKind, KeySubject, RecordBody, vault_child};
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use std::time::Duration;
 
+mod periods;
+
 const SUBJECTS: usize = 150;
 
 fn tenant(name: &str) -> Tenant {

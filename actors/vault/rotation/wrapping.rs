@@ -1,4 +1,4 @@
-//! Rotating what wraps: master keys and tenants' keys.
+//! Rotating what wraps: master keys, tenants' keys, and the period around them.
 //!
 //! Nothing that is sealed is touched. Each batch is one transaction: keys are locked, wrapped anew
 //! by the keeper, and put back, so that whoever reads one finds it under the old key or the new.
@@ -9,8 +9,9 @@ use crate::database::{DatabaseError, Row, Scope, ToSql};
 use crate::vault::VaultError;
 use crate::vault::erase::tenants;
 use crate::vault::handle::{FIRST_VERSION, INDEX_SUBJECT};
+use crate::vault::period::period_of;
 use crate::vault::ring::Rewrap;
-use crate::vault::store::{Found, KeyStore, add_tenant_key};
+use crate::vault::store::{Found, KeyStore, add_tenant_key, mark};
 use crate::vault::wrapped::{Place, WrappedDataKey, WrappedTenantKey};
 use std::time::Duration;
 
@@ -53,6 +54,12 @@ const OLDER_TENANT_KEYS: &str = "SELECT count(*) FROM plantao_keys.tenant_key \
 const RETIRED: &str = "UPDATE plantao_keys.master_key SET state = 'retired' \
      WHERE state = 'retiring'";
 
+const PERIOD: &str = "SELECT number, name, begun_at < now() - make_interval(secs => $1) \
+     FROM plantao_keys.period";
+
+const ALL_TENANT_KEYS: &str = "SELECT version, master, wrapped FROM plantao_keys.tenant_key \
+     WHERE tenant = $1";
+
 /// Names the next master key.
 pub(super) async fn begin_master(of: &Rotations, scope: &Scope) -> Result<New, RotationError> {
     let Found { master, .. } = of.database.find(scope, INDEX_SUBJECT, None).await?;
@@ -68,15 +75,9 @@ pub(super) async fn begin_master(of: &Rotations, scope: &Scope) -> Result<New, R
 
 /// Makes the next version of a tenant's key; new data keys are wrapped under it from here on.
 pub(super) async fn begin_tenant(of: &Rotations, scope: &Scope) -> Result<New, RotationError> {
-    let Found { master, .. } = of.database.find(scope, INDEX_SUBJECT, None).await?;
-    let master = master.ok_or(RotationError::Nothing)?;
-    let newest = newest(of, scope).await?.map_or(0, |key| key.version);
-    let version = newest.saturating_add(1);
-    let made = of
-        .vault
-        .make_tenant_key(&scope.tenant, version, Some(master));
-    // Somebody else's is as new as this one would be.
-    add_tenant_key(&of.database, scope, &made.await?).await?;
+    let version = next_version(of, scope)
+        .await?
+        .ok_or(RotationError::Nothing)?;
     let tenant = scope.tenant.as_str();
     let rows = of.database.read(scope, COUNT, &[&tenant, &version]).await?;
     let total = rows.first().map_or(Ok(0), |row| row.try_get(0));
@@ -84,6 +85,88 @@ pub(super) async fn begin_tenant(of: &Rotations, scope: &Scope) -> Result<New, R
         total: total.map_err(unreadable)?,
         ..New::of(Level::Tenant)
     })
+}
+
+/// Adds a version of a tenant's key, under the present master key and period; gives its number, or
+/// nothing where no key was ever made.
+async fn next_version(of: &Rotations, scope: &Scope) -> Result<Option<i32>, VaultError> {
+    let found = of.database.find(scope, INDEX_SUBJECT, None).await?;
+    let Some(master) = found.master else {
+        return Ok(None);
+    };
+    let newest = newest(of, scope).await?.map_or(0, |key| key.version);
+    let version = newest.saturating_add(1);
+    let (tenant, period) = (&scope.tenant, found.period);
+    let made = of
+        .vault
+        .make_tenant_key(tenant, version, Some(master), period);
+    // Somebody else's is as new as this one would be.
+    add_tenant_key(&of.database, scope, &made.await?).await?;
+    Ok(Some(version))
+}
+
+/// Names the next period.
+pub(super) async fn begin_period(of: &Rotations, scope: &Scope) -> Result<New, RotationError> {
+    if !of.vault.has_periods() {
+        return Err(RotationError::Nothing);
+    }
+    let Found { period, .. } = of.database.find(scope, INDEX_SUBJECT, None).await?;
+    let next = of.vault.next_period(period).await?;
+    let all = tenants(&of.database).await?.len();
+    Ok(New {
+        period: Some(next),
+        total: i64::try_from(all).unwrap_or(0),
+        ..New::of(Level::Period)
+    })
+}
+
+/// Gives every tenant a key of the present period and moves its data keys under it. Gives how many
+/// do not unwrap.
+pub(super) async fn period(of: &Rotations, job: &Job) -> Result<u64, VaultError> {
+    let mut stuck = 0;
+    for tenant in tenants(&of.database).await? {
+        let scope = Scope::system(tenant);
+        let found = of.database.find(&scope, INDEX_SUBJECT, None).await?;
+        let newest = newest(of, &scope).await?;
+        if newest.as_ref().and_then(period_of) != found.period {
+            next_version(of, &scope).await?;
+        }
+        stuck += under_newest(of, &scope, job).await?;
+        let transaction = of.database.begin(&scope).await?;
+        jobs::advance(&transaction, job, 1).await?;
+        transaction.commit().await?;
+    }
+    Ok(stuck)
+}
+
+/// Forgets the keys of periods that nothing is wrapped under any more, and says whether the present
+/// one has lasted for its time.
+pub(super) async fn settle_period(of: &Rotations, lasts: Duration) -> Result<bool, VaultError> {
+    let tenants = tenants(&of.database).await?;
+    let Some(first) = tenants.first() else {
+        return Ok(false);
+    };
+    let nobody = Scope::system(first.clone());
+    let lasts = lasts.as_secs_f64();
+    let rows = of.database.read(&nobody, PERIOD, &[&lasts]).await?;
+    let Some(row) = rows.first() else {
+        // Keys of before there were periods.
+        return Ok(true);
+    };
+    let present = mark(row, 0)?.ok_or(VaultError::Gone)?;
+    let is_over: bool = row.try_get(2).map_err(unreadable)?;
+    for tenant in tenants {
+        let scope = Scope::system(tenant);
+        let params: [&(dyn ToSql + Sync); 1] = [&scope.tenant.as_str()];
+        for row in of.database.read(&scope, ALL_TENANT_KEYS, &params).await? {
+            let under = period_of(&wrapped(&row)?);
+            if under.is_some_and(|under| under.number < present.number) {
+                return Ok(is_over);
+            }
+        }
+    }
+    of.vault.settle_period(present).await?;
+    Ok(is_over)
 }
 
 /// Moves every tenant's keys under the new master key. Gives how many do not unwrap.
@@ -107,10 +190,16 @@ pub(super) async fn master(of: &Rotations, job: &Job) -> Result<u64, VaultError>
 /// Moves a tenant's data keys under its new key. Gives how many do not unwrap.
 pub(super) async fn tenant(of: &Rotations, job: &Job) -> Result<u64, VaultError> {
     let scope = Scope::system(job.shown.tenant.clone());
-    let to = newest(of, &scope).await?.ok_or(VaultError::Gone)?;
+    under_newest(of, &scope, job).await
+}
+
+async fn under_newest(of: &Rotations, scope: &Scope, job: &Job) -> Result<u64, VaultError> {
+    let Some(to) = newest(of, scope).await? else {
+        return Ok(0);
+    };
     loop {
-        let stuck = pass(of, &scope, job, to.version, &to).await?;
-        let transaction = of.database.begin(&scope).await?;
+        let stuck = pass(of, scope, job, to.version, &to).await?;
+        let transaction = of.database.begin(scope).await?;
         let params: [&(dyn ToSql + Sync); 2] = [&scope.tenant.as_str(), &to.version];
         transaction.execute(DROP_TENANT_KEYS, &params).await?;
         let left = transaction.query_opt(OLDER_TENANT_KEYS, &params).await?;
@@ -204,11 +293,7 @@ async fn tenant_keys(of: &Rotations, scope: &Scope, job: &Job) -> Result<u64, Va
 
 /// The first version of the key of a tenant that has none yet.
 pub(super) async fn first(of: &Rotations, scope: &Scope) -> Result<WrappedTenantKey, VaultError> {
-    let Found { master, .. } = of.database.find(scope, INDEX_SUBJECT, None).await?;
-    let made = of
-        .vault
-        .make_tenant_key(&scope.tenant, FIRST_VERSION, master);
-    add_tenant_key(&of.database, scope, &made.await?).await?;
+    next_version(of, scope).await?;
     newest(of, scope).await?.ok_or(VaultError::Gone)
 }
 

@@ -26,6 +26,7 @@ impl KeyStore for KeysInMemory {
             key: keys.range(range).next_back().map(|(_, key)| key.clone()),
             master: tenant_key.as_ref().map(|key| key.master.clone()),
             tenant_key,
+            period: None,
             erased: false,
         };
         Box::pin(async move { Ok(found) })

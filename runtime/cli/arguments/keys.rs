@@ -77,6 +77,9 @@ pub(in crate::cli) enum VaultLevel {
     Master,
     /// A tenant's key
     Tenant,
+    /// The period's key, and with it every tenant's: what older copies of the key store hold opens
+    /// no more. By itself every `vault.period_hours`
+    Period,
     /// Data keys
     Data,
 }
@@ -86,6 +89,7 @@ impl VaultLevel {
         match self {
             Self::Master => "master",
             Self::Tenant => "tenant",
+            Self::Period => "period",
             Self::Data => "data",
         }
     }
