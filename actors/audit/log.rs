@@ -14,6 +14,7 @@ use crate::clock::WallClock;
 use crate::database::{DatabaseError, Transaction};
 use crate::entropy::Entropy;
 use plantao_schema::audit::{Chained, Entry, Hash, Outcome, Phase};
+use plantao_schema::id::Tenant;
 use plantao_supervisors::{Handle, Limits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,6 +117,12 @@ impl OpenEntry {
     #[must_use]
     pub const fn id(&self) -> Uuid {
         self.entry.id
+    }
+
+    /// The institution whose trail it is in: the scope of a transaction that completes it.
+    #[must_use]
+    pub const fn tenant(&self) -> &Tenant {
+        &self.entry.tenant
     }
 
     /// The same, with what opens the commitments of the change: to be kept with it.

@@ -23,6 +23,9 @@ use uuid::Uuid;
 /// Between looks while something is owed that could not be settled.
 const PAUSE: Duration = Duration::from_millis(900);
 
+/// How many of a page are named in the log; all of them are counted there and named in the trail.
+const NAMED_MAX: usize = 50;
+
 /// Settles whatever is owed, for as long as it is polled. `writer` is who holds the node's
 /// lock.
 pub(super) async fn settle(duties: Duties, mut writer: watch::Receiver<Option<i32>>) {
@@ -43,6 +46,20 @@ pub(super) async fn settle(duties: Duties, mut writer: watch::Receiver<Option<i3
             }
         }
     }
+}
+
+/// Says which entry was left open. What it is about is in the trail: the log has no patient.
+fn name(completion: &Entry) {
+    let opened = completion.opens.map(|id| id.to_string());
+    tracing::warn!(
+        entry = opened.unwrap_or_default(),
+        tenant = %completion.tenant,
+        principal = %completion.principal,
+        action = %completion.action,
+        kind = %completion.resource_kind,
+        outcome = completion.outcome.as_str(),
+        "an audit entry was left open and is completed"
+    );
 }
 
 /// One page; whether it was the last.
@@ -108,10 +125,18 @@ async fn complete(
         .map(|entry| duties.log.append(entry.clone()));
     let (mut known, mut unknown) = (0_u32, 0_u32);
     let mut failed = false;
-    for (entry, receipt) in settlements.iter().zip(future::join_all(appended).await) {
+    let receipts = future::join_all(appended).await;
+    for (number, (entry, receipt)) in settlements.iter().zip(receipts).enumerate() {
         match receipt {
-            Ok(_) if entry.outcome == Outcome::Unknown => unknown += 1,
-            Ok(_) => known += 1,
+            Ok(_) => {
+                match entry.outcome {
+                    Outcome::Unknown => unknown += 1,
+                    _ => known += 1,
+                }
+                if number < NAMED_MAX {
+                    name(entry);
+                }
+            }
             // Its caller's own completion got there first.
             Err(AuditError::Duplicate) => {}
             Err(_) => failed = true,
@@ -121,7 +146,8 @@ async fn complete(
         tracing::warn!(
             known,
             unknown,
-            "completed audit entries that were left open"
+            "completed audit entries that were left open: `plantao audit search --outcome unknown` \
+             shows those of which nobody knows"
         );
     }
     if failed {

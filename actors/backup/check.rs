@@ -7,6 +7,7 @@ use super::error::BackupError;
 use super::header::Manifest;
 use crate::audit::walk;
 use crate::database::{DatabaseError, STATEMENT_DEADLINE};
+use crate::vault::{Holder, Sampled, sample};
 use plantao_schema::audit::merkle::{Checkpoint, Edge};
 use plantao_schema::audit::{ChainHead, Chained, Verifier};
 use signed_note::Note;
@@ -44,6 +45,8 @@ pub struct Verdict {
     pub tables: usize,
     /// Rows in all of them.
     pub rows: i64,
+    /// Sealed values, their keys, and those that were opened.
+    pub sampled: Sampled,
 }
 
 /// Checks the tables of a copy, as the backup's own program left them; gives their rows.
@@ -93,6 +96,7 @@ pub(super) async fn check_trail(
         checkpoints,
         tables: rows.len(),
         rows: rows.values().sum(),
+        sampled: Sampled::default(),
     })
 }
 
@@ -101,6 +105,44 @@ pub(super) async fn schema_version(client: &Client) -> Result<i32, DatabaseError
     let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
     let row = client.query_one(newest, &[]).await.map_err(sorted)?;
     Ok(row.get(0))
+}
+
+/// How many tombstones a server holds; nothing where its schema is older than the key store.
+pub(super) async fn erased(client: &Client) -> Result<Option<i64>, DatabaseError> {
+    let is_there = "SELECT to_regclass('plantao_keys.tombstone') IS NOT NULL";
+    let is_there = client.query_one(is_there, &[]).await.map_err(sorted)?;
+    if !is_there.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let count = "SELECT count(*) FROM plantao_keys.tombstone";
+    let row = client.query_one(count, &[]).await.map_err(sorted)?;
+    Ok(Some(row.get(0)))
+}
+
+/// Counts the keys of what is sealed and opens some of it. Refuses a copy in which something lacks
+/// its key, and one of which nothing opens.
+pub(super) async fn check_keys(
+    client: &Client,
+    holder: Option<&Holder>,
+) -> Result<Sampled, BackupError> {
+    let sampled = sample(client, holder).await.map_err(sorted)?;
+    let Sampled {
+        sealed,
+        keyless,
+        opened,
+        unopened,
+    } = sampled;
+    if keyless > 0 {
+        return Err(differs(format!(
+            "{keyless} of {sealed} sealed values have no key: keys were lost, or data keys were \
+             rotated since; take it without its check (`--no-verify`) if nothing else is left"
+        )));
+    }
+    if opened == Some(0) && unopened > 0 {
+        let reason = format!("none of {unopened} sealed values that were tried opens");
+        return Err(differs(reason));
+    }
+    Ok(sampled)
 }
 
 /// How many rows each table of the schema has.

@@ -4,6 +4,7 @@ use super::key::BackupKeyError;
 use super::seal::SealError;
 use crate::database::postgres::PostgresError;
 use crate::database::{DatabaseConfigError, DatabaseError, PoolError};
+use plantao_schema::time::Timestamp;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,6 +93,46 @@ pub enum BackupError {
     #[error("the backup does not hold: {reason}")]
     Unproved {
         /// What differs.
+        reason: String,
+    },
+    /// A data backup alone opens nothing.
+    #[error(
+        "a data backup holds no key that opens: name the newest key backup with `--keys` (`plantao \
+         backup keys` makes them, `plantao backup list` shows them)"
+    )]
+    NoKeys,
+    /// The key backup is over.
+    #[error(
+        "the key backup `{path}` was over at {expired_at}: whoever was erased since comes back with \
+         it; bring a newer one, or take it with `--expired-keys`",
+        path = .path.display()
+    )]
+    KeysExpired {
+        /// Which.
+        path: PathBuf,
+        /// When it was over.
+        expired_at: Timestamp,
+    },
+    /// The key backup belongs to other data.
+    #[error("the key backup `{path}` is of another cluster than the data backup",
+        path = .path.display())]
+    OtherKeys {
+        /// Which.
+        path: PathBuf,
+    },
+    /// What is known of erasures is older than the data backup.
+    #[error(
+        "what is known of erasures is older than the data backup, which knew of {missing} more: \
+         bring a newer key backup or `keys/tombstones.log`, or go on with `--older-tombstones`"
+    )]
+    OlderTombstones {
+        /// How many are missing.
+        missing: i64,
+    },
+    /// The files of the keys cannot be read.
+    #[error("the files of the keys cannot be used: {reason}")]
+    Keys {
+        /// What is wrong.
         reason: String,
     },
     /// Something is where the restored hospital would go.

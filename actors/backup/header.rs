@@ -28,9 +28,22 @@ pub(super) const BACKUP: Kind = Kind(b"PLANTAO BACKUP 1\n");
 /// How an archived segment of WAL begins.
 pub(super) const SEGMENT: Kind = Kind(b"PLANTAO WAL    1\n");
 
+/// How a key backup begins.
+pub(super) const KEYS: Kind = Kind(b"PLANTAO KEYS   1\n");
+
 /// What a file is, in its first bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Kind(&'static [u8; 17]);
+
+impl Kind {
+    const fn expected(self) -> &'static str {
+        match self.0 {
+            b"PLANTAO KEYS   1\n" => "it does not begin like a key backup of format 1",
+            b"PLANTAO WAL    1\n" => "it does not begin like a segment of format 1",
+            _ => "it does not begin like one of format 1",
+        }
+    }
+}
 
 /// A manifest grows with chains and tables; thousands of institutions fit.
 const MANIFEST_MAX_BYTES: u32 = 16 * 1024 * 1024;
@@ -59,6 +72,9 @@ pub struct Manifest {
     pub checkpoints: BTreeMap<String, String>,
     /// Rows of every table.
     pub rows: BTreeMap<String, i64>,
+    /// Tombstones that were known; none of a backup of before key backups, which opens alone.
+    #[serde(default)]
+    pub erased: Option<i64>,
 }
 
 /// Writes the beginning of a file and gives what seals the rest.
@@ -125,7 +141,7 @@ impl<M: Sealed> Opened<M> {
         let short = not("it is cut in its beginning");
         let begun = file.read_exact(&mut bound);
         if begun.is_err() || bound != kind.0 {
-            return Err(not("it does not begin like one of format 1"));
+            return Err(not(kind.expected()));
         }
         let mut length = [0; 4];
         let told = file.read_exact(&mut length);

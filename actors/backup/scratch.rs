@@ -3,15 +3,17 @@
 //! One backup or restore at a time per state directory, by a lock that the kernel frees with the
 //! process: whoever holds it knows that what lies around is nobody's, and removes it.
 
-use super::check::{Verdict, check_tables, check_trail};
+use super::check::{Verdict, check_keys, check_tables, check_trail};
 use super::error::BackupError;
 use super::header::{Manifest, Opened};
 use super::key::BackupKey;
+use super::merge::{self, Keys, Merged};
 use super::pump::Pump;
 use super::restore::Further;
 use super::{Witness, shelf, wal};
 use crate::database::postgres::{ClusterCopy, Layout, PostgresError, Serving};
 use crate::database::{DatabaseConfig, DatabaseError, EmbeddedConfig, PoolError, Session, migrate};
+use crate::vault::Holder;
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -74,7 +76,9 @@ pub fn leftovers(config: &EmbeddedConfig) -> Result<Vec<Left>, BackupError> {
     for name in [SCRATCH, RESTORING] {
         left.extend(ClusterCopy::left(config, name)?);
     }
-    left.extend(shelf::parts(&shelf::folder(&config.state_dir)));
+    let folder = shelf::folder(&config.state_dir);
+    left.extend(shelf::parts(&folder));
+    left.extend(shelf::parts(&shelf::keys_folder(&folder)));
     Ok(left.into_iter().map(|path| Left { path }).collect())
 }
 
@@ -85,6 +89,17 @@ pub(super) struct Subject<'a> {
     pub(super) key: &'a BackupKey,
     pub(super) config: &'a DatabaseConfig,
     pub(super) further: Option<&'a Further>,
+    /// The key backup that is put in.
+    pub(super) keys: Option<&'a Keys>,
+    /// What opens records.
+    pub(super) holder: Option<&'a Holder>,
+}
+
+/// A copy that holds.
+pub(super) struct Proved {
+    pub(super) manifest: Manifest,
+    pub(super) verdict: Verdict,
+    pub(super) merged: Option<Merged>,
 }
 
 /// A decrypted copy of the cluster in a backup.
@@ -115,7 +130,7 @@ impl Copy {
         &mut self,
         subject: &Subject<'_>,
         witness: &mut dyn Witness,
-    ) -> Result<(Manifest, Verdict), BackupError> {
+    ) -> Result<Proved, BackupError> {
         let Subject { path, key, .. } = *subject;
         witness.phase("decrypting");
         let (mut manifest, mut stream) = Opened::read(path)?.open(path, key)?;
@@ -153,12 +168,27 @@ impl Copy {
             let mut owner = self.session(&subject.config.database).await?;
             let migrated = migrate(&mut owner.client).await;
             migrated.map_err(|error| BackupError::Pool(error.into()))?;
-            check_trail(&session.client, &manifest, &rows).await
+            let merged = match subject.keys {
+                Some(keys) => Some(merge::put(&session.client, keys, key, &manifest).await?),
+                None => None,
+            };
+            let mut verdict = check_trail(&session.client, &manifest, &rows).await?;
+            let holder = subject.holder.cloned().map(|holder| match &merged {
+                Some(merged) => holder.in_period(&merged.period),
+                None => holder,
+            });
+            verdict.sampled = check_keys(&session.client, holder.as_ref()).await?;
+            Ok((verdict, merged))
         });
-        let verdict = checked
-            .await
-            .unwrap_or(Err(DatabaseError::Timeout { after: CHECK }.into()))?;
-        Ok((manifest, verdict))
+        let (verdict, merged) = checked.await.unwrap_or_else(|_| {
+            let after = CHECK;
+            Err(BackupError::from(DatabaseError::Timeout { after }))
+        })?;
+        Ok(Proved {
+            manifest,
+            verdict,
+            merged,
+        })
     }
 
     /// Adds what was archived after the backup, as far as it follows without a gap.

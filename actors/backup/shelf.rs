@@ -4,15 +4,24 @@
 //! Refuses to remove anything that does not begin like a backup of the same node.
 
 use super::error::BackupError;
-use super::header::{Manifest, Opened};
+use super::header::{KEYS, Manifest, Opened};
+use super::keys::KeysManifest;
 use plantao_schema::time::Timestamp;
 use std::fs::{self, DirBuilder, File};
 use std::io::{BufWriter, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-const SUFFIX: &str = ".backup";
-const PARTIAL: &str = ".backup.partial";
+/// `plantao-NODE-TIME.backup`.
+pub(super) const SUFFIX: &str = ".backup";
+
+/// `plantao-NODE-TIME.keys`.
+pub(super) const KEYS_SUFFIX: &str = ".keys";
+
+/// The folder of key backups in one of data backups.
+const KEYS_FOLDER: &str = "keys";
+
+const PARTIAL: &str = ".partial";
 
 /// The folder of archived segments in one of backups.
 pub(super) const WAL: &str = "wal";
@@ -92,6 +101,57 @@ pub fn prune(folder: &Path, node: &str, keep: usize) -> Result<Vec<PathBuf>, Bac
     Ok(removed)
 }
 
+/// Where key backups go when nobody says otherwise. Another machine is a better place.
+#[must_use]
+pub fn keys_folder(backups: &Path) -> PathBuf {
+    backups.join(KEYS_FOLDER)
+}
+
+/// A key backup in a folder.
+#[derive(Clone, Debug)]
+pub struct KeptKeys {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says of itself; nobody has authenticated it.
+    pub manifest: KeysManifest,
+}
+
+/// The key backups in a folder, oldest first; none where there is no folder.
+///
+/// # Errors
+/// [`BackupError::File`] when the folder cannot be read.
+pub fn list_keys(folder: &Path) -> Result<Vec<KeptKeys>, BackupError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(BackupError::file("list", folder))?,
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut kept: Vec<_> = paths
+        .filter(|path| path.to_string_lossy().ends_with(KEYS_SUFFIX))
+        .filter_map(|path| {
+            let opened = Opened::<KeysManifest>::of_kind(KEYS, &path).ok()?;
+            let manifest = opened.manifest;
+            Some(KeptKeys { path, manifest })
+        })
+        .collect();
+    kept.sort_by(|a, b| (a.manifest.created_at, &a.path).cmp(&(b.manifest.created_at, &b.path)));
+    Ok(kept)
+}
+
+/// Removes a node's key backups that are over; says which.
+///
+/// # Errors
+/// [`BackupError::File`] naming the first that cannot be removed.
+pub fn expire(folder: &Path, node: &str, now: Timestamp) -> Result<Vec<PathBuf>, BackupError> {
+    let mut kept = list_keys(folder)?;
+    kept.retain(|one| one.manifest.node == node && one.manifest.expires_at <= now);
+    let over: Vec<PathBuf> = kept.into_iter().map(|one| one.path).collect();
+    for path in &over {
+        fs::remove_file(path).map_err(BackupError::file("remove", path))?;
+    }
+    Ok(over)
+}
+
 /// The segment that a file of the archive is, if it is this node's.
 fn segment_of(path: &Path, node: &str) -> Option<String> {
     let name = path.file_name()?.to_str()?;
@@ -107,16 +167,20 @@ pub(super) fn parts(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     paths
-        .filter(|path| path.to_string_lossy().ends_with(PARTIAL))
+        .filter(|path| {
+            let name = path.to_string_lossy();
+            let whole = name.strip_suffix(PARTIAL).unwrap_or_default();
+            whole.ends_with(SUFFIX) || whole.ends_with(KEYS_SUFFIX)
+        })
         .collect()
 }
 
-/// `plantao-NODE-20260102T030405Z.backup`.
-pub(super) fn file_name(node: &str, at: Timestamp) -> String {
+/// `plantao-NODE-20260102T030405Z.backup`, or whatever the suffix is.
+pub(super) fn file_name(node: &str, at: Timestamp, suffix: &str) -> String {
     let told = at.to_string();
     let second = told.split(['.', 'Z']).next().unwrap_or_default();
     let digits: String = second.chars().filter(|c| *c != '-' && *c != ':').collect();
-    format!("plantao-{node}-{digits}Z{SUFFIX}")
+    format!("plantao-{node}-{digits}Z{suffix}")
 }
 
 /// Makes the folder where it is missing.
@@ -193,9 +257,15 @@ mod tests {
     #[test]
     fn a_name_tells_the_node_and_the_second() {
         let at = Timestamp::parse("2026-01-02T03:04:05.678901Z").unwrap();
-        assert_eq!(file_name("n1", at), "plantao-n1-20260102T030405Z.backup");
+        assert_eq!(
+            file_name("n1", at, SUFFIX),
+            "plantao-n1-20260102T030405Z.backup"
+        );
         let at = Timestamp::parse("2026-01-02T03:04:05Z").unwrap();
-        assert_eq!(file_name("n1", at), "plantao-n1-20260102T030405Z.backup");
+        assert_eq!(
+            file_name("n1", at, SUFFIX),
+            "plantao-n1-20260102T030405Z.backup"
+        );
     }
 
     #[test]

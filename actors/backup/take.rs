@@ -4,18 +4,21 @@
 //! slot that ends with this session keeps the server from recycling WAL that the copy needs. Until
 //! it is whole and checked the file is called `.partial`; a run that ends early removes it.
 
-use super::check::{Verdict, rows, schema_version, sorted};
+use super::check::{Verdict, erased, rows, schema_version, sorted};
 use super::error::BackupError;
 use super::header::{BACKUP, Manifest, begin};
 use super::key::BackupKey;
+use super::keys::{self, KeysTaken};
+use super::merge::Keys;
 use super::pump::Pump;
 use super::scratch::{Copy, SCRATCH, Subject, Turn};
-use super::shelf::{Partial, file_name, folder_ready, parts};
+use super::shelf::{Partial, SUFFIX, file_name, folder_ready, parts};
 use super::{Witness, leftovers};
 use crate::audit::walk;
 use crate::clock::WallClock;
 use crate::database::postgres::base_backup;
 use crate::database::{DatabaseConfig, DatabaseError, EmbeddedConfig, Login, Session};
+use crate::vault::Holder;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_postgres::Client;
@@ -42,6 +45,22 @@ pub struct Order {
     pub clock: WallClock,
     /// Restore it into a copy before it is given its name.
     pub verified: bool,
+    /// What a key backup is made of, and where it goes.
+    pub keys: KeyFiles,
+}
+
+/// The files of the keys, and the folder of key backups.
+pub struct KeyFiles {
+    /// The folder that key backups are kept in.
+    pub folder: PathBuf,
+    /// For how many days.
+    pub days: u16,
+    /// The file of the period's key.
+    pub period: PathBuf,
+    /// The record of erasures.
+    pub tombstones: PathBuf,
+    /// What opens records, so that some of them can be tried; none where it is not at hand.
+    pub holder: Option<Holder>,
 }
 
 /// A backup that was taken.
@@ -55,6 +74,8 @@ pub struct Taken {
     pub manifest: Manifest,
     /// What was found in it; none when nobody looked.
     pub verdict: Option<Verdict>,
+    /// The key backup that belongs to it.
+    pub keys: KeysTaken,
 }
 
 /// Takes a backup of a running server. Dropped, it leaves nothing but what [`leftovers`] tells;
@@ -77,7 +98,10 @@ pub async fn take(
     }
     let _turn = Turn::take(embedded)?;
     folder_ready(&order.folder)?;
-    for part in parts(&order.folder) {
+    for part in parts(&order.folder)
+        .into_iter()
+        .chain(parts(&order.keys.folder))
+    {
         if part.to_string_lossy().contains(&order.node) {
             std::fs::remove_file(&part).map_err(BackupError::file("remove", &part))?;
         }
@@ -89,14 +113,19 @@ pub async fn take(
         written = write(order, embedded, witness) => written,
     };
     let (partial, manifest) = written?;
+    // After the data: every key that something in it is sealed under is in this one.
+    let (key_partial, key_manifest) = keys::write(order).await?;
     let mut verdict = None;
     if order.verified {
         let mut copy = Copy::make(embedded, SCRATCH, manifest.postgres).await?;
+        let of_now = of_now(order, key_partial.path());
         let subject = Subject {
             path: partial.path(),
             key: &order.key,
             config: &order.config,
             further: None,
+            keys: Some(&of_now).filter(|_| manifest.erased.is_some()),
+            holder: order.keys.holder.as_ref(),
         };
         let proved = tokio::select! {
             biased;
@@ -104,15 +133,28 @@ pub async fn take(
             proved = copy.prove(&subject, witness) => proved,
         };
         copy.remove().await?;
-        verdict = Some(proved?.1);
+        verdict = Some(proved?.verdict);
     }
+    let keys = keys::finish(order, key_partial, key_manifest)?;
     let (path, bytes) = partial.finish()?;
     Ok(Taken {
         path,
         bytes,
         manifest,
         verdict,
+        keys,
     })
+}
+
+/// The key backup that was just written, as a restore would take it.
+fn of_now(order: &Order, path: &Path) -> Keys {
+    Keys {
+        path: path.to_owned(),
+        tombstones: None,
+        expired_too: false,
+        older_tombstones: false,
+        now: order.clock.now(),
+    }
 }
 
 async fn write(
@@ -128,7 +170,7 @@ async fn write(
     let command = base_backup(embedded)?;
     let path = order
         .folder
-        .join(file_name(&order.node, manifest.created_at));
+        .join(file_name(&order.node, manifest.created_at, SUFFIX));
     let (pump, key, told) = (Pump::default(), Arc::clone(&order.key), manifest.clone());
     let worker = pump.clone();
     let task = tokio::task::spawn_blocking(move || {
@@ -166,5 +208,6 @@ async fn take_down(client: &Client, order: &Order) -> Result<Manifest, BackupErr
         checkpoints: walk::notes(client).await?,
         heads: walk::heads(client).await?,
         rows: rows(client).await?,
+        erased: erased(client).await?,
     })
 }

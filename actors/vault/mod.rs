@@ -38,6 +38,7 @@ mod master;
 pub(crate) mod period;
 mod ring;
 mod rotation;
+mod sample;
 mod sealed;
 mod store;
 mod tombstones;
@@ -51,12 +52,15 @@ pub use incidents::{Incident, IncidentKind};
 pub use master::{MasterKeyError, MasterKeySource, TokenConfig};
 pub use period::PeriodMark;
 pub use rotation::{Level, Overview, Rotation, RotationError, Rotations, Target};
+pub(crate) use sample::sample;
+pub use sample::{Holder, Sampled};
 pub use sealed::{
     ColumnName, CommitmentOpening, RecordBody, RecordHistory, SEALED_COLUMNS, Sealed, SealedColumn,
     SecondFactor,
 };
 pub use store::{Asked, Found, KeyStore};
 pub use tombstones::{ErasureReason, ErasureReasonError, TombstoneError};
+pub(crate) use tombstones::{Tombstone, tombstones_in, tombstones_of, tombstones_text};
 pub use wrapped::{MasterName, NAME_BYTES, Place, WrappedDataKey, WrappedTenantKey};
 
 use crate::database::DatabaseError;

@@ -4,6 +4,7 @@ mod columns;
 mod erased;
 mod held;
 mod migrated;
+mod period;
 mod token;
 
 use super::data_key::{Aad, KeyBytes};

@@ -64,15 +64,15 @@ pub struct ErasureReasonError;
 
 /// One erasure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tombstone {
+pub(crate) struct Tombstone {
     /// The institution.
-    pub(super) tenant: Tenant,
+    pub(crate) tenant: Tenant,
     /// Whose keys: `patient:ID`.
-    pub(super) subject: String,
+    pub(crate) subject: String,
     /// When, microseconds since the Unix epoch.
-    pub(super) erased_at_us: i64,
+    pub(crate) erased_at_us: i64,
     /// Why.
-    pub(super) reason: ErasureReason,
+    pub(crate) reason: ErasureReason,
 }
 
 impl Tombstone {
@@ -204,22 +204,39 @@ impl Tombstones {
     }
 }
 
-/// The whole lines, and whether a last one was torn by a power cut: its erasure was not answered,
-/// and the database has it.
-fn read(path: &Path) -> Result<(Vec<Tombstone>, bool), TombstoneError> {
+/// The tombstones of a file; none where there is no file. Blocks.
+pub(crate) fn tombstones_in(path: &Path) -> Result<Vec<Tombstone>, TombstoneError> {
+    Ok(read(path)?.0)
+}
+
+/// The tombstones of a file's text; `path` is where it is from.
+pub(crate) fn tombstones_of(text: &str, path: &Path) -> Result<Vec<Tombstone>, TombstoneError> {
+    Ok(parsed(text, path)?.0)
+}
+
+/// The text of a file; empty where there is none. Blocks.
+pub(crate) fn tombstones_text(path: &Path) -> Result<String, TombstoneError> {
     let unreadable = |source| TombstoneError::File {
         path: path.to_owned(),
         source,
     };
     match fs::metadata(path) {
         Ok(found) if found.len() > FILE_MAX_BYTES => {
-            return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
+            Err(unreadable(io::ErrorKind::FileTooLarge.into()))
         }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), false)),
-        Err(error) => return Err(unreadable(error)),
+        Ok(_) => fs::read_to_string(path).map_err(unreadable),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(unreadable(error)),
     }
-    let text = fs::read_to_string(path).map_err(unreadable)?;
+}
+
+fn read(path: &Path) -> Result<(Vec<Tombstone>, bool), TombstoneError> {
+    parsed(&tombstones_text(path)?, path)
+}
+
+/// The whole lines, and whether a last one was torn by a power cut: its erasure was not answered,
+/// and the database has it.
+fn parsed(text: &str, path: &Path) -> Result<(Vec<Tombstone>, bool), TombstoneError> {
     let torn = !text.is_empty() && !text.ends_with('\n');
     let whole = text
         .rfind('\n')

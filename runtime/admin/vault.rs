@@ -1,9 +1,10 @@
 //! Keys over the private socket: their state, rotations, and the erasure of a patient.
 //!
 //! An erasure cannot be undone: its entry is critical, in the patient's own institution, and is
-//! completed by the transaction that destroys the keys. Looking changes nothing and has no entry.
+//! completed by the transaction that destroys the keys. That of a rotation is completed by the
+//! transaction that begins it. Looking changes nothing and has no entry.
 
-use super::changes::{audited, body, entry, no_trail, settle};
+use super::changes::{self, body, entry, no_trail, settle};
 use super::health::AdminServices;
 use http::Request;
 use hyper::body::Incoming;
@@ -108,11 +109,16 @@ async fn rotate(
             return Err(Problem::new(ProblemCode::Invalid, detail).field("patient"));
         }
     };
-    let begun = audited(services, uid, format!("rotate {what}"), async {
-        let begun = services.rotations.start(&tenant, &target).await;
-        begun.map_err(|error| rotation_refusal(&error))
-    });
-    Ok(rotation(&begun.await?))
+    let open = changes::open(services, uid, &format!("rotate {what}")).await?;
+    let begun = services.rotations.start_for(&tenant, &target, &open).await;
+    match &begun {
+        Ok(_) => settle(services, open, Outcome::Success).await,
+        // It may have begun: dropping the entry leaves it to the trail, which asks the database.
+        Err(RotationError::Vault(error)) if error.is_unavailable() => drop(open),
+        Err(_) => settle(services, open, Outcome::Refused).await,
+    }
+    let begun = begun.map_err(|error| rotation_refusal(&error))?;
+    Ok(rotation(&begun))
 }
 
 async fn erase(

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plantao_actors::backup::{
-    self, BackupError, BackupKey, Manifest, Order, Taken, Verdict, Witness, shelf,
+    self, BackupError, BackupKey, KeyFiles, KeysManifest, KeysTaken, Manifest, Order, Taken,
+    Verdict, Witness, shelf,
 };
 use plantao_actors::clock::WallClock;
 use plantao_actors::entropy::Entropy;
+use plantao_actors::vault::{Holder, Sampled};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
@@ -22,6 +24,7 @@ use super::client::Ask;
 use super::context::Context;
 use super::error::CliError;
 use super::server::Server;
+use crate::service;
 
 /// Between two lines of progress.
 const TELL_EVERY: Duration = Duration::from_secs(5);
@@ -32,7 +35,32 @@ pub(super) async fn backup(
     out: &mut impl Write,
 ) -> Result<(), CliError> {
     match &order.command {
-        Some(BackupCommand::List { to }) => list(&folder(context, to.as_ref())?, out),
+        Some(BackupCommand::List { to, keys_to }) => {
+            let folder = folder(context, to.as_ref())?;
+            list(&folder, out)?;
+            let keys = keys_to
+                .clone()
+                .unwrap_or_else(|| shelf::keys_folder(&folder));
+            list_keys(&keys, out)
+        }
+        Some(BackupCommand::Keys { to, key }) => {
+            let (server, mut wish) = prepared(context, None, key.as_ref(), out).await?;
+            if let Some(to) = to {
+                wish.keys.folder.clone_from(to);
+            }
+            let taken = backup::take_keys(&wish).await;
+            server.leave().await;
+            tell_keys(&taken?, out)
+        }
+        Some(BackupCommand::PeriodKey { file, key }) => {
+            let state = context.state()?;
+            let path = key.clone().unwrap_or_else(|| state.backup_key());
+            let key = BackupKey::open(&path, &Entropy::system()).map_err(BackupError::from)?;
+            let place = state.period_key();
+            backup::put_period_key(file, &key, &place)?;
+            writeln!(out, "`{}` is that of `{}`", place.display(), file.display())?;
+            Ok(())
+        }
         Some(BackupCommand::Wal { to, key, stop }) => {
             let (server, wish) = prepared(context, to.as_ref(), key.as_ref(), out).await?;
             let done = wal(&wish, *stop, out).await;
@@ -43,6 +71,9 @@ pub(super) async fn backup(
             let (server, mut wish) =
                 prepared(context, order.to.as_ref(), order.key.as_ref(), out).await?;
             wish.verified = !order.no_verify;
+            if let Some(to) = &order.keys_to {
+                wish.keys.folder.clone_from(to);
+            }
             let taken = backup::take(&wish, &mut Progress::new(), interrupted()).await;
             server.leave().await;
             tell_taken(&taken?, out)?;
@@ -77,9 +108,18 @@ async fn prepared(
     if server.is_at_work() {
         announce(context).await;
     }
+    // Without a master key at hand a backup is taken all the same; only nothing in it is opened.
+    let source = service::master_key(&context.config, &state).ok();
     let wish = Order {
         config: server.config.clone(),
         node,
+        keys: KeyFiles {
+            folder: shelf::keys_folder(&folder),
+            days: context.config.vault.key_backup_days,
+            period: state.period_key(),
+            tombstones: state.tombstones(),
+            holder: source.and_then(Holder::of),
+        },
         folder,
         key: Arc::new(key),
         clock: WallClock::system(),
@@ -198,7 +238,45 @@ fn tell_taken(taken: &Taken, out: &mut impl Write) -> Result<(), CliError> {
             writeln!(out, "NOT VERIFIED: nobody has restored it yet")?;
             Ok(())
         }
+    }?;
+    tell_keys(&taken.keys, out)
+}
+
+fn tell_keys(taken: &KeysTaken, out: &mut impl Write) -> Result<(), CliError> {
+    let KeysManifest {
+        keys, expires_at, ..
+    } = &taken.manifest;
+    let path = taken.path.display();
+    writeln!(
+        out,
+        "key backup written: `{path}`, {keys} data keys, good until {expires_at}"
+    )?;
+    for removed in &taken.removed {
+        writeln!(out, "over and removed: `{}`", removed.display())?;
     }
+    Ok(())
+}
+
+fn list_keys(folder: &Path, out: &mut impl Write) -> Result<(), CliError> {
+    let now = WallClock::system().now();
+    for one in shelf::list_keys(folder)? {
+        let KeysManifest {
+            node,
+            created_at,
+            expires_at,
+            keys,
+            erased,
+            ..
+        } = &one.manifest;
+        let path = one.path.display();
+        let over = if *expires_at <= now { "OVER  " } else { "" };
+        writeln!(
+            out,
+            "{over}{created_at}  until {expires_at}  node {node}  {keys} data keys  {erased} erased  \
+             {path}"
+        )?;
+    }
+    Ok(())
 }
 
 pub(super) fn tell_manifest(manifest: &Manifest, out: &mut impl Write) -> Result<(), CliError> {
@@ -224,6 +302,7 @@ pub(super) fn tell_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()
         checkpoints,
         tables,
         rows,
+        sampled,
     } = verdict;
     writeln!(
         out,
@@ -231,6 +310,28 @@ pub(super) fn tell_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()
          audit entries in {chains} chains hold ({meanwhile} written meanwhile), as {checkpoints} \
          checkpoints signed them"
     )?;
+    let Sampled {
+        sealed,
+        opened,
+        unopened,
+        ..
+    } = sampled;
+    match opened {
+        Some(opened) => writeln!(
+            out,
+            "{sealed} sealed values, each with its key; {opened} were opened"
+        )?,
+        None => writeln!(
+            out,
+            "{sealed} sealed values, each with its key; none was opened: no key is at hand"
+        )?,
+    }
+    if *unopened > 0 {
+        writeln!(
+            out,
+            "DAMAGED: {unopened} sealed values that were tried do not open"
+        )?;
+    }
     Ok(())
 }
 

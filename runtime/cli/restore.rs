@@ -1,14 +1,17 @@
 //! `plantao restore`: a backup into an empty state directory, or into a copy that only proves it.
 //!
 //! What is restored is proved before it is put in its place. Refuses a directory that has a
-//! hospital; brings no key and changes none: those are the operator's own copies.
+//! hospital, and a data backup without its key backup; of the keys it writes that of the period
+//! alone: the others are the operator's own copies.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use plantao_actors::backup::{self, BackupKey, Further};
+use plantao_actors::backup::{self, BackupKey, Further, Keys, Reading};
+use plantao_actors::clock::WallClock;
 use plantao_actors::database::DatabaseConfig;
 use plantao_actors::entropy::Entropy;
+use plantao_actors::vault::Holder;
 
 use super::arguments::Restore;
 use super::backup::{Progress, interrupted, tell_manifest, tell_verdict};
@@ -31,7 +34,9 @@ pub(super) async fn restore(
         let state = context.state()?;
         let key = open_key(order, &[state.backup_key()])?;
         let config = private(context, state.root());
-        let proved = backup::verify(&order.file, &key, &config, &mut progress, interrupted()).await;
+        let reading = reading(context, order, &state, further)?;
+        let (file, stop) = (&order.file, interrupted());
+        let proved = backup::verify(file, &key, &config, &reading, &mut progress, stop).await;
         let (manifest, verdict) = proved?;
         tell_manifest(&manifest, out)?;
         return tell_verdict(&verdict, out);
@@ -43,8 +48,9 @@ pub(super) async fn restore(
     let is_same_node = StateDir::prepare_restore(into, &node)?;
     let state = StateDir::open(into)?;
     let config = private(context, state.paths().root());
-    let (file, further) = (&order.file, further.as_ref());
-    let restored = backup::restore(file, &key, &config, further, &mut progress, interrupted());
+    let reading = reading(context, order, state.paths(), further)?;
+    let (file, stop) = (&order.file, interrupted());
+    let restored = backup::restore(file, &key, &config, &reading, &mut progress, stop);
     let restored = restored.await?;
     tell_manifest(&restored.manifest, out)?;
     tell_verdict(&restored.verdict, out)?;
@@ -57,19 +63,47 @@ pub(super) async fn restore(
              `{node}`"
         )?;
     }
-    match &restored.erasures {
-        Some(path) => writeln!(
+    if let Some(merged) = &restored.merged {
+        let (erased, destroyed) = (merged.erased, merged.destroyed);
+        let at = merged.manifest.created_at;
+        writeln!(
             out,
-            "`{}` was left as it is: what it says was erased is erased again at the next start",
-            path.display()
-        )?,
+            "keys of {at}: {erased} patients are erased, {destroyed} keys of theirs were destroyed \
+             again"
+        )?;
+    }
+    match &restored.erasures {
+        Some(path) => writeln!(out, "erasures in `{}` hold as well", path.display())?,
         None => writeln!(
             out,
-            "no record of erasures lies in `keys/`: if data was erased after this backup was \
-             taken, bring `keys/tombstones.log` before a start"
+            "no record of erasures lies in `keys/`: if somebody was erased after the key backup \
+             was taken, bring `keys/tombstones.log` before a start"
         )?,
     }
     tell_missing_keys(state.paths(), out)
+}
+
+/// What belongs to the backup beside its file.
+fn reading(
+    context: &Context,
+    order: &Restore,
+    state: &StatePaths,
+    further: Option<Further>,
+) -> Result<Reading, CliError> {
+    let tombstones = Some(state.tombstones()).filter(|path| path.exists());
+    let keys = order.keys.clone().map(|path| Keys {
+        path,
+        tombstones,
+        expired_too: order.expired_keys,
+        older_tombstones: order.older_tombstones,
+        now: WallClock::system().now(),
+    });
+    let source = service::master_key(&context.config, state).ok();
+    Ok(Reading {
+        further,
+        keys,
+        holder: source.and_then(Holder::of),
+    })
 }
 
 fn tell_missing_keys(state: &StatePaths, out: &mut impl Write) -> Result<(), CliError> {

@@ -16,6 +16,8 @@ const REPLICAS_MAX: u64 = 16;
 const STALL_SHORTEST_MS: u64 = 1_000;
 /// For so long a copy of the key store opens whoever was erased since.
 const PERIOD_LONGEST_HOURS: u64 = 720;
+/// A key backup brings back whoever was erased since it was taken.
+const KEY_BACKUP_LONGEST_DAYS: u64 = 90;
 /// A log-in that outlives a day outlives the shift it was made for.
 const SESSION_LONGEST_S: u64 = 86_400;
 
@@ -82,6 +84,8 @@ fn vault(config: &Config) -> Result<(), ConfigError> {
         1,
         PERIOD_LONGEST_HOURS,
     )?;
+    let days = u64::from(vault.key_backup_days);
+    between("vault.key_backup_days", days, 1, KEY_BACKUP_LONGEST_DAYS)?;
     source("vault", vault.provider, &vault.credential, &vault.pkcs11)?;
     match &vault.previous {
         None => Ok(()),

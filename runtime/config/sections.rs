@@ -85,6 +85,8 @@ pub struct Database {
 pub struct Vault {
     /// How long the key store of a backup can be opened, in hours: then every tenant gets a new key.
     pub period_hours: u64,
+    /// For how many days a key backup may be restored; then it is removed.
+    pub key_backup_days: u16,
     /// Which kind of source.
     pub provider: Provider,
     /// The key's file. Without it `keys/master.key` of the state directory.

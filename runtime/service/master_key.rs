@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// The source, and the one that it replaces.
-pub(super) fn source(config: &Config, paths: &StatePaths) -> Result<MasterKeySource, ServiceError> {
+pub(crate) fn source(config: &Config, paths: &StatePaths) -> Result<MasterKeySource, ServiceError> {
     let vault = &config.vault;
     let file = vault.file.clone().unwrap_or_else(|| paths.master_key());
     let (credential, token) = (vault.credential.as_ref(), vault.pkcs11.as_ref());

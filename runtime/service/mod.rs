@@ -20,6 +20,7 @@ pub(crate) use parts::database_config;
 
 pub use demo::{DEMO_PRINCIPALS, DemoPrincipal};
 pub use log_keys::LogKeysError;
+pub(crate) use master_key::source as master_key;
 
 use crate::config::{Config, ConfigError, EXIT_CONFIG, Flags};
 use crate::identity::{IssueError, KeyError, TlsError};

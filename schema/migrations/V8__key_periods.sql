@@ -21,3 +21,6 @@ GRANT SELECT, INSERT, UPDATE ON plantao_keys.period TO plantao_app;
 ALTER TABLE plantao_keys.rotation DROP CONSTRAINT rotation_level_check;
 ALTER TABLE plantao_keys.rotation ADD CONSTRAINT rotation_level_check
     CHECK (level IN ('master', 'tenant', 'period', 'data'));
+
+-- What comes after a migration is written as the owner of the schema.
+SET LOCAL ROLE plantao_owner;

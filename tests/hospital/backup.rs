@@ -1,13 +1,16 @@
 //! A hospital that is backed up while it works, restored elsewhere and run there; migrations taken
 //! back and forward between two runs of it.
 
-use super::hospital::{Hospital, root, text};
+use super::hospital::{Hospital, pause, root, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The keys of every entry of the trail.
 async fn entries(hospital: &Hospital) -> BTreeSet<String> {
@@ -30,9 +33,20 @@ fn bring_keys(from: &Hospital, to: &Hospital) {
 }
 
 fn only_backup(folder: &Path) -> PathBuf {
-    let mut found: Vec<_> = std::fs::read_dir(folder).unwrap().flatten().collect();
+    let found = std::fs::read_dir(folder).unwrap().flatten();
+    let paths = found
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file());
+    let mut found: Vec<_> = paths.collect();
     assert_eq!(found.len(), 1, "{found:?}");
-    found.remove(0).path()
+    found.remove(0)
+}
+
+/// The newest key backup in a folder.
+fn newest_keys(folder: &Path) -> String {
+    let found = std::fs::read_dir(folder).unwrap().flatten();
+    let newest = found.map(|entry| entry.path()).max().unwrap();
+    newest.to_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,6 +71,10 @@ async fn a_hospital_is_backed_up_at_work_and_goes_on_elsewhere_from_its_backup()
     is_over.store(true, Ordering::SeqCst);
     writing.await.unwrap();
     assert!(said.contains("verified by restoring it"), "{said}");
+    let opened = said.split(" were opened").next().unwrap();
+    let opened: u32 = opened.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(opened > 0, "{said}");
+    assert!(said.contains("key backup written"), "{said}");
     assert!(said.contains("keep a copy elsewhere") || said.contains("Keep a copy elsewhere"));
     let file = only_backup(folder.path());
     let path = file.to_str().unwrap();
@@ -105,10 +123,20 @@ async fn a_hospital_is_backed_up_at_work_and_goes_on_elsewhere_from_its_backup()
     );
     let said = hospital.must(&["restore", path, "--verify-only"]).await;
     assert!(said.contains("chains hold"), "{said}");
+    assert!(said.contains("none was opened"), "{said}");
 
     bring_keys(&hospital, &restored);
     let node = hospital.paths().node_id().unwrap();
-    let said = restored.must(&["restore", path, "--into", &into]).await;
+    let alone = restored.run(&["restore", path, "--into", &into]).await;
+    let said = text(&alone.stderr);
+    assert_eq!(alone.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("a data backup holds no key that opens"),
+        "{said}"
+    );
+    let keys = newest_keys(&folder.path().join("keys"));
+    let restore = ["restore", path, "--keys", &keys, "--into", &into];
+    let said = restored.must(&restore).await;
     assert!(said.contains("restored into"), "{said}");
     assert!(said.contains("tombstones.log"), "{said}");
     assert!(!said.contains("bring `keys/master.key`"), "{said}");
@@ -133,32 +161,66 @@ async fn a_hospital_is_backed_up_at_work_and_goes_on_elsewhere_from_its_backup()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_erased_after_a_backup_stays_erased_in_what_is_restored_from_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().to_str().unwrap();
+    let (data, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (to, keys_to) = (data.path().to_str().unwrap(), keys.path().to_str().unwrap());
     let hospital = Hospital::start().await;
     hospital
         .must(&["fhir", "load", "config/demo/bundle.json"])
         .await;
-    hospital.must(&["backup", "--to", to, "--no-verify"]).await;
+    let backup = ["backup", "--to", to, "--keys-to", keys_to, "--no-verify"];
+    hospital.must(&backup).await;
+    let before = newest_keys(keys.path());
+    let period = hospital.state.join("keys/period.key");
+    let old_period = std::fs::read(&period).unwrap();
     let erase = ["vault", "erase", "maria-exemplo", "--reason", "lgpd_art18"];
     hospital.must(&erase).await;
+    hospital
+        .must(&["vault", "rotate", "period", "--wait"])
+        .await;
+    let end = Instant::now() + PATIENCE;
+    while std::fs::read(&period).unwrap() == old_period {
+        assert!(Instant::now() < end, "the old period is not forgotten");
+        pause().await;
+    }
+    hospital.must(&["backup", "keys", "--to", keys_to]).await;
+    let listed = hospital
+        .must(&["backup", "list", "--to", to, "--keys-to", keys_to])
+        .await;
+    assert!(listed.contains("1 erased"), "{listed}");
     let mut restored = Hospital::prepared(&[]);
     bring_keys(&hospital, &restored);
+    let unknowing = Hospital::prepared(&[]);
+    bring_keys(&hospital, &unknowing);
     hospital.finish().await;
 
-    let file = only_backup(folder.path());
+    // The old data with the keys of now; nobody brought the record of erasures.
+    let file = only_backup(data.path());
+    let file = file.to_str().unwrap();
+    std::fs::remove_file(restored.state.join("keys/tombstones.log")).unwrap();
     let into = restored.state.to_str().unwrap().to_owned();
-    let restore = ["restore", file.to_str().unwrap(), "--into", &into];
-    restored.must(&restore).await;
-    restored.launch().await;
-    let refused = restored
-        .run(&["fhir", "get", "Patient", "maria-exemplo"])
+    let newest = newest_keys(keys.path());
+    let said = restored
+        .must(&["restore", file, "--keys", &newest, "--into", &into])
         .await;
+    assert!(said.contains("1 patients are erased"), "{said}");
+    restored.launch().await;
+    let erased = ["fhir", "get", "Patient", "maria-exemplo"];
+    let refused = restored.run(&erased).await;
     let said = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("410"), "{said}");
+    let other = ["fhir", "get", "Practitioner", "dra-exemplo"];
+    restored.must(&other).await;
     restored.must(&["audit", "verify"]).await;
     restored.finish().await;
+
+    // With the keys of before, which nobody should have kept, the record of erasures holds.
+    let into = unknowing.state.to_str().unwrap().to_owned();
+    let said = unknowing
+        .must(&["restore", file, "--keys", &before, "--into", &into])
+        .await;
+    assert!(said.contains("1 patients are erased"), "{said}");
+    assert!(said.contains("1 keys of theirs were destroyed"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

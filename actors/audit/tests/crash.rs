@@ -22,13 +22,14 @@ async fn a_server_killed_under_load_loses_and_doubles_nothing_that_was_acknowled
         .child(ChildSpec::supervisor("storage", storage))
         .child(audit_child(&log, config, "node-1"));
     let tree = Tree::start("t", spec).await.unwrap();
+    let done = Arc::new(AtomicUsize::new(0));
     let loading = tokio::spawn({
-        let log = log.clone();
-        async move { load(&log, 24, 100).await }
+        let (log, done) = (log.clone(), Arc::clone(&done));
+        async move { load_counted(&log, 24, 100, &done).await }
     });
-    for _ in 0..2 {
-        // A third of what is left, so that the kill falls among commits.
-        sleep(Duration::from_millis(150)).await;
+    for many in [800, 1_600] {
+        // Among commits.
+        until_done(&done, many, &loading).await;
         if let Some(pid) = server_pid(&cluster) {
             kill_process(pid, Signal::KILL).unwrap();
         }

@@ -11,7 +11,10 @@ use plantao_schema::id::Tenant;
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -106,13 +109,24 @@ async fn insist(log: &AuditLog, entry: Entry) -> AuditReceipt {
 
 /// Load from several callers on several tenants; returns every receipt by its key.
 async fn load(log: &AuditLog, callers: usize, each: usize) -> BTreeMap<Uuid, AuditReceipt> {
+    load_counted(log, callers, each, &Arc::default()).await
+}
+
+/// The same; `done` counts what was acknowledged.
+async fn load_counted(
+    log: &AuditLog,
+    callers: usize,
+    each: usize,
+    done: &Arc<AtomicUsize>,
+) -> BTreeMap<Uuid, AuditReceipt> {
     let tasks = (0..callers).map(|caller| {
-        let log = log.clone();
+        let (log, done) = (log.clone(), Arc::clone(done));
         tokio::spawn(async move {
             let mut receipts = Vec::new();
             for number in 0..each {
                 let tenant = TENANTS[(caller + number) % TENANTS.len()];
                 receipts.push(insist(&log, entry(tenant)).await);
+                done.fetch_add(1, Ordering::SeqCst);
             }
             receipts
         })
@@ -127,6 +141,13 @@ async fn load(log: &AuditLog, callers: usize, each: usize) -> BTreeMap<Uuid, Aud
         );
     }
     all
+}
+
+/// Returns once so many were acknowledged, or whoever writes them is done.
+async fn until_done<T>(done: &AtomicUsize, many: usize, writing: &JoinHandle<T>) {
+    while done.load(Ordering::SeqCst) < many && !writing.is_finished() {
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Every receipt proves one entry of the trail, and the trail holds no other.
@@ -170,16 +191,17 @@ async fn killed_backends_lose_and_double_nothing_that_was_acknowledged() {
     let log = AuditLog::new(clock());
     let tree = writer(&log, test.config()).await;
     let owner = test.session(Login::Owner).await;
+    let done = Arc::new(AtomicUsize::new(0));
     let loading = tokio::spawn({
-        let log = log.clone();
-        async move { load(&log, 32, 80).await }
+        let (log, done) = (log.clone(), Arc::clone(&done));
+        async move { load_counted(&log, 32, 80, &done).await }
     });
-    let mut ended = 0;
+    let (mut ended, mut many) = (0, 0);
     // While it connects, at its first commit, under load.
-    let mut pauses = [5, 15, 30, 60].into_iter().cycle();
     while !loading.is_finished() {
         ended += end_writers(&owner).await;
-        sleep(Duration::from_millis(pauses.next().unwrap())).await;
+        many = done.load(Ordering::SeqCst).max(many) + 1 + many / 4;
+        until_done(&done, many, &loading).await;
     }
     let receipts = loading.await.unwrap();
     assert!(ended > 3, "only {ended} backends were killed");
@@ -195,14 +217,15 @@ async fn killed_writers_lose_and_double_nothing_that_was_acknowledged() {
     let child = audit_child(&log, test.config(), "node-1");
     let spec = SupervisorSpec::new(Strategy::OneForOne, intensity).child(child);
     let tree = Tree::start("t", spec).await.unwrap();
+    let done = Arc::new(AtomicUsize::new(0));
     let loading = tokio::spawn({
-        let log = log.clone();
-        async move { load(&log, 16, 60).await }
+        let (log, done) = (log.clone(), Arc::clone(&done));
+        async move { load_counted(&log, 16, 60, &done).await }
     });
     while !loading.is_finished() {
         // Not running at this instant: it is being restarted, which is as good.
         drop(tree.kill("t/writer"));
-        sleep(Duration::from_millis(25)).await;
+        until_done(&done, done.load(Ordering::SeqCst) + 40, &loading).await;
     }
     let receipts = loading.await.unwrap();
     assert_exactly(&test.database(), &receipts).await;

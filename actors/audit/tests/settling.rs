@@ -4,6 +4,7 @@
 use super::*;
 use crate::audit::log::completion;
 use crate::audit::postgres::PENDING;
+use std::collections::BTreeSet;
 use tokio::time::timeout;
 
 const GIVE_UP: Duration = Duration::from_secs(20);
@@ -21,13 +22,18 @@ async fn until_settled(session: &TestSession) {
     }
 }
 
+/// The sessions of this test that wait for somebody else's lock.
+async fn waiting(session: &TestSession) -> Vec<i32> {
+    let pids = "SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid) \
+         WHERE NOT granted AND datname = current_database() ORDER BY pid";
+    let rows = session.query(pids, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// Returns once so many sessions of this test wait for somebody else's lock.
-async fn until_waiting(session: &TestSession, sessions: i64) {
-    let count = "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) \
-         WHERE NOT granted AND datname = current_database()";
-    let waiting = async || -> i64 { session.query_one(count, &[]).await.unwrap().get(0) };
+async fn until_waiting(session: &TestSession, sessions: usize) {
     let give_up = Instant::now() + GIVE_UP;
-    while waiting().await < sessions {
+    while waiting(session).await.len() < sessions {
         assert!(Instant::now() < give_up, "nobody waits");
         sleep(Duration::from_millis(5)).await;
     }
@@ -94,12 +100,18 @@ async fn a_search_that_fails_leaves_the_writing_connection_alone_and_is_tried_ag
         .await
         .unwrap();
     drop(open);
-    let until = Instant::now() + Duration::from_millis(2_500);
-    while Instant::now() < until {
-        let started = Instant::now();
+    // Each search is a session of its own: a second one means that the first has failed. Who holds
+    // the lock is in a transaction, which sees the sessions of its beginning.
+    let watch = test.session(Login::Owner).await;
+    let (mut searches, mut meanwhile) = (BTreeSet::new(), 0);
+    let give_up = Instant::now() + GIVE_UP;
+    while searches.len() < 2 || meanwhile == 0 {
+        assert!(Instant::now() < give_up, "it is not tried again");
+        let waits = waiting(&watch).await;
         log.append(entry("north")).await.unwrap();
-        assert!(started.elapsed() < Duration::from_millis(800));
-        sleep(Duration::from_millis(20)).await;
+        let same = waiting(&watch).await == waits;
+        meanwhile += usize::from(same && !waits.is_empty());
+        searches.extend(waits);
     }
     assert_eq!(writing(&owner).await, before);
     assert_eq!(pending(&owner).await, 1);
@@ -259,7 +271,19 @@ async fn an_entry_that_is_let_go_while_the_queue_is_full_is_completed_all_the_sa
     until_waiting(&owner, 1).await;
     assert_eq!(log.waiting(), 1);
     drop(open);
-    sleep(Duration::from_millis(50)).await;
+    // It is recorded, and so about to be appended to a queue that is full.
+    let recorded = "SELECT count(*) FROM plantao.audit_completion";
+    let give_up = Instant::now() + GIVE_UP;
+    while owner
+        .query_one(recorded, &[])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        == 0
+    {
+        assert!(Instant::now() < give_up, "it is not looked for");
+        sleep(Duration::from_millis(5)).await;
+    }
     owner.batch_execute("COMMIT").await.unwrap();
     stuck.await.unwrap().unwrap();
     until_settled(&owner).await;

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod keys;
 mod wal;
 
 const NODE: &str = "node-1";
@@ -65,7 +66,25 @@ async fn restored(
     target: &DatabaseConfig,
     further: Option<&Further>,
 ) -> Result<Restored, BackupError> {
-    restore(path, key, target, further, &mut (), pending()).await
+    let reading = Reading {
+        further: further.cloned(),
+        keys: Some(newest_keys(path)),
+        holder: None,
+    };
+    restore(path, key, target, &reading, &mut (), pending()).await
+}
+
+/// The newest key backup beside a data backup.
+fn newest_keys(beside: &Path) -> Keys {
+    let folder = shelf::keys_folder(beside.parent().unwrap());
+    let newest = shelf::list_keys(&folder).unwrap().pop().unwrap();
+    Keys {
+        now: newest.manifest.created_at,
+        path: newest.path,
+        tombstones: None,
+        expired_too: false,
+        older_tombstones: false,
+    }
 }
 
 /// A running cluster with a trail in it.
@@ -96,10 +115,18 @@ impl Source {
         let tree = Tree::start("t", spec).await.unwrap();
         let path = embedded.state_dir.join("backup.key");
         let (key, _) = BackupKey::open_or_make(&path, &Entropy::system()).unwrap();
+        let folder = shelf::folder(&embedded.state_dir);
         let order = Order {
             config,
             node: NODE.to_owned(),
-            folder: shelf::folder(&embedded.state_dir),
+            keys: KeyFiles {
+                folder: shelf::keys_folder(&folder),
+                days: 7,
+                period: embedded.state_dir.join("period.key"),
+                tombstones: embedded.state_dir.join("tombstones.log"),
+                holder: None,
+            },
+            folder,
             key: Arc::new(key),
             clock: WallClock::system(),
             verified: true,
@@ -130,7 +157,11 @@ impl Source {
     fn left(&self) -> Vec<PathBuf> {
         let state_dir = &self.order.config.embedded.as_ref().unwrap().state_dir;
         let mut found = Vec::new();
-        for folder in [state_dir.as_path(), &self.order.folder] {
+        for folder in [
+            state_dir.as_path(),
+            &self.order.folder,
+            &self.order.keys.folder,
+        ] {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
             found.extend(entries.map(|entry| entry.path()));
         }
@@ -199,7 +230,8 @@ async fn a_backup_that_was_tampered_with_is_refused_by_name_and_leaves_no_copy()
     let verified = async |bytes: &[u8], key: &BackupKey| {
         std::fs::write(&taken.path, bytes).unwrap();
         let path = &taken.path;
-        let checked = verify(path, key, &source.order.config, &mut (), pending()).await;
+        let (config, alone) = (&source.order.config, Reading::default());
+        let checked = verify(path, key, config, &alone, &mut (), pending()).await;
         assert_eq!(source.left(), std::slice::from_ref(path));
         checked.map_err(|error| error.to_string())
     };
@@ -363,28 +395,4 @@ async fn the_newest_are_kept_and_a_second_at_once_is_refused() {
     assert!(matches!(busy, BackupError::Busy { .. }), "{busy}");
     drop(turn);
     source.tree.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_of_an_older_schema_is_brought_forward_as_a_start_would() {
-    let mut source = Source::start("backup-older").await;
-    let older = newest_known() - 1;
-    let wish = Wish {
-        to: Some(older),
-        confirmed: true,
-        forced: true,
-        ..Wish::default()
-    };
-    migrate_to(&source.order.config, wish, &mut |_| {})
-        .await
-        .unwrap();
-    source.order.verified = false;
-    let taken = source.take().await.unwrap();
-    assert_eq!(taken.manifest.schema, older);
-    source.tree.shutdown().await;
-    let target = config_of("backup-older-restored");
-    let restored = restored(&taken.path, &source.order.key, &target, None);
-    let restored = restored.await.unwrap();
-    assert_eq!(restored.verdict.entries, 50);
-    assert_eq!(restored.verdict.schema, older, "as it was in the backup");
 }

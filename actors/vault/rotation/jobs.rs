@@ -1,9 +1,11 @@
 //! Rotations as rows: begun, counted, found again after a crash, ended.
 
 use super::{Level, Overview, Rotation, RotationError};
+use crate::audit::OpenEntry;
 use crate::database::{Database, DatabaseError, Row, Scope, ToSql, Transaction, from_database};
 use crate::vault::period::PeriodMark;
 use crate::vault::wrapped::{MasterName, NAME_BYTES};
+use plantao_schema::audit::Outcome;
 use plantao_schema::id::Tenant;
 
 const COLUMNS: &str = "id, level, tenant, subject, done, total, started_at, updated_at, \
@@ -76,6 +78,7 @@ pub(super) async fn begin(
     database: &Database,
     scope: &Scope,
     new: &New,
+    open: Option<&OpenEntry>,
 ) -> Result<i64, RotationError> {
     let target: &[u8] = new.master.as_ref().map_or(&[], |name| name.as_slice());
     let params: [&(dyn ToSql + Sync); 5] = [
@@ -85,7 +88,9 @@ pub(super) async fn begin(
         &target,
         &new.total,
     ];
-    let transaction = database.begin(scope).await?;
+    // What is written here is nobody's own but the entry, which is of its institution.
+    let of_entry = open.map(|open| Scope::system(open.tenant().clone()));
+    let transaction = database.begin(of_entry.as_ref().unwrap_or(scope)).await?;
     let row = match transaction.query_opt(BEGIN, &params).await {
         Ok(row) => row,
         Err(error) => {
@@ -103,6 +108,9 @@ pub(super) async fn begin(
     if let Some(period) = new.period {
         let params: [&(dyn ToSql + Sync); 2] = [&period.number, &period.name.as_slice()];
         transaction.execute(BEGIN_PERIOD, &params).await?;
+    }
+    if let Some(open) = open {
+        open.complete_in(&transaction, Outcome::Success).await?;
     }
     transaction.commit().await?;
     let id = row.as_ref().map(|row| row.try_get(0));

@@ -17,6 +17,7 @@ mod rotator;
 mod wrapping;
 
 use super::{Vault, VaultError};
+use crate::audit::OpenEntry;
 use crate::database::{Database, DatabaseError, Scope};
 use plantao_schema::id::{PatientId, Tenant};
 use plantao_schema::time::Timestamp;
@@ -182,6 +183,30 @@ impl Rotations {
     /// # Errors
     /// [`RotationError`]; then nothing has begun.
     pub async fn start(&self, tenant: &Tenant, target: &Target) -> Result<Rotation, RotationError> {
+        self.begin(tenant, target, None).await
+    }
+
+    /// The same for somebody who asked: the transaction that begins it records the outcome of
+    /// `open`, so that a crash right after leaves no doubt.
+    ///
+    /// # Errors
+    /// [`RotationError`]; then nothing has begun, unless it is unavailable: then the commit may have
+    /// been sent and its answer lost, and what is recorded for `open` tells.
+    pub async fn start_for(
+        &self,
+        tenant: &Tenant,
+        target: &Target,
+        open: &OpenEntry,
+    ) -> Result<Rotation, RotationError> {
+        self.begin(tenant, target, Some(open)).await
+    }
+
+    async fn begin(
+        &self,
+        tenant: &Tenant,
+        target: &Target,
+        open: Option<&OpenEntry>,
+    ) -> Result<Rotation, RotationError> {
         let scope = Scope::system(tenant.clone());
         // Before anything is made; that there is one alone the database sees to.
         if jobs::under_way(&self.database, &scope).await?.is_some() {
@@ -194,7 +219,7 @@ impl Rotations {
             Target::AllData => data::begin_all(self, &scope).await,
             Target::Patient(patient) => data::begin_patient(self, &scope, patient).await?,
         };
-        let id = jobs::begin(&self.database, &scope, &new).await?;
+        let id = jobs::begin(&self.database, &scope, &new, open).await?;
         // Lost, it costs a moment: the rotator looks by itself.
         let _ = self.handle.cast_repeatable(|| Message::Begun);
         let begun = jobs::get(&self.database, &scope, id).await?;

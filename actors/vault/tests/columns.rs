@@ -155,6 +155,10 @@ const CLEAR: &[(&str, &[&str])] = &[
     ("plantao_keys.master_key", &["name", "state", "created_at"]),
     ("plantao_keys.key_tenant", &["tenant"]),
     (
+        "plantao_keys.period",
+        &["one", "number", "name", "begun_at"],
+    ),
+    (
         "plantao_keys.tenant_key",
         &["tenant", "version", "master", "wrapped", "created_at"],
     ),
@@ -247,7 +251,7 @@ async fn every_table_of_the_key_store_enables_and_forces_row_level_security_for_
          pg_get_userbyid(relowner)::text FROM pg_class WHERE relkind IN ('r', 'p') \
          AND relnamespace = 'plantao_keys'::regnamespace ORDER BY 1";
     let rows = session.query(tables, &[]).await.unwrap();
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 7);
     for row in rows {
         let (table, forced, owner): (String, bool, String) = (row.get(0), row.get(1), row.get(2));
         assert!(forced, "{table}");

@@ -274,3 +274,40 @@ async fn an_erasure_that_cannot_be_written_outside_of_the_database_says_so_and_h
     assert_eq!((overview.erased, overview.data_keys), (1, 0));
     run.tree.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_rotation_whose_process_ends_right_after_it_began_is_known_to_have_begun() {
+    let world = World::new().await;
+    let run = world.run().await;
+    let (database, of_demo) = (world.database(), &world.scope.tenant);
+    let maria = patient("maria");
+    let key = run.vault.data_key(&database, &world.scope, &maria);
+    key.await.unwrap();
+    let (begun, refused) = (run.open().await, run.open().await);
+    let rotations = &run.rotations;
+    rotations
+        .start_for(of_demo, &Target::Tenant, &begun)
+        .await
+        .unwrap();
+    let none = Target::Patient(PatientId::parse("nobody").unwrap());
+    let error = rotations.start_for(of_demo, &none, &refused).await;
+    assert!(error.is_err());
+    run.tree.shutdown().await;
+    // A new process, which has nothing in hand.
+    let again = world.run().await;
+    let owner = world.test.session(Login::Owner).await;
+    let outcome = async |open: &OpenEntry| -> Option<String> {
+        let of = "SELECT outcome FROM plantao.audit_entry WHERE opens = $1";
+        let row = owner.query(of, &[&open.id()]).await.unwrap();
+        row.first().map(|row| row.get(0))
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while outcome(&begun).await.is_none() || outcome(&refused).await.is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "they stay open");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(outcome(&begun).await.as_deref(), Some("success"));
+    assert_eq!(outcome(&refused).await.as_deref(), Some("unknown"));
+    again.tree.shutdown().await;
+    drop((begun, refused));
+}

@@ -6,6 +6,10 @@ use crate::vault::master::{Software, random};
 const UP: &str = include_str!("../../../schema/migrations/V5__keys.sql");
 const DOWN: &str = include_str!("../../../schema/migrations/down/V5__keys.sql");
 
+/// Those that came after, which are taken back before it and made again after it.
+const UP_LATER: &str = include_str!("../../../schema/migrations/V8__key_periods.sql");
+const DOWN_LATER: &str = include_str!("../../../schema/migrations/down/V8__key_periods.sql");
+
 async fn apply(test: &TestDatabase, sql: &str) {
     let owner = test.session(Login::Owner).await;
     owner.batch_execute("SET ROLE plantao_owner").await.unwrap();
@@ -45,6 +49,7 @@ async fn the_way_back_undoes_it_exactly_and_nothing_is_lost_on_the_way() {
     let key = vault.data_key(&database, &scope, &maria).await.unwrap();
     let sealed = seal(&key, &scope.tenant, "maria", b"body");
     let before = shape(&test).await;
+    apply(&test, DOWN_LATER).await;
     apply(&test, DOWN).await;
     let down = shape(&test).await;
     assert!(
@@ -57,10 +62,13 @@ async fn the_way_back_undoes_it_exactly_and_nothing_is_lost_on_the_way() {
             .any(|line| line.contains("plantao vault_data_key wrapped"))
     );
     apply(&test, UP).await;
+    apply(&test, UP_LATER).await;
     assert_eq!(shape(&test).await, before);
+    apply(&test, DOWN_LATER).await;
     apply(&test, DOWN).await;
     assert_eq!(shape(&test).await, down);
     apply(&test, UP).await;
+    apply(&test, UP_LATER).await;
     let key = vault.data_key(&database, &scope, &maria).await.unwrap();
     let opened = opens(&key, &scope.tenant, "maria", &sealed);
     assert_eq!(opened.unwrap(), b"body");
@@ -85,6 +93,7 @@ async fn what_the_master_key_itself_wrapped_opens_and_every_rotation_moves_it() 
     let bytes = random(&entropy).unwrap();
     let wrapped = software.wrap_direct(&place, &bytes);
     // As the program before it left the database.
+    apply(&test, DOWN_LATER).await;
     apply(&test, DOWN).await;
     let application = test.session(Login::Application).await;
     let name = "INSERT INTO vault_master_key (name) VALUES ($1)";
@@ -98,6 +107,7 @@ async fn what_the_master_key_itself_wrapped_opens_and_every_rotation_moves_it() 
          VALUES ('demo', 'patient:maria', 1, $1)";
     application.execute(add, &[&wrapped]).await.unwrap();
     apply(&test, UP).await;
+    apply(&test, UP_LATER).await;
 
     let maria = patient("maria");
     let known = DataKey::new(maria.clone(), 1, &bytes, &entropy, &Incidents::new()).unwrap();

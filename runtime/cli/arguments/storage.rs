@@ -37,15 +37,18 @@ pub(in crate::cli) struct Migrate {
     args_conflicts_with_subcommands = true,
     after_help = "\
 A backup is the whole private database, encrypted under `keys/backup.key`, which is made at the
-first one. It does not hold the keys: keep copies of `keys/master.key`, `keys/log.keys` and
-`keys/backup.key` elsewhere, and away from the backups; and always the newest
-`keys/tombstones.log`, which says who was erased since. The hospital may be running.
+first one, and may be kept for decades: by itself it opens nothing. What opens its records is a key
+backup, a small file that is made with it and apart, and is removed after `vault.key_backup_days`:
+so whoever is erased is out of every backup by then. A restore needs both. Keep copies of
+`keys/master.key`, `keys/log.keys` and `keys/backup.key` elsewhere, and none of `keys/period.key`.
+The hospital may be running.
 
-Before a backup gets its name it is restored into a copy, and the copy's whole audit trail is
-proved.
+Before a backup gets its name it is restored into a copy, the copy's whole audit trail is proved,
+every record's key is counted and some records are opened.
 
 Examples:
   plantao backup --to /mnt/vault --keep 14    for a timer, every night
+  plantao backup keys --to /mnt/keys          for a timer, every hour
   plantao backup wal --to /mnt/vault          for a timer, every few minutes
   plantao backup list --to /mnt/vault
   plantao restore FILE --verify-only          prove an old one"
@@ -56,6 +59,9 @@ pub(in crate::cli) struct Backup {
     /// The folder that keeps them [default: backups in the state directory]
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) to: Option<PathBuf>,
+    /// The folder of key backups, best on another machine [default: keys in that folder]
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) keys_to: Option<PathBuf>,
     /// Remove this node's oldest beyond so many, once the new one is whole
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) keep: Option<u32>,
@@ -85,22 +91,46 @@ pub(in crate::cli) enum BackupCommand {
         #[arg(long)]
         stop: bool,
     },
-    /// List the backups of a folder, oldest first
+    /// Back up the key store alone: the newer, the less is lost with this host
+    ///
+    /// Removes key backups that are over (`vault.key_backup_days`).
+    Keys {
+        /// The folder of key backups [default: backups/keys in the state directory]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// The backup key [default: keys/backup.key in the state directory]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Take the key of the period out of a key backup, for a host that lost this file alone
+    PeriodKey {
+        /// The newest key backup
+        file: PathBuf,
+        /// The backup key [default: keys/backup.key in the state directory]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// List the backups of a folder, oldest first, and the key backups
     List {
         /// The folder [default: backups in the state directory]
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
+        /// The folder of key backups [default: keys in that folder]
+        #[arg(long, value_name = "DIR")]
+        keys_to: Option<PathBuf>,
     },
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The directory must have no hospital in it. Put `keys/` there first, from your copy: records open
-under `keys/master.key` alone, and nothing in `keys/` is touched by a restore.
+The directory must have no hospital in it. Put `keys/` there first, from your copy: no record opens
+without `keys/master.key`. Of `keys/` a restore writes `period.key` alone, from the key backup.
+Whoever was erased is erased in what is restored, as far as the key backup knows, the newest
+`keys/tombstones.log` that you brought, and the backup itself.
 
 Example:
   mkdir -p /srv/hospital && cp -a /media/copy/keys /srv/hospital/
-  plantao restore /mnt/vault/plantao-….backup --into /srv/hospital
+  plantao restore /mnt/vault/plantao-….backup --keys /mnt/keys/plantao-….keys --into /srv/hospital
   plantao --state-dir /srv/hospital run
 
 With `--wal` it goes on from the backup to the last archived segment, or to a moment.")]
@@ -113,6 +143,16 @@ pub(in crate::cli) struct Restore {
     /// Restore it into a copy, prove it, remove the copy
     #[arg(long, conflicts_with = "into")]
     pub(in crate::cli) verify_only: bool,
+    /// The newest key backup; a data backup alone opens nothing
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) keys: Option<PathBuf>,
+    /// Take a key backup that is over: whoever was erased since it was taken comes back
+    #[arg(long, requires = "keys")]
+    pub(in crate::cli) expired_keys: bool,
+    /// Go on although the data backup knew of more erasures than the key backup and
+    /// `keys/tombstones.log` do
+    #[arg(long, requires = "keys")]
+    pub(in crate::cli) older_tombstones: bool,
     /// Go on with what `backup wal` archived: its folder, such as /mnt/vault/wal
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) wal: Option<PathBuf>,

@@ -11,3 +11,5 @@ ALTER TABLE plantao_keys.rotation FORCE ROW LEVEL SECURITY;
 ALTER TABLE plantao_keys.rotation DROP CONSTRAINT rotation_level_check;
 ALTER TABLE plantao_keys.rotation ADD CONSTRAINT rotation_level_check
     CHECK (level IN ('master', 'tenant', 'data'));
+
+SET LOCAL ROLE plantao_owner;
