@@ -103,8 +103,8 @@ pub enum BackupError {
     NoKeys,
     /// The key backup is over.
     #[error(
-        "the key backup `{path}` was over at {expired_at}: whoever was erased since comes back with \
-         it; bring a newer one, or take it with `--expired-keys`",
+        "the key backup `{path}` was over at {expired_at}: whoever was erased since comes back \
+         with it; bring a newer one, or take it with `--expired-keys`",
         path = .path.display()
     )]
     KeysExpired {

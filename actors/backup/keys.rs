@@ -4,9 +4,9 @@
 //! day or two (see [`crate::vault`]): alone it opens nothing. What opens it is a key backup, which
 //! holds the rows as they are *now*, the tombstones and the key of the present period. Whoever was
 //! erased has no row in it, and so stays erased however old the data backup is that it is restored
-//! with. That holds as long as old key backups are gone: each says when it is over, each run removes
-//! those that are, and a restore refuses one. Nobody can take a copy back that somebody kept: keep
-//! none, and no copy of `keys/period.key` either.
+//! with. That holds as long as old key backups are gone: each says when it is over, each run
+//! removes those that are, and a restore refuses one. Nobody can take a copy back that somebody
+//! kept: keep none, and no copy of `keys/period.key` either.
 //!
 //! The file: a manifest as of a backup, then frames of a tag, a length and bytes, in the chunks of
 //! `seal`. The period's key and the tombstones' file are read before the rows: a period that ends

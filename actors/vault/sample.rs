@@ -1,4 +1,4 @@
-//! Whether the keys of a copy are whole: every record's key is counted, and some records are opened.
+//! Whether the keys of a copy are whole: every record's key is counted, some records are opened.
 //!
 //! Works on a connection and not through the keeper: a backup is looked at by a process that serves
 //! nobody. What is opened is dropped at once and counted. Refuses to make a master key.

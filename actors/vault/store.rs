@@ -76,8 +76,8 @@ pub trait KeyStore: Send + Sync + 'static {
         version: Option<i32>,
     ) -> Asked<'a, Found>;
 
-    /// Keeps a tenant's wrapped key, unless someone else was first or another period has begun: false
-    /// then. Its master key is
+    /// Keeps a tenant's wrapped key, unless someone else was first or another period has begun:
+    /// false then. Its master key is
     /// the one in use or the first that is; under any other nothing is kept
     /// ([`VaultError::OtherMasterKey`]).
     fn add_tenant_key<'a>(&'a self, scope: &'a Scope, key: &'a WrappedTenantKey)

@@ -272,8 +272,8 @@ fn list_keys(folder: &Path, out: &mut impl Write) -> Result<(), CliError> {
         let over = if *expires_at <= now { "OVER  " } else { "" };
         writeln!(
             out,
-            "{over}{created_at}  until {expires_at}  node {node}  {keys} data keys  {erased} erased  \
-             {path}"
+            "{over}{created_at}  until {expires_at}  node {node}  {keys} data keys  {erased} \
+             erased  {path}"
         )?;
     }
     Ok(())

@@ -83,7 +83,7 @@ pub struct Database {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vault {
-    /// How long the key store of a backup can be opened, in hours: then every tenant gets a new key.
+    /// How long the key store of a backup can be opened, in hours; then tenants get new keys.
     pub period_hours: u64,
     /// For how many days a key backup may be restored; then it is removed.
     pub key_backup_days: u16,

@@ -1,4 +1,4 @@
-//! Key backups: over after days, needed by every data backup, and no way back for whoever is erased.
+//! Key backups: over after days, needed by every data backup, no way back for whoever is erased.
 
 use super::*;
 

@@ -190,8 +190,8 @@ impl Rotations {
     /// `open`, so that a crash right after leaves no doubt.
     ///
     /// # Errors
-    /// [`RotationError`]; then nothing has begun, unless it is unavailable: then the commit may have
-    /// been sent and its answer lost, and what is recorded for `open` tells.
+    /// [`RotationError`]; then nothing has begun, unless it is unavailable: then the commit may
+    /// have been sent and its answer lost, and what is recorded for `open` tells.
     pub async fn start_for(
         &self,
         tenant: &Tenant,
