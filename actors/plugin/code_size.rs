@@ -11,6 +11,8 @@ pub(super) const FUNCTION_MAX_BYTES: usize = 64 * 1024;
 /// How every binary module begins; a component or a text does not.
 pub(super) const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 
+/// A section that means something to whoever knows its name.
+const CUSTOM_SECTION: u8 = 0;
 /// The section that holds the function bodies.
 const CODE_SECTION: u8 = 10;
 
@@ -34,6 +36,22 @@ pub(super) fn check(module: &[u8]) -> Result<(), CodeRefusal> {
         rest = next;
     }
     Ok(())
+}
+
+/// The content of a custom section, as far as the frame before it holds.
+pub(super) fn custom_section<'a>(module: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut rest = module.strip_prefix(MAGIC)?;
+    while let Some((id, after)) = rest.split_first() {
+        let (section, next) = framed(after).ok()?;
+        if *id == CUSTOM_SECTION {
+            let (called, content) = framed(section).ok()?;
+            if called == name.as_bytes() {
+                return Some(content);
+            }
+        }
+        rest = next;
+    }
+    None
 }
 
 fn check_bodies(section: &[u8]) -> Result<(), CodeRefusal> {
@@ -97,13 +115,22 @@ mod tests {
         assert_eq!(check(b""), Err(CodeRefusal::Frame));
     }
 
+    #[test]
+    fn a_custom_section_is_found_by_its_name_and_nothing_else_is() {
+        let named = r#"(module (@custom "a" "one") (func) (@custom "b" "two"))"#;
+        let module = wat::parse_str(named).unwrap();
+        assert_eq!(custom_section(&module, "b"), Some(b"two".as_slice()));
+        assert_eq!(custom_section(&module, "c"), None);
+        assert_eq!(custom_section(&module[..module.len() - 1], "b"), None);
+    }
+
     proptest::proptest! {
         #[test]
         fn any_bytes_are_looked_at_without_a_panic(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
         ) {
             let module = [MAGIC, &bytes].concat();
-            let _ = (check(&bytes), check(&module));
+            let _ = (check(&bytes), check(&module), custom_section(&module, "a"));
         }
     }
 }

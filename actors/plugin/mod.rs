@@ -27,6 +27,7 @@ mod error;
 mod executor;
 mod guard;
 mod guests;
+mod inspection;
 mod instance_actor;
 mod limits;
 mod loader;
@@ -39,11 +40,14 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod twin;
+mod workbench;
 
 pub use engine::EngineError;
 pub use error::{ImportRefusal, LimitKind, PluginError};
 pub use guests::GuestRuntime;
+pub use inspection::{Inspection, MANIFEST_SECTION};
 pub use limits::Limits;
 pub use plugins::{PluginHost, PluginOutput, PluginState, PluginStatus, Plugins};
 pub use spec::{Grant, PluginSpec};
 pub use twin::{GuestTwin, TwinStop};
+pub use workbench::{Loaded, Trial, Workbench};

@@ -9,10 +9,12 @@ pub(super) use self::people::{
     VitalsCommand, Ward, WardCommand,
 };
 
+pub(super) use self::author::{Attack, Author, Bench, Call, New};
 pub(super) use self::keys::{Vault, VaultCommand};
 pub(super) use self::storage::{Backup, BackupCommand, Migrate, Restore};
 pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
 
+mod author;
 mod keys;
 mod people;
 mod storage;
@@ -33,6 +35,7 @@ Examples:
   plantao audit search --patient maria-exemplo
   plantao audit report maria-exemplo          who saw whose data, for the patient to read
   plantao doctor                              what is well here, what is not, what to do
+  plantao plugin new reading-ease             begin a plugin of your own
   plantao audit verify                        prove that nobody edited the trail
 
 Under `--demo` a principal acts for you unless you name another with --as or --token: `autora` for
@@ -127,6 +130,8 @@ Examples:
     Vault(Vault),
     /// List the plugins and their state
     Plugins,
+    /// Write a plugin: make, build, check, test, measure and attack one, without a node
+    Plugin(Plugin),
     /// Bring the database's schema to a version, forward or back
     Migrate(Migrate),
     /// Write the whole database into one encrypted file, and prove that it can be restored
@@ -264,6 +269,18 @@ pub(super) struct Tree {
 pub(super) struct Kill {
     /// The actor's path, parents and all, as the tree draws them: plantao/trust/policy
     pub(super) path: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plugin {
+    #[command(subcommand)]
+    pub(super) command: PluginCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    #[command(flatten)]
+    Author(Author),
 }
 
 #[derive(Debug, Args)]

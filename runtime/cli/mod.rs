@@ -23,6 +23,7 @@ mod kill;
 mod login;
 mod migrate;
 mod outcome;
+mod plugin;
 mod plugins;
 mod proof;
 mod reload;
@@ -103,6 +104,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
             Command::Audit(audit) => audit::audit(&context, &audit, &mut out).await,
             Command::Witness(witness) => witness::witness(&context, &witness, &mut out).await,
             Command::Vault(vault) => vault::vault(&context, &vault, &mut out).await,
+            Command::Plugin(order) => plugin::plugin(&order.command, &mut out).await,
             Command::Plugins => plugins::plugins(&context, &mut out).await,
             Command::Migrate(migrate) => migrate::migrate(&context, &migrate, &mut out).await,
             Command::Backup(order) => backup::backup(&context, &order, &mut out).await,

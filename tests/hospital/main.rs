@@ -39,4 +39,5 @@ mod viewer;
 mod walk;
 mod wire;
 mod witness;
+mod workshop;
 mod writers;

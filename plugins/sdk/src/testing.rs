@@ -22,6 +22,17 @@ pub struct Plugin {
     pub functions: &'static [(&'static str, Run)],
 }
 
+impl Plugin {
+    /// How long one call takes on an empty host, in nanoseconds: what a sandbox is compared with.
+    #[must_use]
+    pub fn timed_ns(&self, function: &str, input: &[u8]) -> u64 {
+        let host = Host::new();
+        let began = std::time::Instant::now();
+        std::hint::black_box(host.call(self, function, std::hint::black_box(input)));
+        u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
 /// One line that a plugin logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
