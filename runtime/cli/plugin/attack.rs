@@ -77,10 +77,7 @@ fn wrong(input: &str, heard: &Heard) -> Option<String> {
     let redacted = phi::redact(input);
     // What the rules do not recognise where it stands is not the plugin's to keep back.
     let is_kept_back = |known: &&str| input.contains(*known) && !redacted.as_str().contains(*known);
-    let hidden: Vec<&str> = IDENTIFIERS
-        .into_iter()
-        .filter(|known| is_kept_back(known))
-        .collect();
+    let hidden: Vec<&str> = IDENTIFIERS.into_iter().filter(is_kept_back).collect();
     let leaks = |text: &str| hidden.iter().any(|identifier| text.contains(identifier));
     if heard.lines.iter().any(|line| leaks(line)) {
         return Some("an identifier is in its log".into());

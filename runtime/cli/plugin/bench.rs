@@ -13,7 +13,7 @@ use super::subject::Plugin;
 use super::{native, refused};
 
 /// What was measured, by the name that a budget has for it, with its unit.
-type Measured = Vec<(&'static str, u64)>;
+type Measured = (&'static str, u64);
 
 pub(super) async fn bench(order: &Bench, out: &mut impl Write) -> Result<(), CliError> {
     let plugin = Plugin::open(&order.subject.path)?;
@@ -35,7 +35,7 @@ pub(super) async fn bench(order: &Bench, out: &mut impl Write) -> Result<(), Cli
             "this `plantao` is a development build: the host's own work is slow in it"
         )?;
     }
-    let mut measured = vec![("module_bytes", plugin.bytes.len() as u64)];
+    let mut measured: Vec<Measured> = vec![("module_bytes", plugin.bytes.len() as u64)];
     writeln!(out, "module      {}", kilobytes(plugin.bytes.len()))?;
     let began = Instant::now();
     let stand = Stand::of(&plugin, &BTreeMap::new())?;
@@ -114,7 +114,7 @@ fn plain(duration: Duration) -> String {
 }
 
 /// Fails when the crate's budget is passed; a budget for what is not measured is a mistake.
-fn budget(plugin: &Plugin, measured: &Measured, out: &mut impl Write) -> Result<(), CliError> {
+fn budget(plugin: &Plugin, measured: &[Measured], out: &mut impl Write) -> Result<(), CliError> {
     let asked = plugin
         .made_from
         .as_ref()

@@ -95,8 +95,8 @@ fn kit(named: Option<&Path>) -> Result<PathBuf, CliError> {
     let found = match named {
         Some(dir) => Some(dir.to_owned()).filter(|dir| is_kit(dir)),
         None => std::env::current_dir().ok().and_then(|here| {
-            let up = here.ancestors().map(|dir| dir.join("plugins/sdk"));
-            up.into_iter().find(|dir| is_kit(dir))
+            let mut up = here.ancestors().map(|dir| dir.join("plugins/sdk"));
+            up.find(|dir| is_kit(dir))
         }),
     };
     let text = match named {
