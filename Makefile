@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps plugins build run test conformance features lint bench torture chaos sim campaign mutants clean
+.PHONY: help deps plugins build run test conformance features lint bench gallery torture chaos sim campaign mutants clean
 
 # A rustup toolchain wins over Debian's, which is here only to build the plugins where needed.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -31,6 +31,14 @@ test: ## install what the tests need and run all of them
 	@scripts/wasm-build
 	@cd plugins && cargo test --quiet --locked
 	@cargo test --workspace --locked
+	@$(MAKE) --no-print-directory gallery MODULES=500
+
+# `make test` takes 500. They are made by a program in a workspace of its own.
+gallery: ## give 10,000 seeded modules of wasm-smith to the plugin host; SEED=… MODULES=… choose others
+	@cd scripts/smith && cargo build --quiet --release --locked
+	@PLANTAO_SMITH=$(CURDIR)/scripts/smith/target/release/plantao-smith \
+		PLANTAO_SMITH_SEED=$(or $(SEED),0) PLANTAO_SMITH_MODULES=$(or $(MODULES),10000) \
+		cargo test --workspace --locked --lib -- --ignored --nocapture plugin::tests::smith
 
 # `make test` compares 500.
 conformance: ## compare 10,000 random supervision scripts with real Erlang; SEED=… repeats a run

@@ -6,6 +6,7 @@
 //! STATE/node-id         this node's name, made once
 //! STATE/plantao.toml    configuration, if the operator puts one here
 //! STATE/keys/           issuer key, master key           0700
+//! STATE/plugins/aot/    the plugins' machine code, sealed   0700
 //! STATE/tls/            development CA and certificate   0700
 //! STATE/demo/           tokens of demonstration principals, only under --demo   0700
 //! STATE/spool/          emergency reads that wait for the trail   0700

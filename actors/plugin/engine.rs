@@ -1,15 +1,20 @@
-//! The one Wasmtime engine of the process and the clock that makes its guests yield.
+//! The Wasmtime engines of the process and the clock that makes their guests yield.
 //!
 //! Owns what every guest shares: compiler settings, the pool of pre-reserved memories and stacks,
-//! and a ticker thread that ends with the engine. Refuses WebAssembly's larger features (threads,
-//! 64-bit and several memories, garbage collection): each is attack surface no plugin needs. A
-//! guest's deadline is its own; nothing here can stop two calls with one signal.
+//! and a ticker thread that ends with the engine. There are two kinds, since counting
+//! instructions is a setting of the engine: the timed one, which nearly every guest runs on, and
+//! the metered one for plugins with a budget of fuel, made when the first such plugin comes.
+//! Refuses WebAssembly's larger features (threads, 64-bit and several memories, garbage
+//! collection): each is attack surface no plugin needs. A guest's deadline is its own; nothing
+//! here can stop two calls with one signal.
 
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
     WasmFeatures,
@@ -24,6 +29,30 @@ const TABLES_PER_MODULE: u32 = 2;
 /// What a memory slot keeps between calls when the kernel can tell which pages were touched.
 const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
 
+/// Stack of the guest's own frames: Wasmtime's default, said here because it is a promise.
+pub(super) const STACK_MAX_BYTES: usize = 512 * 1024;
+/// The whole stack of a call: what the guest leaves of it is the host functions'.
+const CALL_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Whether an engine's guests count their instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EngineKind {
+    /// They do not; time ends them.
+    Timed,
+    /// They do, for some third more time; fuel or time ends them.
+    Metered,
+}
+
+impl EngineKind {
+    /// What a guest under this budget needs.
+    pub(super) fn of(fuel: Option<u64>) -> Self {
+        match fuel {
+            None => Self::Timed,
+            Some(_) => Self::Metered,
+        }
+    }
+}
+
 /// The engine could not be made: this machine cannot run plugins.
 #[derive(Debug, thiserror::Error)]
 #[error("the plugin engine cannot be started: {reason}")]
@@ -35,16 +64,23 @@ pub struct EngineError {
 #[derive(Clone)]
 pub(super) struct GuestEngine {
     engine: Engine,
+    kind: EngineKind,
+    /// What compiled code has to agree with, hashed once.
+    compatibility: [u8; 32],
     ticker: Arc<Ticker>,
 }
 
 impl GuestEngine {
     /// An engine for `capacity` guests at once.
-    pub(super) fn new(capacity: u32) -> Result<Self, EngineError> {
+    pub(super) fn new(kind: EngineKind, capacity: u32) -> Result<Self, EngineError> {
         let failed = |reason: String| EngineError { reason };
-        let engine = Engine::new(&config(capacity)).map_err(|e| failed(e.to_string()))?;
+        let mut config = code_settings(kind);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(capacity)));
+        let engine = Engine::new(&config).map_err(|e| failed(e.to_string()))?;
         let ticker = Ticker::start(engine.weak()).map_err(|e| failed(e.to_string()))?;
         Ok(Self {
+            kind,
+            compatibility: compatibility(&engine),
             engine,
             ticker: Arc::new(ticker),
         })
@@ -52,6 +88,15 @@ impl GuestEngine {
 
     pub(super) fn wasm(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(super) fn kind(&self) -> EngineKind {
+        self.kind
+    }
+
+    /// Compiled code runs here only when this is the same where it was compiled.
+    pub(super) fn compatibility(&self) -> &[u8; 32] {
+        &self.compatibility
     }
 
     /// Keeps the clock ticking for as long as the guard lives. Every call holds one.
@@ -62,7 +107,63 @@ impl GuestEngine {
     }
 }
 
-fn config(capacity: u32) -> Config {
+/// Both kinds, the second made when it is first asked for: its address space is not free.
+pub(super) struct Engines {
+    timed: GuestEngine,
+    metered: OnceLock<GuestEngine>,
+    capacity: u32,
+}
+
+impl Engines {
+    /// The timed engine, for `capacity` guests at once.
+    pub(super) fn new(capacity: u32) -> Result<Self, EngineError> {
+        Ok(Self {
+            timed: GuestEngine::new(EngineKind::Timed, capacity)?,
+            metered: OnceLock::new(),
+            capacity,
+        })
+    }
+
+    /// The engine of a kind.
+    pub(super) fn of(&self, kind: EngineKind) -> Result<&GuestEngine, EngineError> {
+        if kind == EngineKind::Timed {
+            return Ok(&self.timed);
+        }
+        if let Some(metered) = self.metered.get() {
+            return Ok(metered);
+        }
+        let made = GuestEngine::new(kind, self.capacity)?;
+        Ok(self.metered.get_or_init(|| made))
+    }
+}
+
+/// An engine that compiles and runs nothing: no pool, no clock. Its settings are the host's, which
+/// [`GuestEngine::compatibility`] and Wasmtime's own look at the artefact both hold it to.
+pub(super) fn for_compiling(kind: EngineKind) -> wasmtime::Result<Engine> {
+    Engine::new(&code_settings(kind))
+}
+
+/// Hashed whole: the 64 bits of a hash table's hasher are no key for machine code.
+pub(super) fn compatibility(engine: &Engine) -> [u8; 32] {
+    struct Sha256(digest::Context);
+    impl Hasher for Sha256 {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut hasher = Sha256(digest::Context::new(&digest::SHA256));
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let mut hash = [0; 32];
+    for (to, from) in hash.iter_mut().zip(hasher.0.finish().as_ref()) {
+        *to = *from;
+    }
+    hash
+}
+
+fn pool(capacity: u32) -> PoolingAllocationConfig {
     // A stopped call gives its slot back at its next yield, after the next one may have begun.
     let slots = capacity.saturating_mul(2).max(2);
     let mut pool = PoolingAllocationConfig::new();
@@ -81,10 +182,17 @@ fn config(capacity: u32) -> Config {
             .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
             .table_keep_resident(KEEP_RESIDENT_BYTES);
     }
+    pool
+}
+
+/// Everything that compiled code depends on, and what a call's stack is.
+fn code_settings(kind: EngineKind) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
+        .max_wasm_stack(STACK_MAX_BYTES)
+        .async_stack_size(CALL_STACK_BYTES)
+        .consume_fuel(kind == EngineKind::Metered)
         .epoch_interruption(true)
         // Frames name the guest's functions: nothing of a guest belongs in an error text.
         .wasm_backtrace_max_frames(None)
@@ -176,8 +284,18 @@ mod tests {
     use std::time::Instant;
 
     #[test]
+    fn a_compiler_has_the_settings_of_the_host_it_works_for_and_of_no_other() {
+        let of = |kind| {
+            let host = *GuestEngine::new(kind, 1).unwrap().compatibility();
+            assert_eq!(compatibility(&for_compiling(kind).unwrap()), host);
+            host
+        };
+        assert_ne!(of(EngineKind::Timed), of(EngineKind::Metered));
+    }
+
+    #[test]
     fn the_ticker_ends_with_its_engine() {
-        let engine = GuestEngine::new(1).unwrap();
+        let engine = GuestEngine::new(EngineKind::Timed, 1).unwrap();
         let pulse = Arc::downgrade(&engine.ticker.pulse);
         drop(engine);
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -189,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_running_call_keeps_the_clock_after_the_engine_is_dropped() {
-        let engine = GuestEngine::new(1).unwrap();
+        let engine = GuestEngine::new(EngineKind::Timed, 1).unwrap();
         let running = engine.running();
         let pulse = Arc::downgrade(&engine.ticker.pulse);
         drop(engine);

@@ -3,6 +3,7 @@
 //! Owns [`PluginError`] and the closed lists it is made of. Refuses to carry anything a guest or a
 //! caller wrote that has not gone through redaction first: these texts reach answers and logs.
 
+use super::limit_kind::LimitKind;
 use crate::policy::PermitError;
 use std::fmt;
 
@@ -61,6 +62,14 @@ pub enum PluginError {
         plugin: String,
         /// What the validator said, cut short.
         reason: String,
+    },
+    /// The compiler's process did not do its work.
+    #[error("plugin `{plugin}`: the module of `wasm` is not compiled: {fault}")]
+    Compiler {
+        /// Which plugin.
+        plugin: String,
+        /// What became of it.
+        fault: CompilerFault,
     },
     /// The module imports what it was not granted.
     #[error("plugin `{plugin}`: the module of `wasm` imports `{import}`, which {refusal}")]
@@ -161,6 +170,7 @@ impl PluginError {
             | Self::File { plugin, .. }
             | Self::NotWasm { plugin }
             | Self::Module { plugin, .. }
+            | Self::Compiler { plugin, .. }
             | Self::Import { plugin, .. }
             | Self::NoFunction { plugin, .. }
             | Self::Limit { plugin, .. }
@@ -174,19 +184,43 @@ impl PluginError {
         }
     }
 
+    /// The limit that was passed and its value, if that is what happened.
+    #[must_use]
+    pub fn breach(&self) -> Option<(LimitKind, u64)> {
+        match self {
+            Self::Limit { limit, value, .. } => Some((*limit, *value)),
+            Self::Overloaded { limit, .. } => Some((LimitKind::Calls, *limit as u64)),
+            _ => None,
+        }
+    }
+
     /// Whether the guest was stopped by force, so that its actor does not outlive the call.
     #[must_use]
     pub fn is_crash(&self) -> bool {
         match self {
             // Found before there was a guest.
-            Self::Limit {
-                limit: LimitKind::InputBytes | LimitKind::ModuleBytes | LimitKind::FunctionBytes,
-                ..
-            } => false,
+            Self::Limit { limit, .. } if limit.is_before_the_guest() => false,
             Self::Limit { .. } | Self::OutOfRange { .. } | Self::Trapped { .. } => true,
             _ => false,
         }
     }
+}
+
+/// What became of a compiler that answered nothing usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompilerFault {
+    /// It could not be started.
+    #[error("its process cannot be started: {0}")]
+    NotStarted(std::io::ErrorKind),
+    /// It ended without an answer.
+    #[error("its process ended by signal {0}")]
+    Killed(i32),
+    /// It ended without an answer.
+    #[error("its process ended with code {0}")]
+    Ended(i32),
+    /// It answered something else than an answer.
+    #[error("its answer cannot be read")]
+    Answer,
 }
 
 fn after_colon(message: &str) -> String {
@@ -194,45 +228,6 @@ fn after_colon(message: &str) -> String {
         return String::new();
     }
     format!(": {message}")
-}
-
-/// The limits a guest runs under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitKind {
-    /// Linear memory and host blocks of one call together.
-    MemoryBytes,
-    /// Wall time of one call, instantiation included.
-    TimeoutMs,
-    /// Input text of one call.
-    InputBytes,
-    /// Output of one call.
-    OutputBytes,
-    /// Elements of one table.
-    TableElements,
-    /// Names and values of ephemeral variables together, and what keeping them costs.
-    VariableBytes,
-    /// Host blocks alive at once.
-    Blocks,
-    /// Size of the module file.
-    ModuleBytes,
-    /// Size of one function in it.
-    FunctionBytes,
-}
-
-impl fmt::Display for LimitKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MemoryBytes => "bytes of memory",
-            Self::TimeoutMs => "milliseconds of time",
-            Self::InputBytes => "bytes of input",
-            Self::OutputBytes => "bytes of output",
-            Self::TableElements => "table elements",
-            Self::VariableBytes => "bytes of variables",
-            Self::Blocks => "memory blocks",
-            Self::ModuleBytes => "bytes of module",
-            Self::FunctionBytes => "bytes of one function",
-        })
-    }
 }
 
 /// Why an import is refused at load.

@@ -1,7 +1,8 @@
-//! One call into one fresh instance.
+//! One call into one instance: a fresh one, unless the operator lets the plugin keep its guest.
 //!
 //! Owns the life of a store: made, limited, run, read, dropped. Nothing of a call survives it, so
-//! a guest can neither remember one patient while it works on the next nor poison a later call.
+//! a guest can neither remember one patient while it works on the next nor poison a later call; a
+//! kept guest ([`Kept`]) is the operator's exception, and never comes back from a call that failed.
 //! Refuses to let a guest run past its deadline: it yields at every tick of the engine's clock,
 //! and the future that holds it is dropped when its time is up, inside `start` functions too.
 
@@ -10,8 +11,12 @@ use std::sync::Arc;
 use tokio::time::{Duration, Instant, timeout};
 use wasmtime::{Instance, Store, Trap};
 
-use super::error::{LimitKind, PluginError};
+use super::engine::STACK_MAX_BYTES;
+use super::error::PluginError;
 use super::guard::{GuestInput, RawAllowed};
+use super::kept::Kept;
+use super::limit_kind::LimitKind;
+use super::limits::Limits;
 use super::log_lines::presentable;
 use super::module::{Code, GuestModule, Shape, Wasm};
 use super::state::{GuestState, Stop};
@@ -36,10 +41,19 @@ pub(super) struct Answer {
     pub(super) text: String,
     pub(super) redacted: bool,
     pub(super) elapsed: Duration,
+    /// What it took of its fuel, where that is counted.
+    pub(super) instructions: Option<u64>,
+    /// Its linear memory in the end.
+    pub(super) memory_bytes: usize,
 }
 
-/// Runs a call to its end. Dropping the future ends the guest.
+/// Runs a call to its end in a fresh instance. Dropping the future ends the guest.
 pub(super) async fn run(call: Call) -> Result<Answer, PluginError> {
+    run_on(call, &mut None).await
+}
+
+/// As [`run`], in the guest that was kept, if there is one; it is there again when it may be kept.
+pub(super) async fn run_on(call: Call, kept: &mut Option<Kept>) -> Result<Answer, PluginError> {
     let Call {
         module,
         function,
@@ -50,8 +64,8 @@ pub(super) async fn run(call: Call) -> Result<Answer, PluginError> {
     let limit = module.limits.timeout;
     let input = GuestInput::prepare(text, raw);
     let started = Instant::now();
-    let finished = timeout(limit, execute(&module, &function, &input)).await;
-    let text = finished.unwrap_or_else(|_| {
+    let finished = timeout(limit, execute(&module, &function, &input, kept)).await;
+    let answer = finished.unwrap_or_else(|_| {
         let value = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let plugin = plugin.to_string();
         Err(PluginError::Limit {
@@ -61,31 +75,43 @@ pub(super) async fn run(call: Call) -> Result<Answer, PluginError> {
         })
     })?;
     Ok(Answer {
-        text,
-        redacted: input.is_redacted(),
         elapsed: started.elapsed(),
+        ..answer
     })
 }
 
 async fn execute(
-    module: &GuestModule,
+    module: &Arc<GuestModule>,
     function: &str,
     input: &GuestInput,
-) -> Result<String, PluginError> {
+    kept: &mut Option<Kept>,
+) -> Result<Answer, PluginError> {
     let plugin = &*module.plugin;
     let shape = module
         .shape(function)
         .ok_or_else(|| no_function(plugin, function))?;
     let wasm = match &module.code {
         Code::Wasm(wasm) => wasm,
-        Code::Twin(twin) => return stood_in(&**twin, plugin, function, input).await,
+        Code::Twin(twin) => {
+            let text = stood_in(&**twin, plugin, function, input).await?;
+            return Ok(answer(text, input, None, 0));
+        }
     };
-    let mut store = store(module, wasm, input).map_err(|stop| stop.into_error(plugin))?;
+    let stopped = |stop: Stop| stop.into_error(plugin);
+    // Taken: only a call that answers puts it back.
+    let mut guest = match kept.take().filter(|kept| kept.is_of(module)) {
+        Some(mut guest) => {
+            guest.take_up(input).map_err(stopped)?;
+            guest
+        }
+        None => Kept::fresh(module, store(module, wasm, input).map_err(stopped)?),
+    };
+    set_out(&mut guest.store, module.limits.fuel);
     let _ticking = wasm.engine.running();
-    let code = call(wasm, &mut store, function, shape)
+    let code = call(wasm, &mut guest, function, shape)
         .await
-        .map_err(|e| failed(plugin, &e))?;
-    let state = store.data();
+        .map_err(|e| failed(plugin, &module.limits, &e))?;
+    let state = guest.store.data();
     if code != 0 {
         // Text of a guest that saw everything could say anything, whatever redaction finds in it.
         let said = state.error().filter(|_| input.is_redacted());
@@ -96,8 +122,27 @@ async fn execute(
             message,
         });
     }
-    let output = state.output().map_err(|stop| stop.into_error(plugin))?;
-    text(plugin, output)
+    let text = text(plugin, state.output().map_err(stopped)?)?;
+    let left = guest.store.get_fuel().unwrap_or(0);
+    let instructions = module.limits.fuel.map(|fuel| fuel.saturating_sub(left));
+    let answer = answer(text, input, instructions, state.linear_bytes());
+    *kept = guest.rest();
+    Ok(answer)
+}
+
+fn answer(
+    text: String,
+    input: &GuestInput,
+    instructions: Option<u64>,
+    memory_bytes: usize,
+) -> Answer {
+    Answer {
+        text,
+        redacted: input.is_redacted(),
+        elapsed: Duration::ZERO,
+        instructions,
+        memory_bytes,
+    }
 }
 
 /// What a guest answered has to be text.
@@ -133,7 +178,7 @@ async fn stood_in(
     }
 }
 
-/// Limits and deadline are in place before the first page is mapped.
+/// Limits are in place before the first page is mapped.
 fn store(module: &GuestModule, wasm: &Wasm, input: &GuestInput) -> Result<Store<GuestState>, Stop> {
     let state = GuestState::new(
         Arc::clone(&module.plugin),
@@ -143,21 +188,38 @@ fn store(module: &GuestModule, wasm: &Wasm, input: &GuestInput) -> Result<Store<
     )?;
     let mut store = Store::new(wasm.engine.wasm(), state);
     store.limiter(|state| state);
+    Ok(store)
+}
+
+/// What a guest has for the call that comes: a share of time after each of which it yields, and
+/// fuel, where that is counted.
+fn set_out(store: &mut Store<GuestState>, fuel: Option<u64>) {
     store.set_epoch_deadline(TICKS_PER_SHARE);
     store.epoch_deadline_async_yield_and_update(TICKS_PER_SHARE);
-    Ok(store)
+    if let Some(fuel) = fuel {
+        // An engine that counts nothing refuses it; the module is on the one that does.
+        let _ = store.set_fuel(fuel);
+    }
 }
 
 async fn call(
     module: &Wasm,
-    store: &mut Store<GuestState>,
+    guest: &mut Kept,
     function: &str,
     shape: Shape,
 ) -> wasmtime::Result<i32> {
-    let instance = module.pre.instantiate_async(&mut *store).await?;
-    if module.shape(INITIALIZE) == Some(Shape::Nothing) {
-        invoke(&instance, store, INITIALIZE, Shape::Nothing).await?;
-    }
+    let store = &mut guest.store;
+    let instance = match guest.instance {
+        Some(instance) => instance,
+        None => {
+            let instance = module.pre.instantiate_async(&mut *store).await?;
+            if module.shape(INITIALIZE) == Some(Shape::Nothing) {
+                invoke(&instance, store, INITIALIZE, Shape::Nothing).await?;
+            }
+            guest.instance = Some(instance);
+            instance
+        }
+    };
     invoke(&instance, store, function, shape).await
 }
 
@@ -189,12 +251,22 @@ pub(super) fn no_function(plugin: &str, function: &str) -> PluginError {
 }
 
 /// Sorts what Wasmtime gave back. Its own texts may quote the guest, so only closed lists pass.
-fn failed(plugin: &str, error: &wasmtime::Error) -> PluginError {
+fn failed(plugin: &str, limits: &Limits, error: &wasmtime::Error) -> PluginError {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return (*stop).into_error(plugin);
     }
     let plugin = plugin.to_owned();
     match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => PluginError::Limit {
+            plugin,
+            limit: LimitKind::StackBytes,
+            value: STACK_MAX_BYTES as u64,
+        },
+        Some(Trap::OutOfFuel) => PluginError::Limit {
+            plugin,
+            limit: LimitKind::Fuel,
+            value: limits.fuel.unwrap_or(0),
+        },
         Some(trap) => PluginError::Trapped {
             plugin,
             trap: trap.to_string(),

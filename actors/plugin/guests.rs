@@ -16,7 +16,7 @@ const EVENT_INTERVAL: u32 = 2;
 
 /// How many modules are compiled at once. Further ones wait, so that reloads or restarts in a row
 /// cannot pile compilers up on the machine.
-const COMPILERS: usize = 2;
+pub(super) const COMPILERS: usize = 2;
 
 /// The threads guests run on. Clones share them; the last one to go stops them.
 #[derive(Clone, Debug)]

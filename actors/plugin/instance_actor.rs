@@ -1,6 +1,7 @@
 //! `PluginInstance`: the actor that runs one call at a time of one plugin.
 //!
-//! Owns nothing between calls, so a restart loses nothing but the call that caused it; its restart
+//! Owns nothing between calls but the slot, and the guest where the operator lets it be kept: it is
+//! made anew like any other, so a restart loses nothing but the call that caused it; its restart
 //! class is permanent. Refuses to live on after its guest was stopped by force: it answers the
 //! caller with the typed reason first and then crashes, so that the tree shows what happened and
 //! the next call meets a new incarnation. The guest itself runs on the guests' own threads; while
@@ -13,13 +14,14 @@ use plantao_supervisors::{ChildSpec, Envelope, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::error::PluginError;
-use super::executor::{Answer, Call, run};
+use super::executor::{Answer, Call, run_on};
 use super::guests::GuestRuntime;
+use super::kept::Kept;
 use super::pool::{Lease, Pool};
 
 /// What an instance is asked.
 pub(super) enum Message {
-    /// Run this call in a fresh instance.
+    /// Run this call.
     Run {
         /// What to run.
         call: Call,
@@ -54,46 +56,57 @@ struct Seat {
 
 struct PluginInstance;
 
+struct State {
+    seat: Seat,
+    kept: Option<Kept>,
+}
+
 impl Actor for PluginInstance {
     type Msg = Envelope<Message>;
-    type State = Seat;
+    type State = State;
     type Arguments = Seat;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<Self::Msg>,
         seat: Seat,
-    ) -> Result<Seat, ActorProcessingErr> {
+    ) -> Result<State, ActorProcessingErr> {
         seat.pool.started(seat.index);
-        Ok(seat)
+        Ok(State { seat, kept: None })
     }
 
     async fn handle(
         &self,
         _myself: ActorRef<Self::Msg>,
         message: Self::Msg,
-        seat: &mut Seat,
+        State { seat, kept }: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         let (Message::Run { call, lease, reply }, _in_flight) = message.open();
         if reply.is_abandoned() {
             return Ok(());
         }
         let plugin = Arc::clone(&call.module.plugin);
+        let mut guest = kept.take();
         let work = async move {
-            match run(call).await {
-                Err(crash) if crash.is_crash() => Some((crash, lease, reply)),
+            match run_on(call, &mut guest).await {
+                Err(crash) if crash.is_crash() => Err((crash, lease, reply)),
                 answer => {
                     // The next call may have the slot when this one has its answer.
                     drop(lease);
                     reply.send(answer);
-                    None
+                    Ok(guest)
                 }
             }
         };
-        // A task that panicked, which is our fault and not the guest's, took the reply along: the
-        // caller reads that nobody answers.
-        let Some((crash, lease, reply)) = seat.guests.spawn(work).finish().await.flatten() else {
-            return Ok(());
+        let (crash, lease, reply) = match seat.guests.spawn(work).finish().await {
+            // A task that panicked, which is our fault and not the guest's, took the reply along:
+            // the caller reads that nobody answers.
+            None => return Ok(()),
+            Some(Ok(guest)) => {
+                *kept = guest;
+                return Ok(());
+            }
+            Some(Err(crashed)) => crashed,
         };
         tracing::warn!(plugin = &*plugin, error = %crash, "guest stopped");
         seat.pool.crashing(seat.index);

@@ -40,6 +40,9 @@ pub struct Limits {
     /// Names and values of ephemeral variables together, and 64 bytes for each: 1 MiB, which is
     /// also the ceiling.
     pub variable_bytes: usize,
+    /// Instructions of one call, about one for each: not counted, since counting takes a third more
+    /// time.
+    pub fuel: Option<u64>,
 }
 
 impl Default for Limits {
@@ -51,6 +54,7 @@ impl Default for Limits {
             output_bytes: MIB,
             table_elements: 10_000,
             variable_bytes: VARIABLE_MAX_BYTES,
+            fuel: None,
         }
     }
 }
@@ -84,6 +88,13 @@ impl Limits {
                     reason: format!("is {value}: expected {least} to {most}"),
                 });
             }
+        }
+        if self.fuel == Some(0) {
+            return Err(PluginError::Spec {
+                plugin: plugin.to_owned(),
+                field: "fuel",
+                reason: "is 0: expected 1 or more instructions".to_owned(),
+            });
         }
         Ok(())
     }
@@ -147,6 +158,13 @@ mod tests {
                 "variable_bytes",
                 Limits {
                     variable_bytes: 1_048_577,
+                    ..Limits::default()
+                },
+            ),
+            (
+                "fuel",
+                Limits {
+                    fuel: Some(0),
                     ..Limits::default()
                 },
             ),

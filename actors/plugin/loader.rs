@@ -12,11 +12,11 @@ use arc_swap::ArcSwap;
 use plantao_supervisors::{ChildSpec, DynamicHandle, Envelope, Handle, Reply, SupervisorError};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::engine::GuestEngine;
 use super::error::PluginError;
+use super::foundry::Foundry;
 use super::guests::GuestRuntime;
 use super::instance_actor;
-use super::module::GuestModule;
+use super::module::{GuestModule, read_capped};
 use super::pool::Pool;
 use super::spec::PluginSpec;
 use super::twin::GuestTwin;
@@ -44,7 +44,7 @@ pub(super) enum Published {
 /// What loading needs.
 pub(super) struct Source {
     pub(super) spec: PluginSpec,
-    pub(super) engine: GuestEngine,
+    pub(super) foundry: Arc<Foundry>,
     pub(super) guests: GuestRuntime,
     pub(super) twin: Option<Arc<dyn GuestTwin>>,
     pub(super) dir: PathBuf,
@@ -65,27 +65,21 @@ impl Source {
         }
     }
 
-    /// Compiles off the reactor: the compiler takes up to seconds and never yields.
+    /// Reads the file off the reactor and has it made into a module.
     async fn load(self: &Arc<Self>) -> Result<Arc<GuestModule>, PluginError> {
         if let Some(twin) = &self.twin {
             return Ok(Arc::new(GuestModule::of_twin(Arc::clone(twin), &self.spec)));
         }
         let source = Arc::clone(self);
-        let work = move || {
-            GuestModule::load(
-                &source.engine,
-                &source.dir,
-                source.module_bytes,
-                &source.spec,
-            )
+        let read = move || {
+            let path = source.dir.join(&source.spec.wasm);
+            read_capped(&path, source.module_bytes, &source.spec.name)
         };
-        match self.guests.compute(work).await {
-            Some(loaded) => loaded.map(Arc::new),
-            None => Err(PluginError::Module {
-                plugin: self.spec.name.clone(),
-                reason: "the compiler failed on it".to_owned(),
-            }),
-        }
+        let bytes = self.guests.compute(read).await;
+        let bytes = bytes.ok_or_else(|| PluginError::Unavailable {
+            plugin: self.spec.name.clone(),
+        })??;
+        self.foundry.module(&self.spec, bytes).await.map(Arc::new)
     }
 
     fn publish(&self, module: &Arc<GuestModule>) {

@@ -19,19 +19,27 @@
 //! guest is shown goes through the data guard: redacted, unless the plugin holds `phi:raw`.
 
 mod abi;
+mod aot;
 mod arena;
 mod brake;
 mod code_size;
+mod compiler;
+mod counts;
 mod engine;
 mod error;
 mod executor;
+mod foundry;
 mod guard;
 mod guests;
+mod host;
 mod inspection;
 mod instance_actor;
+mod kept;
+mod limit_kind;
 mod limits;
 mod loader;
 mod log_lines;
+mod metered;
 mod module;
 mod plugins;
 mod pool;
@@ -42,12 +50,18 @@ mod tests;
 mod twin;
 mod workbench;
 
+pub use aot::{AotCache, AotKeyError};
+pub use compiler::{COMPILER_COMMAND, CompileLimits, Compiler, CompilerProgram, serve_compiler};
+pub use counts::PluginCounts;
 pub use engine::EngineError;
-pub use error::{ImportRefusal, LimitKind, PluginError};
+pub use error::{CompilerFault, ImportRefusal, PluginError};
 pub use guests::GuestRuntime;
+pub use host::PluginHost;
 pub use inspection::{Inspection, MANIFEST_SECTION};
+pub use limit_kind::LimitKind;
 pub use limits::Limits;
-pub use plugins::{PluginHost, PluginOutput, PluginState, PluginStatus, Plugins};
+pub use metered::{Measured, MeteredBench, Piece};
+pub use plugins::{PluginOutput, PluginState, PluginStatus, Plugins};
 pub use spec::{Grant, PluginSpec};
 pub use twin::{GuestTwin, TwinStop};
 pub use workbench::{Loaded, Trial, Workbench};

@@ -17,7 +17,8 @@ use wasmtime::{
 use super::abi;
 use super::code_size::{self, CodeRefusal, FUNCTION_MAX_BYTES, MAGIC};
 use super::engine::GuestEngine;
-use super::error::{ImportRefusal, LimitKind, PluginError};
+use super::error::{ImportRefusal, PluginError};
+use super::limit_kind::LimitKind;
 use super::limits::Limits;
 use super::spec::PluginSpec;
 use super::state::GuestState;
@@ -33,6 +34,8 @@ pub(super) struct GuestModule {
     pub(super) sha256: String,
     pub(super) limits: Limits,
     pub(super) config: Arc<BTreeMap<String, String>>,
+    /// Whether its guests may be kept from call to call.
+    pub(super) reuse: bool,
     pub(super) code: Code,
 }
 
@@ -60,33 +63,20 @@ pub(super) enum Shape {
     Nothing,
 }
 
-impl GuestModule {
-    /// Reads and compiles a module. Takes as long as the compiler does: not for the reactor.
-    pub(super) fn load(
-        engine: &GuestEngine,
-        dir: &Path,
-        module_bytes: u64,
-        spec: &PluginSpec,
-    ) -> Result<Self, PluginError> {
-        let bytes = read_capped(&dir.join(&spec.wasm), module_bytes, &spec.name)?;
-        Self::compile(engine, spec, &bytes)
-    }
+/// Bytes of a module that may be given to a compiler, and their hash.
+pub(super) struct Checked {
+    pub(super) bytes: Vec<u8>,
+    pub(super) sha256: [u8; 32],
+}
 
-    /// Compiles a module from its bytes.
-    pub(super) fn compile(
-        engine: &GuestEngine,
-        spec: &PluginSpec,
-        bytes: &[u8],
-    ) -> Result<Self, PluginError> {
-        let plugin = || spec.name.clone();
+impl Checked {
+    /// Looks at the frame of the module: what it is, and how large each function.
+    pub(super) fn new(plugin: &str, bytes: Vec<u8>) -> Result<Self, PluginError> {
+        let plugin = || plugin.to_owned();
         if !bytes.starts_with(MAGIC) {
             return Err(PluginError::NotWasm { plugin: plugin() });
         }
-        let refused = |e: wasmtime::Error| PluginError::Module {
-            plugin: plugin(),
-            reason: one_line(&format!("{e:#}")),
-        };
-        code_size::check(bytes).map_err(|refusal| match refusal {
+        code_size::check(&bytes).map_err(|refusal| match refusal {
             CodeRefusal::Frame => PluginError::Module {
                 plugin: plugin(),
                 reason: "its sections do not fit into it".to_owned(),
@@ -97,15 +87,50 @@ impl GuestModule {
                 value: FUNCTION_MAX_BYTES as u64,
             },
         })?;
-        let module = Module::from_binary(engine.wasm(), bytes).map_err(refused)?;
+        let mut sha256 = [0; 32];
+        let hash = digest::digest(&digest::SHA256, &bytes);
+        for (to, from) in sha256.iter_mut().zip(hash.as_ref()) {
+            *to = *from;
+        }
+        Ok(Self { bytes, sha256 })
+    }
+}
+
+impl GuestModule {
+    /// Compiles a module here, which takes as long as it takes: one's own, on a bench or in a test.
+    pub(super) fn compile(
+        engine: &GuestEngine,
+        spec: &PluginSpec,
+        bytes: &[u8],
+    ) -> Result<Self, PluginError> {
+        let checked = Checked::new(&spec.name, bytes.to_vec())?;
+        let compiled = engine.wasm().precompile_module(&checked.bytes);
+        let code = compiled.map_err(refused(spec))?;
+        Self::of_artefact(engine, spec, checked.sha256, &code)
+    }
+
+    /// Makes a module of machine code that a compiler of ours has just answered, or that the cache
+    /// had sealed.
+    pub(super) fn of_artefact(
+        engine: &GuestEngine,
+        spec: &PluginSpec,
+        sha256: [u8; 32],
+        code: &[u8],
+    ) -> Result<Self, PluginError> {
+        // SAFETY: these bytes come from `Engine::precompile_module` in a process that runs our own
+        // binary, directly or through a file whose MAC was checked over these very bytes.
+        #[expect(unsafe_code, reason = "machine code can be believed, not checked")]
+        let module = unsafe { Module::deserialize(engine.wasm(), code) };
+        let module = module.map_err(refused(spec))?;
         check_memory(&module, spec)?;
         let linker = link(engine, &module, spec)?;
-        let pre = linker.instantiate_pre(&module).map_err(refused)?;
+        let pre = linker.instantiate_pre(&module).map_err(refused(spec))?;
         Ok(Self {
             plugin: spec.name.as_str().into(),
-            sha256: hex(digest::digest(&digest::SHA256, bytes).as_ref()),
+            sha256: hex(&sha256),
             limits: spec.limits,
             config: Arc::new(spec.config.clone()),
+            reuse: spec.reuse,
             code: Code::Wasm(Box::new(Wasm {
                 functions: functions(&module),
                 pre,
@@ -122,6 +147,7 @@ impl GuestModule {
             sha256: hex(digest::digest(&digest::SHA256, name).as_ref()),
             limits: spec.limits,
             config: Arc::new(spec.config.clone()),
+            reuse: spec.reuse,
             code: Code::Twin(twin),
         }
     }
@@ -142,8 +168,15 @@ impl Wasm {
     }
 }
 
+fn refused(spec: &PluginSpec) -> impl Fn(wasmtime::Error) -> PluginError {
+    |error| PluginError::Module {
+        plugin: spec.name.clone(),
+        reason: one_line(&format!("{error:#}")),
+    }
+}
+
 /// Reads a regular file of at most `most` bytes.
-fn read_capped(path: &Path, most: u64, plugin: &str) -> Result<Vec<u8>, PluginError> {
+pub(super) fn read_capped(path: &Path, most: u64, plugin: &str) -> Result<Vec<u8>, PluginError> {
     let failed = |kind| PluginError::File {
         plugin: plugin.to_owned(),
         kind,
@@ -245,7 +278,8 @@ fn functions(module: &Module) -> BTreeMap<String, Shape> {
     callable.collect()
 }
 
-fn one_line(text: &str) -> String {
+/// A text of somebody else as it may stand in ours: short, and on one line.
+pub(super) fn one_line(text: &str) -> String {
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     plain.take(REASON_MAX_CHARS).collect()
 }

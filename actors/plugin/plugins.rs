@@ -6,7 +6,6 @@
 //! is the one guest; nothing is written; the caller audits, with the plugin's name and hash.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -19,19 +18,20 @@ use plantao_supervisors::{
 use serde::Serialize;
 
 use super::brake::{CRASHES_MAX, PERIOD};
-use super::engine::{EngineError, GuestEngine};
-use super::error::{LimitKind, PluginError};
+use super::counts::{Counts, PluginCounts};
+use super::engine::{EngineError, Engines};
+use super::error::PluginError;
 use super::executor::{Call, no_function};
+use super::foundry::Foundry;
 use super::guard::RawAllowed;
-use super::guests::GuestRuntime;
+use super::host::PluginHost;
 use super::instance_actor::Message;
+use super::limit_kind::LimitKind;
 use super::loader::{self, Nest, Published, Source};
 use super::log_lines::presentable;
 use super::pool::{NoSlot, Pool};
 use super::spec::{Grant, PluginSpec};
 use super::state::Stop;
-use super::twin::GuestTwin;
-use crate::clock::WallClock;
 use crate::policy::Permit;
 
 /// Beyond the guest's own limit: for redaction, dispatch and a busy machine.
@@ -43,38 +43,6 @@ const RELOADS_IN_FLIGHT: usize = 4;
 /// Loaders fail only by being killed or by a fault of ours.
 const SUBTREE_RESTARTS: u32 = 5;
 const SUBTREE_PERIOD: Duration = Duration::from_secs(10);
-
-/// What the host of all plugins needs.
-#[derive(Clone)]
-pub struct PluginHost {
-    /// Where modules are looked up.
-    pub dir: PathBuf,
-    /// Where guests run.
-    pub guests: GuestRuntime,
-    /// What tells whether a permit has expired.
-    pub clock: WallClock,
-    /// Instances over all plugins: what address space is reserved for.
-    pub capacity: u32,
-    /// Largest module file: 2 MiB, since compile time grows with it.
-    pub module_bytes: u64,
-    /// What stands in for every module, in a simulation.
-    pub twin: Option<Arc<dyn GuestTwin>>,
-}
-
-impl PluginHost {
-    /// A host with room for 64 instances and modules of 2 MiB.
-    #[must_use]
-    pub fn new(dir: impl Into<PathBuf>, guests: GuestRuntime, clock: WallClock) -> Self {
-        Self {
-            dir: dir.into(),
-            guests,
-            clock,
-            capacity: 64,
-            module_bytes: 2 * 1024 * 1024,
-            twin: None,
-        }
-    }
-}
 
 /// What a plugin answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +98,8 @@ pub struct Plugins {
 
 struct Inner {
     host: PluginHost,
-    engine: GuestEngine,
+    foundry: Arc<Foundry>,
+    counts: Arc<Counts>,
     plugins: RwLock<BTreeMap<String, Arc<Plugin>>>,
 }
 
@@ -146,10 +115,18 @@ impl Plugins {
     /// # Errors
     /// [`EngineError`] when this machine cannot run guests.
     pub fn new(host: PluginHost) -> Result<Self, EngineError> {
-        let engine = GuestEngine::new(host.capacity)?;
+        let counts = Arc::new(Counts::default());
+        let foundry = Arc::new(Foundry::new(
+            Engines::new(host.capacity)?,
+            host.compiler.clone(),
+            host.cache.clone(),
+            host.guests.clone(),
+            Arc::clone(&counts),
+        ));
         let inner = Inner {
             host,
-            engine,
+            foundry,
+            counts,
             plugins: RwLock::default(),
         };
         Ok(Self {
@@ -202,7 +179,7 @@ impl Plugins {
         let name = spec.name.clone();
         let source = Arc::new(Source {
             spec,
-            engine: self.inner.engine.clone(),
+            foundry: Arc::clone(&self.inner.foundry),
             guests: self.inner.host.guests.clone(),
             twin: self.inner.host.twin.clone(),
             dir: self.inner.host.dir.clone(),
@@ -243,19 +220,24 @@ impl Plugins {
             plugin: name.to_owned(),
             error,
         })?;
-        plugin.call(function, text).await
+        let answer = plugin.call(function, text).await;
+        self.inner.counts.seen(answer)
+    }
+
+    /// What was counted since the host was made.
+    #[must_use]
+    pub fn counts(&self) -> PluginCounts {
+        self.inner.counts.now()
     }
 
     /// Compiles the plugin's file again. Calls in progress finish on the old module.
     ///
-    /// A compiler cannot be interrupted; what bounds it is its input. A file of more than
+    /// A compiler cannot be interrupted, so it works in a process of its own that is killed at its
+    /// limits ([`Compiler`]), two of them at a time over all plugins. A file of more than
     /// [`PluginHost::module_bytes`] is refused before it is read whole, and one with a function of
-    /// more than 64 KiB before it is compiled: what the compiler needs grows faster than a
-    /// function's length. Of 2 MiB in functions of that size it made the worst in some 12 s.
-    /// The loader compiles one file after the other; over all plugins two are compiled at a time,
-    /// on threads apart from the reactor's, and one whose turn has not come when its loader ends
-    /// never begins. An answer that takes longer than a minute is [`PluginError::Unavailable`];
-    /// the module is used all the same once it is there.
+    /// more than 64 KiB before it is compiled. The loader makes one file after the other. An answer
+    /// that takes longer than a minute is [`PluginError::Unavailable`]; the module is used all the
+    /// same once it is there.
     ///
     /// # Errors
     /// Why the new file is refused; the old module then stays in use.

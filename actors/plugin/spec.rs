@@ -43,6 +43,9 @@ pub struct PluginSpec {
     pub instances: usize,
     /// How many more calls may wait for an instance.
     pub queue: usize,
+    /// Whether a guest may take one call after the other, which saves making a fresh one. What it
+    /// leaves in its memory is there in the next call: only for plugins whose texts are nobody's.
+    pub reuse: bool,
     /// What the guest reads through `config_get`. Never PHI: it is the operator's text.
     pub config: BTreeMap<String, String>,
 }
@@ -58,6 +61,7 @@ impl PluginSpec {
             limits: Limits::default(),
             instances: 2,
             queue: 64,
+            reuse: false,
             config: BTreeMap::new(),
         }
     }
@@ -89,6 +93,11 @@ impl PluginSpec {
         }
         if self.queue > QUEUE_MAX {
             return Err(self.refuse("queue", "is out of range: expected 0 to 4096"));
+        }
+        if self.reuse && self.grants.contains(&Grant::PhiRaw) {
+            let reason =
+                "is not for a plugin with `phi:raw`: a text would be there in the next call";
+            return Err(self.refuse("reuse", reason));
         }
         self.limits.check(&self.name)
     }
@@ -135,6 +144,13 @@ mod tests {
                 PluginSpec {
                     instances: 65,
                     ..good.clone()
+                },
+            ),
+            (
+                "reuse",
+                PluginSpec {
+                    reuse: true,
+                    ..good.clone().grant(Grant::PhiRaw)
                 },
             ),
             (

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 
 use super::arena::{Arena, BLOCKS_MAX, OutOfRange};
-use super::error::{LimitKind, PluginError};
+use super::error::PluginError;
 use super::guard::GuestInput;
+use super::limit_kind::LimitKind;
 use super::limits::Limits;
 use super::log_lines::LogLines;
 
@@ -66,6 +67,7 @@ impl Stop {
 
 /// The host's side of one call.
 pub(super) struct GuestState {
+    plugin: Arc<str>,
     pub(super) arena: Arena,
     pub(super) logs: LogLines,
     pub(super) config: Arc<BTreeMap<String, String>>,
@@ -86,15 +88,38 @@ impl GuestState {
         config: Arc<BTreeMap<String, String>>,
         shown: &GuestInput,
     ) -> Result<Self, Stop> {
-        let input = shown.as_bytes();
-        if input.len() > limits.input_bytes {
-            return Err(Stop::limit(LimitKind::InputBytes, limits.input_bytes));
-        }
-        let mut state = Self::idle(Arc::clone(&plugin), limits, config);
-        state.logs = LogLines::about(plugin, shown);
-        let address = state.store(input)?;
-        state.input = (address, input.len() as u64);
+        let mut state = Self::idle(plugin, limits, config);
+        state.take_up(shown)?;
         Ok(state)
+    }
+
+    /// Takes the input of a call.
+    pub(super) fn take_up(&mut self, shown: &GuestInput) -> Result<(), Stop> {
+        let input = shown.as_bytes();
+        if input.len() > self.limits.input_bytes {
+            let most = self.limits.input_bytes;
+            return Err(Stop::limit(LimitKind::InputBytes, most));
+        }
+        self.logs = LogLines::about(Arc::clone(&self.plugin), shown);
+        let address = self.store(input)?;
+        self.input = (address, input.len() as u64);
+        Ok(())
+    }
+
+    /// Forgets a call; the guest's own memory still counts.
+    pub(super) fn rest(&mut self) {
+        let (plugin, config) = (Arc::clone(&self.plugin), Arc::clone(&self.config));
+        let idle = Self::idle(plugin, self.limits, config);
+        let linear_bytes = self.linear_bytes;
+        *self = Self {
+            linear_bytes,
+            ..idle
+        };
+    }
+
+    /// The guest's linear memory.
+    pub(super) fn linear_bytes(&self) -> usize {
+        self.linear_bytes
     }
 
     /// The state of no call: what a store needs to exist.
@@ -105,7 +130,8 @@ impl GuestState {
     ) -> Self {
         Self {
             arena: Arena::default(),
-            logs: LogLines::of_no_call(plugin),
+            logs: LogLines::of_no_call(Arc::clone(&plugin)),
+            plugin,
             config,
             limits,
             linear_bytes: 0,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::engine::{EngineError, GuestEngine};
+use super::engine::{EngineError, EngineKind, GuestEngine};
 use super::error::PluginError;
 use super::executor::{Call, run};
 use super::guard::RawAllowed;
@@ -48,7 +48,7 @@ impl Workbench {
     /// [`EngineError`] when this machine cannot run guests.
     pub fn new(guests: GuestRuntime) -> Result<Self, EngineError> {
         Ok(Self {
-            engine: GuestEngine::new(CAPACITY)?,
+            engine: GuestEngine::new(EngineKind::Timed, CAPACITY)?,
             guests,
         })
     }

@@ -14,7 +14,7 @@ use plantao_actors::audit::transparency::LogKeys;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::{Database, DatabaseConfig};
 use plantao_actors::entropy::Entropy;
-use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
+use plantao_actors::plugin::{Compiler, GuestRuntime, PluginHost, Plugins};
 use plantao_actors::policy::Policy;
 use plantao_actors::vault::{MasterKeySource, Vault};
 use plantao_schema::time::Timestamp;
@@ -121,7 +121,12 @@ impl Site {
     /// Starts the tree over the disk as it is.
     pub(super) async fn start(&self, hook: Arc<dyn FaultHook>) -> Result<Node, SimError> {
         let edges = self.edges()?;
-        let mut host = PluginHost::new("nowhere", GuestRuntime::current(), self.clock.clone());
+        let mut host = PluginHost::new(
+            "nowhere",
+            GuestRuntime::current(),
+            self.clock.clone(),
+            Compiler::InProcess,
+        );
         host.twin = Some(Arc::new(twin::Guests(self.disk.clone())));
         let plugins = Plugins::new(host).map_err(|_| SimError::Edges)?;
         let built = service::build(&self.config, Flags::default(), edges, plugins);

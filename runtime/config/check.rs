@@ -18,6 +18,10 @@ const STALL_SHORTEST_MS: u64 = 1_000;
 const PERIOD_LONGEST_HOURS: u64 = 720;
 /// A key backup brings back whoever was erased since it was taken.
 const KEY_BACKUP_LONGEST_DAYS: u64 = 90;
+/// A compiler that is given less has not begun.
+const COMPILE_SHORTEST_MS: u64 = 1_000;
+/// Nobody waits longer for a reload.
+const COMPILE_LONGEST_MS: u64 = 60_000;
 /// A log-in that outlives a day outlives the shift it was made for.
 const SESSION_LONGEST_S: u64 = 86_400;
 
@@ -51,6 +55,7 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
             "must be a loopback address: the admin listener asks for no credentials",
         );
     }
+    plugin_host(config)?;
     for (name, plugin) in &config.plugins {
         plugin
             .spec(name)
@@ -160,6 +165,28 @@ fn database(config: &Config) -> Result<(), ConfigError> {
         database.stall_limit_ms,
         STALL_SHORTEST_MS,
         LONGEST_MS,
+    )
+}
+
+fn plugin_host(config: &Config) -> Result<(), ConfigError> {
+    let host = &config.plugin_host;
+    between(
+        "plugin_host.compile_timeout_ms",
+        host.compile_timeout_ms,
+        COMPILE_SHORTEST_MS,
+        COMPILE_LONGEST_MS,
+    )?;
+    between(
+        "plugin_host.compile_memory_bytes",
+        host.compile_memory_bytes,
+        1 << 26,
+        1 << 34,
+    )?;
+    between(
+        "plugin_host.aot_cache_bytes",
+        host.aot_cache_bytes,
+        0,
+        1 << 40,
     )
 }
 

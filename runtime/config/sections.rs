@@ -231,6 +231,12 @@ pub struct PluginHost {
     /// The folder that relative `wasm` names are looked up in.
     #[serde(deserialize_with = "path")]
     pub dir: PathBuf,
+    /// Time that compiling one module may take, in its own process.
+    pub compile_timeout_ms: u64,
+    /// Memory that it may write to.
+    pub compile_memory_bytes: u64,
+    /// Machine code kept in the state directory, so that a restart compiles nothing; 0 keeps none.
+    pub aot_cache_bytes: u64,
 }
 
 /// One plugin. What is not given is the plugin host's default.
@@ -246,6 +252,9 @@ pub struct Plugin {
     pub instances: Option<usize>,
     /// Calls that may wait for an instance.
     pub queue: Option<usize>,
+    /// Whether a guest may take one call after the other, with what it left in its memory.
+    #[serde(default)]
+    pub reuse: bool,
     /// The guest's memory.
     pub memory_bytes: Option<usize>,
     /// One call, instantiation included.
@@ -254,6 +263,8 @@ pub struct Plugin {
     pub input_bytes: Option<usize>,
     /// What a call may answer.
     pub output_bytes: Option<usize>,
+    /// Instructions of one call; not counted when it is not given.
+    pub fuel: Option<u64>,
     /// What the guest reads through `config_get`. Never PHI.
     #[serde(default)]
     pub config: BTreeMap<String, String>,
@@ -267,6 +278,7 @@ impl Plugin {
         spec.instances = self.instances.unwrap_or(spec.instances);
         spec.queue = self.queue.unwrap_or(spec.queue);
         spec.config = self.config.clone();
+        spec.reuse = self.reuse;
         let limits = &mut spec.limits;
         limits.memory_bytes = self.memory_bytes.unwrap_or(limits.memory_bytes);
         limits.timeout = self
@@ -274,6 +286,7 @@ impl Plugin {
             .map_or(limits.timeout, Duration::from_millis);
         limits.input_bytes = self.input_bytes.unwrap_or(limits.input_bytes);
         limits.output_bytes = self.output_bytes.unwrap_or(limits.output_bytes);
+        limits.fuel = self.fuel;
         spec
     }
 }

@@ -201,6 +201,7 @@ pub(super) fn plugin(error: &PluginError) -> Problem {
         PluginError::File { .. }
         | PluginError::NotWasm { .. }
         | PluginError::Module { .. }
+        | PluginError::Compiler { .. }
         | PluginError::Import { .. } => ProblemCode::PluginRefused,
         PluginError::Forbidden { .. } => ProblemCode::Internal,
         PluginError::Permit { error, .. } => permit(*error).0,

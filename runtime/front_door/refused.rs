@@ -1,6 +1,7 @@
 //! A refusal on its way out: one problem, and under `/fhir` every issue found.
 
 use super::reply::Family;
+use plantao_actors::plugin::LimitKind;
 use plantao_schema::fhir::{self, Issue, Severity};
 use plantao_schema::problem::{Problem, ProblemCode};
 
@@ -13,8 +14,17 @@ pub(super) struct Refused {
     pub(super) issues: Vec<Issue>,
     /// Whether its audit entry is complete already.
     pub(super) audited: bool,
-    /// SHA-256 of the plugin that was involved.
-    pub(super) plugin: Option<String>,
+    /// The plugin that was involved.
+    pub(super) plugin: Option<Box<Involved>>,
+}
+
+/// What the trail is told of a plugin that did not answer well.
+#[derive(Debug)]
+pub(super) struct Involved {
+    /// SHA-256 of its module.
+    pub(super) sha256: Option<String>,
+    /// The limit that it passed, and its value.
+    pub(super) breach: Option<(LimitKind, u64)>,
 }
 
 impl From<Problem> for Refused {

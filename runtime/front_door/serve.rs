@@ -224,7 +224,12 @@ async fn answer(
                 let mut entry = services.decided((&access, &decision), Phase::Single, outcome)?;
                 let code = failed.problem.code.slug();
                 entry.explanation = format!("{}; answered {code}", entry.explanation);
-                entry.plugin.clone_from(&failed.plugin);
+                if let Some(plugin) = &failed.plugin {
+                    if let Some((limit, value)) = plugin.breach {
+                        entry.explanation += &format!("; plugin passed {} {value}", limit.name());
+                    }
+                    entry.plugin.clone_from(&plugin.sha256);
+                }
                 services.record(entry).await?;
             }
             Err(failed)

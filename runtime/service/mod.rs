@@ -32,7 +32,7 @@ use crate::witness::WitnessAddressError;
 use plantao_actors::backup;
 use plantao_actors::clock::WallClock;
 use plantao_actors::database::DatabaseConfigError;
-use plantao_actors::plugin::{EngineError, PluginError};
+use plantao_actors::plugin::{AotKeyError, EngineError, PluginError};
 use plantao_schema::access::RulesError;
 use plantao_supervisors::{ExitReason, Lifecycle, LifecycleEvent, StartError, Tree};
 use std::io::Write;
@@ -86,6 +86,9 @@ pub enum ServiceError {
     /// Plugins cannot run on this machine.
     #[error("plugins cannot run here")]
     Engine(#[from] EngineError),
+    /// The plugins' machine code cannot be kept.
+    #[error(transparent)]
+    AotKey(#[from] AotKeyError),
     /// The signing key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -172,7 +175,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     let state = StateDir::open(&config.state_dir)?;
     let edges = Edges::of(&config, &state, &clock)?;
     tell_leftovers(&edges);
-    let plugins = parts::plugins(&config, &clock)?;
+    let plugins = parts::plugins(&config, &state, &clock, &edges.entropy)?;
     let (parts, cell, metrics) = parts::build(&config, flags, edges, plugins)?;
     if config.demo {
         demo::issue_tokens(&config, &state, &clock)?;

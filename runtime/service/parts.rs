@@ -10,6 +10,7 @@ use crate::front_door::{
 use crate::identity::{TokenIssuer, TokenVerifier};
 use crate::net;
 use crate::pages::{PageParts, PagesOf};
+use crate::state_dir::StateDir;
 use crate::telemetry::Metrics;
 use crate::tree::{Parts, RulesSource};
 use plantao_actors::audit::keeping::{Keeper, KeeperParts};
@@ -18,10 +19,13 @@ use plantao_actors::audit::{AuditLog, EmergencySpool, SpoolLimits};
 use plantao_actors::clock::WallClock;
 use plantao_actors::consent::Consents;
 use plantao_actors::database::DatabaseConfig;
+use plantao_actors::entropy::Entropy;
 use plantao_actors::live::{Live, LiveLimits, Pulse};
 use plantao_actors::login::LogIns;
 use plantao_actors::patient::{Contents, Records};
-use plantao_actors::plugin::{GuestRuntime, PluginHost, Plugins};
+use plantao_actors::plugin::{
+    AotCache, CompileLimits, Compiler, CompilerProgram, GuestRuntime, PluginHost, Plugins,
+};
 use plantao_actors::vault::Rotations;
 use plantao_actors::ward::Wards;
 use std::path::Path;
@@ -145,7 +149,12 @@ pub fn build(
         .iter()
         .map(|(name, plugin)| plugin.spec(name))
         .collect();
-    let metrics = Metrics::of(live.clone(), database.clone(), spool.clone());
+    let metrics = Metrics::of(
+        live.clone(),
+        database.clone(),
+        spool.clone(),
+        plugins.clone(),
+    );
     let door = &config.front_door;
     let services = Services {
         verifier,
@@ -274,13 +283,36 @@ pub(crate) fn database_config(config: &Config, state_dir: &Path) -> DatabaseConf
     parts
 }
 
-/// The plugins of a configuration, on threads of their own.
-pub(super) fn plugins(config: &Config, clock: &WallClock) -> Result<Plugins, ServiceError> {
+/// The plugins of a configuration, on threads of their own. This binary is their compiler.
+pub(super) fn plugins(
+    config: &Config,
+    state: &StateDir,
+    clock: &WallClock,
+    entropy: &Entropy,
+) -> Result<Plugins, ServiceError> {
     let guests = GuestRuntime::start(GUEST_WORKERS).map_err(|error| ServiceError::System {
         action: "start the guests' thread pool",
         kind: error.kind(),
     })?;
-    let mut host = PluginHost::new(&config.plugin_host.dir, guests, clock.clone());
+    let settings = &config.plugin_host;
+    let limits = CompileLimits {
+        wall: Duration::from_millis(settings.compile_timeout_ms),
+        // Its threads are at work together for no longer than this.
+        cpu_s: settings.compile_timeout_ms.div_ceil(1_000),
+        memory_bytes: settings.compile_memory_bytes,
+        ..CompileLimits::default()
+    };
+    let compiler = Compiler::Child(CompilerProgram::this_binary(), limits);
+    let mut host = PluginHost::new(&settings.dir, guests, clock.clone(), compiler);
+    if settings.aot_cache_bytes > 0 {
+        let (folder, key) = (state.paths().aot(), state.paths().aot_key());
+        host.cache = Some(AotCache::open(
+            &folder,
+            &key,
+            settings.aot_cache_bytes,
+            entropy,
+        )?);
+    }
     let instances: usize = config
         .plugins
         .iter()

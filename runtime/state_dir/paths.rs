@@ -71,6 +71,16 @@ impl StatePaths {
         self.keys().join("tombstones.log")
     }
 
+    /// The key that the plugins' machine code is sealed under. Losing it costs one compilation.
+    pub fn aot_key(&self) -> PathBuf {
+        self.keys().join("aot.key")
+    }
+
+    /// The plugins' machine code.
+    pub fn aot(&self) -> PathBuf {
+        self.root.join("plugins").join("aot")
+    }
+
     /// The key that opens backups. In none of them.
     pub fn backup_key(&self) -> PathBuf {
         self.keys().join("backup.key")

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::live::LiveCollector;
+use super::plugins::PluginCollector;
 use super::spool::SpoolCollector;
 use super::storage::DatabaseCollector;
 use plantao_actors::audit::EmergencySpool;
 use plantao_actors::database::Database;
 use plantao_actors::live::{Live, Pages};
+use plantao_actors::plugin::Plugins;
 use plantao_schema::access::VerdictKind;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -98,14 +100,20 @@ struct Inner {
 }
 
 impl Metrics {
-    /// All metrics at zero, and those that the live pages, the database and the spool keep
-    /// themselves.
-    pub fn of<P: Pages>(live: Live<P>, database: Database, spool: EmergencySpool) -> Self {
+    /// All metrics at zero, and those that the live pages, the database, the spool and the plugins
+    /// keep themselves.
+    pub fn of<P: Pages>(
+        live: Live<P>,
+        database: Database,
+        spool: EmergencySpool,
+        plugins: Plugins,
+    ) -> Self {
         let mut inner = Inner::zero();
         let registry = &mut inner.registry;
         registry.register_collector(Box::new(LiveCollector(live)));
         registry.register_collector(Box::new(DatabaseCollector(database)));
         registry.register_collector(Box::new(SpoolCollector(spool)));
+        registry.register_collector(Box::new(PluginCollector(plugins)));
         inner.register();
         Self {
             inner: Arc::new(inner),

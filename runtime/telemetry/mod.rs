@@ -6,6 +6,7 @@
 mod live;
 mod logs;
 mod metrics;
+mod plugins;
 mod spool;
 mod storage;
 

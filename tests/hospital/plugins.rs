@@ -173,3 +173,25 @@ async fn a_file_that_is_no_plugin_is_reported_and_the_others_run() {
     crate::bad_input::nothing_restarted(&hospital).await;
     hospital.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_is_passed_is_counted_and_named_in_the_trail() {
+    let wasm = format!("plugins.hostile.wasm={}", dist("hostile.wasm"));
+    let hospital = Hospital::start_with(&[&wasm]).await;
+    let client = hospital.as_principal("dev").await;
+    let path = "/v1/plugins/hostile/grow";
+    let reply = client.post(path, "text/plain", "x").await.unwrap();
+    assert_eq!(reply.status, 502, "{}", reply.text());
+    let metrics = hospital.admin_get("/metrics").await.unwrap().text();
+    for line in [
+        "plantao_plugin_limit_breaches_total{limit=\"memory_bytes\"} 1",
+        "plantao_plugin_limit_breaches_total{limit=\"fuel\"} 0",
+        "plantao_plugin_artefacts_refused_total 0",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    let trail = hospital.must(&["audit", "export"]).await;
+    let named = "answered plugin_failed; plugin passed memory_bytes 67108864";
+    assert!(trail.contains(named), "{trail}");
+    hospital.finish().await;
+}

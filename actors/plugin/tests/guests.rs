@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plugin::engine::GuestEngine;
+use crate::plugin::engine::{EngineKind, GuestEngine};
 use crate::plugin::executor::{Answer, Call, run};
 use crate::plugin::guard::RawAllowed;
 use crate::plugin::guests::GuestRuntime;
 use crate::plugin::module::GuestModule;
-use crate::plugin::{Grant, Limits, PluginError, PluginSpec};
+use crate::plugin::{
+    CompileLimits, Compiler, CompilerProgram, Grant, Limits, PluginError, PluginSpec,
+};
 
 /// A text with a valid CPF.
 pub(super) const WITH_CPF: &str = "Paciente João, CPF 529.982.247-25, em acompanhamento.";
@@ -38,7 +40,7 @@ pub(super) const LOOP: &str =
 pub(super) const TRAP: &str = r#"(func (export "run") (result i32) unreachable)"#;
 
 /// One module of these fields, in binary.
-pub(super) fn wasm(fields: &str) -> Vec<u8> {
+pub(in crate::plugin) fn wasm(fields: &str) -> Vec<u8> {
     wat::parse_str(format!("(module {fields})")).unwrap()
 }
 
@@ -66,7 +68,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let engine = GuestEngine::new(8).unwrap();
+        let engine = GuestEngine::new(EngineKind::Timed, 8).unwrap();
         Self {
             engine,
             guests: GuestRuntime::start(2).unwrap(),
@@ -123,8 +125,29 @@ pub(super) fn dist() -> PathBuf {
 }
 
 /// The bytes of a real plugin.
-pub(super) fn real(name: &str) -> Vec<u8> {
+pub(in crate::plugin) fn real(name: &str) -> Vec<u8> {
     let path = dist().join(name);
     std::fs::read(&path)
         .unwrap_or_else(|e| panic!("`{}`: {e}; run `make plugins` first", path.display()))
+}
+
+/// A compiler in a child process: this test binary, in a test that is nothing else. The harness
+/// talks on the standard output, so that the artefact travels on the third file.
+pub(in crate::plugin) fn compiler_child() -> Compiler {
+    Compiler::Child(compiler_program(), CompileLimits::default())
+}
+
+/// As [`compiler_child`]; `before` is shell that runs first.
+pub(in crate::plugin) fn compiler_program() -> CompilerProgram {
+    let script = "program=$1; shift; export PLANTAO_TEST_ORDER=\"$*\"; \
+                  exec \"$program\" --exact plugin::tests::compiler_of_this_binary --ignored \
+                  --test-threads 1 --nocapture 3>&1 >/dev/null";
+    let this = std::env::current_exe().unwrap();
+    let arguments = [
+        "-c".into(),
+        script.into(),
+        "sh".into(),
+        this.into_os_string(),
+    ];
+    CompilerProgram::new("/bin/sh", arguments)
 }

@@ -1,6 +1,7 @@
 //! A directory of modules and the tree that runs them, for tests that need both.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use plantao_schema::access::{Action, ResourceKind};
@@ -10,7 +11,7 @@ use plantao_supervisors::{Intensity, Snapshot, Strategy, SupervisorSpec, Tree};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::guests::quick;
+use super::guests::{compiler_child, quick};
 use crate::clock::WallClock;
 use crate::plugin::{
     GuestRuntime, PluginError, PluginHost, PluginOutput, PluginSpec, PluginStatus, Plugins,
@@ -29,10 +30,18 @@ pub(super) struct Ward {
 
 impl Ward {
     pub(super) fn new() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    /// A ward whose host was changed, given the directory.
+    pub(super) fn with(change: impl FnOnce(&mut PluginHost, &Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = WallClock::manual(NOON);
         let guests = GuestRuntime::start(2).unwrap();
-        let plugins = Plugins::new(PluginHost::new(dir.path(), guests, clock.clone())).unwrap();
+        let compiler = compiler_child();
+        let mut host = PluginHost::new(dir.path(), guests, clock.clone(), compiler);
+        change(&mut host, dir.path());
+        let plugins = Plugins::new(host).unwrap();
         Self {
             dir,
             clock,

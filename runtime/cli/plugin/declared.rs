@@ -63,6 +63,7 @@ impl Declared {
             output_bytes: asked.output_bytes.unwrap_or(usual.output_bytes),
             table_elements: asked.table_elements.unwrap_or(usual.table_elements),
             variable_bytes: asked.variable_bytes.unwrap_or(usual.variable_bytes),
+            fuel: None,
         }
     }
 

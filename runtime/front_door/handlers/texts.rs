@@ -4,7 +4,7 @@
 //! is never logged; what a plugin answers is untrusted until it has been read as what it must be.
 
 use super::super::problems;
-use super::super::refused::Refused;
+use super::super::refused::{Involved, Refused};
 use super::super::reply::{Answer, JSON};
 use super::super::services::Services;
 use super::Handled;
@@ -35,7 +35,10 @@ pub(super) async fn content(
         let detail = format!("plugin `{plugin}` answered something else than an analysis");
         let problem = Problem::new(ProblemCode::PluginFailed, detail).field("plugin");
         Refused {
-            plugin: Some(output.sha256.clone()),
+            plugin: Some(Box::new(Involved {
+                sha256: Some(output.sha256.clone()),
+                breach: None,
+            })),
             ..Refused::from(problem)
         }
     })?;
@@ -102,9 +105,12 @@ async fn run(
             .list()
             .into_iter()
             .find(|status| status.name == plugin);
-        let plugin = hash.and_then(|status| status.sha256);
+        let involved = Involved {
+            sha256: hash.and_then(|status| status.sha256),
+            breach: error.breach(),
+        };
         Refused {
-            plugin,
+            plugin: Some(Box::new(involved)),
             ..Refused::from(problems::plugin(&error))
         }
     })
