@@ -60,11 +60,12 @@ fn config(seed: u64, abi: Vec<u8>, exports: Vec<u8>) -> Config {
         memory64_enabled: strange,
         threads_enabled: strange,
         gc_enabled: strange,
+        reference_types_enabled: strange,
         exceptions_enabled: strange,
         tail_call_enabled: strange,
         relaxed_simd_enabled: strange,
         wide_arithmetic_enabled: strange,
-        compact_imports_enabled: strange,
+        compact_imports_enabled: false,
         ..Config::default()
     }
 }
