@@ -11,12 +11,14 @@ pub(super) use self::people::{
 
 pub(super) use self::author::{Attack, Author, Bench, Call, New};
 pub(super) use self::keys::{Vault, VaultCommand};
+pub(super) use self::policy::{Explain, PolicyAsked, PolicyCommand};
 pub(super) use self::storage::{Backup, BackupCommand, Migrate, Restore};
 pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
 
 mod author;
 mod keys;
 mod people;
+mod policy;
 mod storage;
 mod trail;
 
@@ -37,6 +39,7 @@ Examples:
   plantao doctor                              what is well here, what is not, what to do
   plantao plugin new reading-ease             begin a plugin of your own
   plantao audit verify                        prove that nobody edited the trail
+  plantao policy explain medica read patient/maria-exemplo
 
 Under `--demo` a principal acts for you unless you name another with --as or --token: `autora` for
 content, `medica` for fhir and login, `enfermeiro` for vitals, `recepcao` for ward and consent,
@@ -132,6 +135,8 @@ Examples:
     Plugins,
     /// Write a plugin: make, build, check, test, measure and attack one, without a node
     Plugin(Plugin),
+    /// Ask what the policy allows, why, and what other rules would change
+    Policy(PolicyAsked),
     /// Bring the database's schema to a version, forward or back
     Migrate(Migrate),
     /// Write the whole database into one encrypted file, and prove that it can be restored

@@ -25,6 +25,7 @@ mod migrate;
 mod outcome;
 mod plugin;
 mod plugins;
+mod policy;
 mod proof;
 mod reload;
 mod restore;
@@ -106,6 +107,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
             Command::Vault(vault) => vault::vault(&context, &vault, &mut out).await,
             Command::Plugin(order) => plugin::plugin(&order.command, &mut out).await,
             Command::Plugins => plugins::plugins(&context, &mut out).await,
+            Command::Policy(asked) => policy::policy(&context, &asked, &mut out),
             Command::Migrate(migrate) => migrate::migrate(&context, &migrate, &mut out).await,
             Command::Backup(order) => backup::backup(&context, &order, &mut out).await,
             Command::Restore(order) => restore::restore(&context, &order, &mut out).await,

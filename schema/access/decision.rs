@@ -1,6 +1,8 @@
 //! The decision: the session, then emergency access; role, purpose and consent; then the score.
 
-use super::{AccessRequest, Action, ConsentStatus, ResourceKind, Rules, Signals, Trust, trust};
+use super::{
+    AccessRequest, Action, ConsentStatus, Purpose, ResourceKind, Role, Rules, Signals, Trust, trust,
+};
 use serde::{Deserialize, Serialize};
 
 /// Shortest reason accepted for emergency access: a word is not a reason.
@@ -133,7 +135,7 @@ pub fn decide(rules: &Rules, request: &AccessRequest, signals: &Signals) -> Deci
             (VerdictKind::Deny, Reason::CredentialExpired)
         }
         Some(_) if request.break_glass.is_some() => emergency(rules, request),
-        Some(threshold) => ordinary(rules, request, signals.consent, trust.score, threshold),
+        Some(_) => weigh(rules, &Asked::of(request, signals.consent), trust.score),
     };
     Decision {
         verdict,
@@ -143,39 +145,80 @@ pub fn decide(rules: &Rules, request: &AccessRequest, signals: &Signals) -> Deci
     }
 }
 
+/// What an emergency opens: what helps at the bedside, of the one patient in focus. The trail, the
+/// consents and what else is kept about a patient saves nobody.
+const EMERGENCY_KINDS: [ResourceKind; 6] = [
+    ResourceKind::Patient,
+    ResourceKind::Observation,
+    ResourceKind::AllergyIntolerance,
+    ResourceKind::MedicationRequest,
+    ResourceKind::Condition,
+    ResourceKind::EmergencyCard,
+];
+
+/// Whether emergency access covers this at all, before its reason and its patient are looked at.
+#[must_use]
+pub fn emergency_covers(rules: &Rules, role: &Role, action: Action, kind: ResourceKind) -> bool {
+    let role_may = rules.roles.get(role).is_some_and(|rule| rule.break_glass);
+    role_may && action == Action::Read && EMERGENCY_KINDS.contains(&kind)
+}
+
 fn emergency(rules: &Rules, request: &AccessRequest) -> (VerdictKind, Reason) {
-    let role_may = rules
-        .roles
-        .get(&request.principal.role)
-        .is_some_and(|rule| rule.break_glass);
+    let role = &request.principal.role;
+    let covered = emergency_covers(rules, role, request.action, request.kind);
     let reason_given = request
         .break_glass
         .as_ref()
         .is_some_and(|reason| reason.trim().chars().count() >= BREAK_GLASS_REASON_MIN_CHARS);
-    let one_patient = request.patient.is_some() && request.action == Action::Read;
-    if role_may && reason_given && one_patient {
+    if covered && reason_given && request.patient.is_some() {
         (VerdictKind::BreakGlass, Reason::Emergency)
     } else {
         (VerdictKind::Deny, Reason::EmergencyNotPossible)
     }
 }
 
-fn ordinary(
-    rules: &Rules,
-    request: &AccessRequest,
-    consent: ConsentStatus,
-    score: u8,
-    threshold: super::Threshold,
-) -> (VerdictKind, Reason) {
-    let (role, action, kind) = (&request.principal.role, request.action, request.kind);
-    if !rules.may(role, action, kind) {
+/// What an ordinary access is about: all of it that is neither a signal nor a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Who: the role it acts in.
+    pub role: &'a Role,
+    /// Does what.
+    pub action: Action,
+    /// On what kind.
+    pub kind: ResourceKind,
+    /// Why.
+    pub purpose: Purpose,
+    /// What the patient in focus has said about that.
+    pub consent: ConsentStatus,
+}
+
+impl<'a> Asked<'a> {
+    const fn of(request: &'a AccessRequest, consent: ConsentStatus) -> Self {
+        Self {
+            role: &request.principal.role,
+            action: request.action,
+            kind: request.kind,
+            purpose: request.purpose,
+            consent,
+        }
+    }
+}
+
+/// What role, purpose, consent and a score that was reached, 0-100, come to by these rules: the
+/// ordinary part of [`decide`], also for whoever weighs a decision of the past by other rules.
+#[must_use]
+pub fn weigh(rules: &Rules, asked: &Asked<'_>, score: u8) -> (VerdictKind, Reason) {
+    let Some(threshold) = rules.thresholds.get(&asked.kind) else {
+        return (VerdictKind::Deny, Reason::PolicyUnavailable);
+    };
+    if !rules.may(asked.role, asked.action, asked.kind) {
         return (VerdictKind::Deny, Reason::RoleLacksGrant);
     }
-    if !rules.may_for(role, action, kind, request.purpose) {
+    if !rules.may_for(asked.role, asked.action, asked.kind, asked.purpose) {
         return (VerdictKind::Deny, Reason::PurposeNotGranted);
     }
     // The consent itself stays readable and writable, or nobody could give it again.
-    if consent == ConsentStatus::Revoked && kind != ResourceKind::Consent {
+    if asked.consent == ConsentStatus::Revoked && asked.kind != ResourceKind::Consent {
         return (VerdictKind::Deny, Reason::ConsentRevoked);
     }
     if score >= threshold.allow {

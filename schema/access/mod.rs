@@ -7,12 +7,17 @@
 
 mod decision;
 mod fields;
+mod matrix;
 mod rules;
 mod score;
 mod vocabulary;
 
-pub use decision::{BREAK_GLASS_REASON_MIN_CHARS, Decision, Reason, VerdictKind, decide};
+pub use decision::{
+    Asked, BREAK_GLASS_REASON_MIN_CHARS, Decision, Reason, VerdictKind, decide, emergency_covers,
+    weigh,
+};
 pub use fields::Fields;
+pub use matrix::{EMERGENCY, MATRIX_COLUMNS, MatrixRow, matrix};
 pub use rules::{Grant, RoleRule, Rules, RulesError, Threshold};
 pub use score::{Factor, Signals, Trust, trust};
 pub use vocabulary::{

@@ -325,3 +325,38 @@ proptest! {
         prop_assert_eq!(trust.factors.iter().map(|f| u32::from(f.max)).sum::<u32>(), 100);
     }
 }
+
+#[test]
+fn an_emergency_opens_what_helps_at_the_bedside_and_nothing_else_about_the_patient() {
+    let mut request = request("physician");
+    request.break_glass = Some("cardiac arrest in ward 3".into());
+    for &kind in ResourceKind::ALL {
+        request.kind = kind;
+        let opened = verdict(&request, &WORST).0 == VerdictKind::BreakGlass;
+        let clinical = matches!(
+            kind,
+            ResourceKind::Patient
+                | ResourceKind::Observation
+                | ResourceKind::AllergyIntolerance
+                | ResourceKind::MedicationRequest
+                | ResourceKind::Condition
+                | ResourceKind::EmergencyCard
+        );
+        assert_eq!(opened, clinical, "{kind}");
+    }
+}
+
+#[test]
+fn the_matrix_has_a_row_for_what_may_be_and_none_for_anything_else() {
+    let rows: Vec<String> = matrix(&rules()).iter().map(MatrixRow::csv).collect();
+    let expected = [
+        "physician,patient,read,treatment,40,60",
+        "physician,patient,read,emergency,0,0",
+        "physician,observation,read,emergency,0,0",
+        "physician,allergy_intolerance,read,emergency,0,0",
+        "physician,medication_request,read,emergency,0,0",
+        "physician,condition,read,emergency,0,0",
+        "physician,emergency_card,read,emergency,0,0",
+    ];
+    assert_eq!(rows, expected);
+}
