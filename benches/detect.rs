@@ -13,7 +13,7 @@
     clippy::print_stdout
 )]
 
-use plantao_schema::phi;
+use plantao_schema::{claims, phi};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,10 @@ const ARTICLE: &str = include_str!("../config/demo/artigo.md");
 const PHI_PORTUGUESE: &str = include_str!("../schema/testdata/labelled/phi/portuguese.txt");
 const PHI_ENGLISH: &str = include_str!("../schema/testdata/labelled/phi/english.txt");
 
+const CLAIMS_PORTUGUESE: &str = include_str!("../schema/testdata/labelled/claims/portuguese.txt");
+const CLAIMS_ENGLISH: &str = include_str!("../schema/testdata/labelled/claims/english.txt");
+const CLAIMS_HELD_OUT: &str = include_str!("../schema/testdata/labelled/claims/held_out.txt");
+
 const TEXT_BYTES: usize = 64 * 1024;
 const ROUNDS: usize = 60;
 
@@ -34,7 +38,40 @@ fn main() {
     println!("{}", identifiers(PHI_PORTUGUESE).table());
     println!("identifiers and conditions, English set");
     println!("{}", identifiers(PHI_ENGLISH).table());
+    for (set, text) in [
+        ("Portuguese set", CLAIMS_PORTUGUESE),
+        ("English set", CLAIMS_ENGLISH),
+        ("set held out", CLAIMS_HELD_OUT),
+    ] {
+        println!("medical statements by kind, and words the CFM forbids by rule, {set}");
+        println!("{}", statements(text).table());
+    }
     times();
+}
+
+fn statements(set: &str) -> Scores {
+    let mut scores = Scores::default();
+    for sample in samples(set) {
+        let extraction = claims::extract(&sample.text);
+        let kinds = extraction.claims.iter().map(|claim| Mark {
+            label: name(&claim.kind),
+            start: claim.start,
+            end: claim.end,
+        });
+        let rules = extraction.forbidden.iter().map(|finding| Mark {
+            label: format!("cfm/{}", name(&finding.rule)),
+            start: finding.start,
+            end: finding.end,
+        });
+        let found: Vec<Mark> = kinds.chain(rules).collect();
+        let marks = sample.marks.into_iter().map(|mark| {
+            let kind = mark.label.split_once('/').filter(|label| label.0 != "cfm");
+            let label = kind.map_or(mark.label.clone(), |label| label.0.to_owned());
+            Mark { label, ..mark }
+        });
+        scores.add(&marks.collect::<Vec<_>>(), &found);
+    }
+    scores
 }
 
 fn identifiers(set: &str) -> Scores {
@@ -90,6 +127,8 @@ fn times() {
             per_kib(text, |text| drop(black_box(phi::analyze(text)))),
             peer,
         );
+        let extract = per_kib(text, |text| drop(black_box(claims::extract(text))));
+        line("extract (medical statements)", extract, peer);
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod claims;
 pub mod emergency;
 pub mod fhir;
 pub mod id;

@@ -205,7 +205,7 @@ fn the_schema_builds_for_wasm32() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n`make plugins` builds it");
-    for plugin in ["lgpd-analyzer", "echo"] {
+    for plugin in ["lgpd-analyzer", "claims-extractor", "echo"] {
         let module = std::fs::read(root().join(format!("plugins/dist/{plugin}.wasm"))).unwrap();
         assert!(
             module.starts_with(b"\0asm"),

@@ -82,6 +82,13 @@ pub struct Analysis {
     pub text_bytes: usize,
 }
 
+/// Whether a word in lower case and without accents names a condition, an examination or a
+/// treatment.
+pub(crate) fn is_health_word(folded: &str) -> bool {
+    let health = words::Traits::HEALTH | words::Traits::CONDITION | words::Traits::CONDITION_HEAD;
+    folded.len() <= words::FOLDED_MAX && words::traits(words::packed(folded.as_bytes())).any(health)
+}
+
 /// Finds and weighs the identifiers of a text, and the health conditions of whom it identifies.
 #[must_use]
 pub fn analyze(text: &str) -> Analysis {
