@@ -194,6 +194,10 @@ fn log<'a>(
         name,
         move |mut guest: Guest<'_>, line: u64| -> Result<()> {
             let state = guest.data_mut();
+            // Null is no line, as it is no error and nothing to free.
+            if line == 0 {
+                return Ok(());
+            }
             let line = state.arena.block(line).map_err(Stop::out_of_range(name))?;
             state.logs.write(level, line);
             Ok(())

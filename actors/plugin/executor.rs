@@ -24,8 +24,9 @@ use super::twin::{GuestTwin, TwinStop};
 
 /// Ticks of the engine's clock a guest runs before it gives way.
 const TICKS_PER_SHARE: u64 = 1;
-/// What a kit exports when a module has constructors of its own to run first.
-const INITIALIZE: &str = "_initialize";
+/// What a kit exports when a module has constructors of its own to run first: the linker's own
+/// name for them, or the one of a WASI reactor, which runs the former. The first that is there.
+const INITIALIZERS: [&str; 2] = ["__wasm_call_ctors", "_initialize"];
 
 /// One call, ready to run anywhere.
 pub(super) struct Call {
@@ -112,7 +113,8 @@ async fn execute(
         .await
         .map_err(|e| failed(plugin, &module.limits, &e))?;
     let state = guest.store.data();
-    if code != 0 {
+    // A guest that sets an error has failed, whatever it returns.
+    if code != 0 || state.has_error() {
         // Text of a guest that saw everything could say anything, whatever redaction finds in it.
         let said = state.error().filter(|_| input.is_redacted());
         let message = said.and_then(presentable).unwrap_or_default();
@@ -213,8 +215,9 @@ async fn call(
         Some(instance) => instance,
         None => {
             let instance = module.pre.instantiate_async(&mut *store).await?;
-            if module.shape(INITIALIZE) == Some(Shape::Nothing) {
-                invoke(&instance, store, INITIALIZE, Shape::Nothing).await?;
+            let nothing = |name: &&str| module.shape(name) == Some(Shape::Nothing);
+            if let Some(first) = INITIALIZERS.into_iter().find(nothing) {
+                invoke(&instance, store, first, Shape::Nothing).await?;
             }
             guest.instance = Some(instance);
             instance

@@ -224,6 +224,11 @@ impl GuestState {
     }
 
     /// What the guest left as its error text.
+    /// Whether an error was set, readable or not: its block may have been freed since.
+    pub(super) const fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
     pub(super) fn error(&self) -> Option<&[u8]> {
         self.arena.block(self.error?).ok()
     }

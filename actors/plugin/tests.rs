@@ -1,6 +1,7 @@
 //! Guests that misbehave in every way known, and what each may cost.
 
 mod abi;
+mod content;
 mod gallery;
 pub(super) mod guests;
 pub(super) mod host;

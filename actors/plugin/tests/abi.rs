@@ -146,13 +146,60 @@ async fn nulls_mean_nothing_as_guests_expect() {
            (import "{ENV}" "free" (func $free (param i64)))
            (import "{ENV}" "error_set" (func $error (param i64)))
            (import "{ENV}" "output_set" (func $output (param i64 i64)))
+           (import "{ENV}" "log_info" (func $info (param i64)))
+           (import "{ENV}" "log_error" (func $fault (param i64)))
            (func (export "run") (result i32)
              (call $free (call $alloc (i64.const 0)))
              (call $error (i64.const 0))
+             (call $info (i64.const 0))
+             (call $fault (i64.const 0))
              (call $output (i64.const 0) (i64.const 0))
              (i32.const 0))"#
     );
     assert_eq!(bench.run(&fields).await.unwrap().text, "");
+}
+
+#[tokio::test]
+async fn an_error_that_is_set_is_a_failure_whatever_the_guest_returns() {
+    let bench = Bench::new();
+    for freed in ["", "(call $free (local.get $b))"] {
+        let fields = format!(
+            r#"(import "{ENV}" "alloc" (func $alloc (param i64) (result i64)))
+               (import "{ENV}" "free" (func $free (param i64)))
+               (import "{ENV}" "error_set" (func $error (param i64)))
+               (func (export "run") (result i32) (local $b i64)
+                 (local.set $b (call $alloc (i64.const 4)))
+                 (call $error (local.get $b)) {freed} (i32.const 0))"#
+        );
+        let answer = bench.run(&fields).await;
+        assert!(
+            matches!(answer, Err(PluginError::Failed { code: 0, .. })),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn constructors_run_once_before_the_call_under_either_of_their_names() {
+    let bench = Bench::new();
+    for names in [
+        &["__wasm_call_ctors"][..],
+        &["_initialize"][..],
+        &["__wasm_call_ctors", "_initialize"][..],
+    ] {
+        let constructors: String = names
+            .iter()
+            .map(|name| {
+                let add = "(global.set $g (i32.add (global.get $g) (i32.const 1)))";
+                format!(r#"(func (export "{name}") {add})"#)
+            })
+            .collect();
+        let fields = format!(
+            r#"(global $g (mut i32) (i32.const 0)) {constructors}
+               (func (export "run") (result i32) (i32.sub (global.get $g) (i32.const 1)))"#
+        );
+        assert!(bench.run(&fields).await.is_ok(), "{names:?}");
+    }
 }
 
 #[tokio::test]
