@@ -44,7 +44,9 @@ impl ConsentError {
 impl From<DatabaseError> for ConsentError {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unavailable | DatabaseError::Timeout { .. } => Self::Unavailable,
+            DatabaseError::Unavailable
+            | DatabaseError::Tls { .. }
+            | DatabaseError::Timeout { .. } => Self::Unavailable,
             DatabaseError::Conflict { .. } => Self::Conflict,
             DatabaseError::Rejected { .. } | DatabaseError::Mismatch | DatabaseError::Aborted => {
                 Self::Internal

@@ -4,6 +4,7 @@
 //! schema by `search_path`, has a statement timeout, and runs in the role of its part.
 
 use super::postgres::{Layout, PostgresError};
+use super::tls::Connection;
 use super::{CONNECT_DEADLINE, STATEMENT_DEADLINE};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// When an idle TCP connection is asked for a sign of life, how often, and how many signs may be
 /// missing: a half-open one is gone within about ten seconds. The system's own default is hours.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
+pub(super) const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_RETRIES: u32 = 3;
 
@@ -106,6 +107,34 @@ pub enum DatabaseConfigError {
         /// Which setting.
         key: &'static str,
     },
+    /// A way of protecting the connection that is none.
+    #[error(
+        "`sslmode` of `{key}` must be disable, require (the certificate is verified), verify-ca or \
+         verify-full (and its name)"
+    )]
+    SslMode {
+        /// Which setting.
+        key: &'static str,
+    },
+    /// TLS to whoever answers.
+    #[error(
+        "`{key}` asks for TLS and does not say whom to believe: add `sslrootcert=FILE`, the PEM of \
+         the authority that signed the server's certificate"
+    )]
+    NoRoot {
+        /// Which setting.
+        key: &'static str,
+    },
+    /// The authorities cannot be read.
+    #[error("`sslrootcert` of `{key}`, `{path}`, cannot be used: {reason}", path = .path.display())]
+    Root {
+        /// Which setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The private cluster has no place to live.
     #[error(transparent)]
     Embedded(#[from] PostgresError),
@@ -164,7 +193,7 @@ impl DatabaseConfig {
     ///
     /// # Errors
     /// [`DatabaseConfigError`] when the configuration names no server.
-    pub fn connection(&self, login: Login) -> Result<Config, DatabaseConfigError> {
+    pub fn connection(&self, login: Login) -> Result<Connection, DatabaseConfigError> {
         let config = match (&self.url, &self.embedded) {
             (Some(url), _) => self.external_connection(url, login)?,
             (None, Some(embedded)) => {
@@ -179,23 +208,38 @@ impl DatabaseConfig {
                     .host_path(&layout.socket_dir)
                     .user(user)
                     .dbname(&self.database);
-                config
+                config.into()
             }
             (None, None) => return Err(DatabaseConfigError::Missing),
         };
         Ok(completed(config, login))
     }
 
+    /// Whether requests and the trail's writer come in by one login of somebody else's server: it
+    /// takes the role of the trail's owner, and no guard of the trail holds against that.
+    ///
+    /// # Errors
+    /// [`DatabaseConfigError`] when the configuration names no server.
+    pub fn shares_one_login(&self) -> Result<bool, DatabaseConfigError> {
+        if self.url.is_none() {
+            return Ok(false);
+        }
+        let (app, owner) = (
+            self.connection(Login::Application)?,
+            self.connection(Login::Owner)?,
+        );
+        Ok(app.get_user() == owner.get_user())
+    }
+
     /// How each replica is read, as the application.
     ///
     /// # Errors
     /// [`DatabaseConfigError::Url`] when one is no URL.
-    pub fn replica_connections(&self) -> Result<Vec<Config>, DatabaseConfigError> {
+    pub fn replica_connections(&self) -> Result<Vec<Connection>, DatabaseConfigError> {
         let key = "database.replicas";
         let parsed = |url: &SecretString| {
-            let config = url.expose_secret().parse();
-            let config = config.map_err(|_| DatabaseConfigError::Url { key })?;
-            Ok(completed(config, Login::Application))
+            let connection = Connection::parse(url.expose_secret(), key)?;
+            Ok(completed(connection, Login::Application))
         };
         self.replicas.iter().map(parsed).collect()
     }
@@ -204,14 +248,13 @@ impl DatabaseConfig {
         &self,
         url: &SecretString,
         login: Login,
-    ) -> Result<Config, DatabaseConfigError> {
+    ) -> Result<Connection, DatabaseConfigError> {
         let (key, url) = match (login, &self.owner_url) {
             // The writer's role is one that a login for requests should not be able to take.
             (Login::Owner | Login::Audit, Some(owner)) => ("database.owner_url", owner),
             _ => ("database.url", url),
         };
-        let parsed = url.expose_secret().parse();
-        let mut config: Config = parsed.map_err(|_| DatabaseConfigError::Url { key })?;
+        let mut config = Connection::parse(url.expose_secret(), key)?;
         // Of several hosts the one that takes writes now: whoever was promoted is found by it, and
         // a standby that was not is never taken for it.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -219,7 +262,7 @@ impl DatabaseConfig {
     }
 
     /// How the embedded cluster's own database is reached, in which others are made.
-    pub(super) fn maintenance(&self) -> Result<Option<Config>, DatabaseConfigError> {
+    pub(super) fn maintenance(&self) -> Result<Option<Connection>, DatabaseConfigError> {
         let Some(embedded) = self.embedded.as_ref().filter(|_| self.url.is_none()) else {
             return Ok(None);
         };
@@ -230,12 +273,12 @@ impl DatabaseConfig {
             .user(SUPERUSER)
             .dbname("postgres");
         config.connect_timeout(CONNECT_DEADLINE);
-        Ok(Some(config))
+        Ok(Some(config.into()))
     }
 }
 
 /// What every session of a part has beyond where its server is.
-fn completed(mut config: Config, login: Login) -> Config {
+fn completed(mut config: Connection, login: Login) -> Connection {
     let timeout_ms = STATEMENT_DEADLINE.as_millis();
     let limits = match login {
         // A migration takes as long as it takes.
@@ -268,87 +311,3 @@ fn completed(mut config: Config, login: Login) -> Config {
 
 /// The embedded cluster's own superuser, reachable only through a directory closed to others.
 pub(super) const SUPERUSER: &str = "postgres";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_login_takes_a_role_for_each_part() {
-        let url = SecretString::from("postgres://one:secret@db.example/hospital");
-        let config = DatabaseConfig::external(url, None);
-        let app = config.connection(Login::Application).unwrap();
-        assert!(app.get_options().unwrap().contains("-c role=plantao_app"));
-        assert_eq!(app.get_user(), Some("one"));
-        let audit = config.connection(Login::Audit).unwrap();
-        assert!(
-            audit
-                .get_options()
-                .unwrap()
-                .contains("-c role=plantao_audit")
-        );
-        assert!(!format!("{config:?}").contains("secret"));
-    }
-
-    #[test]
-    fn a_writer_whose_machine_vanished_does_not_keep_its_lock() {
-        let url = SecretString::from("postgres://one:secret@db.example/hospital");
-        let config = DatabaseConfig::external(url, None);
-        let options = |login| {
-            let made = config.connection(login).unwrap();
-            made.get_options().unwrap().to_owned()
-        };
-        for wanted in [
-            " -c tcp_keepalives_idle=5",
-            " -c tcp_keepalives_interval=2",
-            " -c tcp_keepalives_count=3",
-            " -c tcp_user_timeout=10000",
-        ] {
-            assert!(options(Login::Audit).contains(wanted), "{wanted}");
-            assert!(!options(Login::Application).contains(wanted), "{wanted}");
-        }
-    }
-
-    #[test]
-    fn of_several_hosts_only_one_that_takes_writes_will_do_and_a_replica_need_not() {
-        let url = SecretString::from("postgres://one@a.example,b.example/hospital");
-        let mut config = DatabaseConfig::external(url, None);
-        config.replicas = vec![SecretString::from("postgres://one@b.example/hospital")];
-        for login in [Login::Owner, Login::Application, Login::Audit] {
-            let made = config.connection(login).unwrap();
-            assert_eq!(made.get_hosts().len(), 2);
-            assert_eq!(
-                made.get_target_session_attrs(),
-                TargetSessionAttrs::ReadWrite
-            );
-            assert_eq!(made.get_keepalives_idle(), KEEPALIVE_IDLE);
-        }
-        let replica = config.replica_connections().unwrap().remove(0);
-        assert_eq!(replica.get_target_session_attrs(), TargetSessionAttrs::Any);
-        assert!(replica.get_options().unwrap().contains("role=plantao_app"));
-        config.replicas = vec![SecretString::from("http://hunter2")];
-        let error = config.replica_connections().unwrap_err().to_string();
-        assert!(error.contains("database.replicas") && !error.contains("hunter2"));
-    }
-
-    #[test]
-    fn a_url_that_is_not_one_is_named_by_its_key_only() {
-        let config = DatabaseConfig::external(SecretString::from("http://hunter2"), None);
-        let error = config
-            .connection(Login::Application)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("database.url") && !error.contains("hunter2"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn without_any_server_the_error_says_what_to_set() {
-        let mut config = DatabaseConfig::embedded("/nowhere");
-        config.embedded = None;
-        let error = config.connection(Login::Owner).unwrap_err().to_string();
-        assert!(error.contains("database.url"), "{error}");
-    }
-}

@@ -3,6 +3,7 @@
 //! Refuses to carry the server's own text: a message or a detail may quote a row, and a row may be
 //! PHI. What is kept is a SQLSTATE and the name of a constraint.
 
+use super::tls;
 use deadpool_postgres::PoolError;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
@@ -13,6 +14,12 @@ pub enum DatabaseError {
     /// No connection could be had, or it was lost; the server may be starting or stopping.
     #[error("the database is not available")]
     Unavailable,
+    /// No connection that can be trusted: the server's certificate, or that it has none.
+    #[error("no TLS connection to the database: {reason}")]
+    Tls {
+        /// What the handshake says; it is about the server.
+        reason: String,
+    },
     /// The statement did not finish in time.
     #[error("the database did not answer within {after:?}")]
     Timeout {
@@ -50,6 +57,9 @@ impl DatabaseError {
     pub(crate) fn from_driver(error: &tokio_postgres::Error, deadline: Duration) -> Self {
         if let Some(server) = error.as_db_error() {
             return Self::from_state(server.code(), server.constraint(), deadline);
+        }
+        if let Some(reason) = tls::refusal(error) {
+            return Self::Tls { reason };
         }
         if error.is_closed() || source_is_io(error) {
             return Self::Unavailable;

@@ -29,6 +29,7 @@ mod storage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
+mod tls;
 mod transaction;
 
 pub use config::{
@@ -52,6 +53,7 @@ pub use standing::{LAG_MAX, ReplicaState, Room, Space};
 use std::time::Duration;
 pub use storage::{Choice, Found, StorageGone, TrailStorage, choose, storage_of};
 pub(crate) use time::{from_database, to_database};
+pub use tls::Connection;
 pub use tokio_postgres::types::ToSql;
 pub use tokio_postgres::{Row, types};
 pub use transaction::{Params, Transaction};

@@ -11,6 +11,7 @@
 use super::handle::Live;
 use super::migrations::{MigrationError, migrate};
 use super::reach::Hosts;
+use super::tls::Connection;
 use super::{CONNECT_DEADLINE, POOL_WAIT_DEADLINE, STATEMENT_DEADLINE};
 use super::{Database, DatabaseConfig, DatabaseConfigError, DatabaseError, Login};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -19,7 +20,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 /// How long a start waits for the server before it goes on without: a first `initdb`, slow disk.
 const START_WAIT: Duration = Duration::from_secs(20);
@@ -159,7 +160,7 @@ async fn attempt(config: &DatabaseConfig) -> Result<Arc<Live>, PoolError> {
 }
 
 /// Makes the embedded cluster's database on the first start.
-pub(super) async fn create_database(cluster: &Config, name: &str) -> Result<(), PoolError> {
+pub(super) async fn create_database(cluster: &Connection, name: &str) -> Result<(), PoolError> {
     let session = Session::open(cluster).await?;
     let sorted = |error| PoolError::Migration(failed_statement(&error).into());
     let known = "SELECT 1 FROM pg_database WHERE datname = $1";
@@ -202,11 +203,11 @@ pub(super) fn live_pool(config: &DatabaseConfig) -> Result<Arc<Live>, PoolError>
 /// Recycling asks nothing of the server: it would cost every statement a round trip, and a
 /// half-open connection answers no question. What notices one is the deadline of the statement,
 /// after which the connection is dropped and never goes back, and the kernel's keepalives.
-pub(super) fn pool_of(config: &Config, size: usize) -> Result<Pool, PoolError> {
+pub(super) fn pool_of(config: &Connection, size: usize) -> Result<Pool, PoolError> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let manager = Manager::from_connect(config.clone(), Hosts::of(config), recycling);
+    let manager = Manager::from_connect((**config).clone(), Hosts::of(config), recycling);
     let pool = Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)
@@ -230,7 +231,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects within [`CONNECT_DEADLINE`].
-    pub(crate) async fn open(config: &Config) -> Result<Self, PoolError> {
+    pub(crate) async fn open(config: &Connection) -> Result<Self, PoolError> {
         let refused = |reason| PoolError::Refused {
             user: config.get_user().unwrap_or("-").to_owned(),
             reason,

@@ -6,6 +6,7 @@
 //! Refuses none: whether a server takes writes is asked of it by the driver, at every connection.
 
 use super::CONNECT_DEADLINE;
+use super::tls::{Connection, Tls};
 use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -18,14 +19,16 @@ use tokio_postgres::{Client, Config, Error, NoTls};
 #[derive(Clone)]
 pub(super) struct Hosts {
     configs: Arc<Vec<Config>>,
+    tls: Option<Tls>,
     last: Arc<AtomicUsize>,
 }
 
 impl Hosts {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &Connection) -> Self {
         let configs = (0..hosts_in(config)).map(|index| one_of(config, index));
         Self {
             configs: Arc::new(configs.collect()),
+            tls: config.tls().cloned(),
             last: Arc::default(),
         }
     }
@@ -42,7 +45,7 @@ impl Hosts {
                 break;
             };
             let is_last = step + 1 == count;
-            let attempt = config.connect(NoTls);
+            let attempt = self.dial(config);
             let connected = if is_last && error.is_none() {
                 // Whoever called has a deadline of its own, and its error is the one that is true.
                 attempt.await
@@ -53,13 +56,9 @@ impl Hosts {
                 }
             };
             match connected {
-                Ok((client, connection)) => {
+                Ok(connected) => {
                     self.last.store(index, Ordering::Relaxed);
-                    let driver = tokio::spawn(async move {
-                        // How it ends is told by the statements that were waiting on it.
-                        drop(connection.await);
-                    });
-                    return Ok((client, driver));
+                    return Ok(connected);
                 }
                 Err(refused) => error = Some(refused),
             }
@@ -68,6 +67,23 @@ impl Hosts {
             Some(error) => Err(error),
             // Every host was silent: the caller's deadline says so.
             None => std::future::pending().await,
+        }
+    }
+}
+
+impl Hosts {
+    /// One host, in TLS or in clear. How a connection ends is told by the statements that were
+    /// waiting on it.
+    async fn dial(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
+        match &self.tls {
+            None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok((client, tokio::spawn(async { drop(connection.await) })))
+            }
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                Ok((client, tokio::spawn(async { drop(connection.await) })))
+            }
         }
     }
 }
@@ -148,7 +164,7 @@ mod tests {
         let url = "postgres://one:secret@a.example:1,b.example:2/records\
                    ?target_session_attrs=read-write&keepalives_idle=7";
         let all: Config = url.parse().unwrap();
-        let hosts = Hosts::of(&all);
+        let hosts = Hosts::of(&all.clone().into());
         let ports: Vec<_> = hosts.configs.iter().map(|one| one.get_ports()).collect();
         assert_eq!(ports, [[1], [2]]);
         for one in hosts.configs.iter() {
@@ -174,7 +190,8 @@ mod tests {
         });
         let [first, second] = ports;
         let url = format!("postgres://one@127.0.0.1:{first},127.0.0.1:{second}/records");
-        let hosts = Hosts::of(&url.parse().unwrap());
+        let all: Config = url.parse().unwrap();
+        let hosts = Hosts::of(&all.into());
         let error = timeout(CONNECT_DEADLINE, hosts.connect()).await.unwrap();
         assert!(error.is_err());
         answers.await.unwrap();

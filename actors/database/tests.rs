@@ -5,6 +5,7 @@ use super::*;
 use plantao_schema::id::Tenant;
 use std::time::Duration;
 
+mod config;
 mod trail_guards;
 
 const PUT: &str = "INSERT INTO fhir_resource \

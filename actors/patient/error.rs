@@ -94,7 +94,7 @@ impl From<CallError> for RecordError {
 impl From<DatabaseError> for RecordError {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unavailable => Self::Unavailable,
+            DatabaseError::Unavailable | DatabaseError::Tls { .. } => Self::Unavailable,
             DatabaseError::Timeout { after } => Self::Timeout { after },
             DatabaseError::Conflict { .. } => Self::Conflict,
             DatabaseError::Rejected { .. } | DatabaseError::Mismatch | DatabaseError::Aborted => {

@@ -73,7 +73,7 @@ impl From<CallError> for WardError {
 impl From<DatabaseError> for WardError {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unavailable => Self::Unavailable,
+            DatabaseError::Unavailable | DatabaseError::Tls { .. } => Self::Unavailable,
             DatabaseError::Timeout { after } => Self::Timeout { after },
             DatabaseError::Conflict { .. } => Self::Conflict,
             DatabaseError::Rejected { .. } | DatabaseError::Mismatch | DatabaseError::Aborted => {

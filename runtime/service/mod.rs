@@ -175,6 +175,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     let state = StateDir::open(&config.state_dir)?;
     let edges = Edges::of(&config, &state, &clock)?;
     tell_leftovers(&edges);
+    tell_logins(&edges);
     let plugins = parts::plugins(&config, &state, &clock, &edges.entropy)?;
     let (parts, cell, metrics) = parts::build(&config, flags, edges, plugins)?;
     if config.demo {
@@ -214,6 +215,17 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
             Ok(())
         }
         Some(reason) => Err(ServiceError::GaveUp(reason)),
+    }
+}
+
+/// What every start says as long as it is so: with one login the trail is guarded by promises.
+fn tell_logins(edges: &Edges) {
+    if edges.database_config.shares_one_login().unwrap_or(false) {
+        tracing::error!(
+            "NOT SEPARATED: `database.url` and `database.owner_url` are one login, which may take \
+             the role that owns the trail: give `database.url` a login of its own, with \
+             plantao_app alone"
+        );
     }
 }
 

@@ -18,6 +18,15 @@ async fn a_database_given_by_url_serves_the_walk_without_a_superuser() {
         .must(&["content", "submit", "config/demo/artigo.md"])
         .await;
     hospital.must(&["audit", "verify"]).await;
+    assert!(
+        hospital.log().contains("NOT SEPARATED"),
+        "one login is told"
+    );
+    let said = text(&hospital.run(&["doctor"]).await.stdout);
+    assert!(
+        said.contains("requests and the owner of the trail are one login"),
+        "{said}"
+    );
     let said = hospital.must(&["migrate", "--dry-run"]).await;
     assert!(said.contains("nothing to do"), "{said}");
     let refused = hospital.run(&["migrate", "--to", "2", "--yes"]).await;
@@ -45,4 +54,85 @@ async fn an_address_of_a_database_that_cannot_be_read_exits_78() {
         "{}",
         text(&output.stderr)
     );
+}
+
+/// Made beforehand by whoever runs the server: two logins, and the roles that each may take.
+const SEPARATE: &[&str] = &[
+    "CREATE ROLE plantao_owner LOGIN",
+    "CREATE ROLE plantao_app LOGIN",
+    "CREATE ROLE plantao_audit LOGIN BYPASSRLS",
+    "CREATE ROLE plantao_keys LOGIN",
+    "CREATE ROLE door LOGIN",
+    "GRANT plantao_owner, plantao_app, plantao_audit, plantao_keys TO hospital",
+    "GRANT plantao_app TO door",
+];
+
+/// Ways past the guards of the trail; `{}` is a partition of it.
+const HOLES: &[&str] = &[
+    "TRUNCATE plantao.audit_entry",
+    "TRUNCATE plantao.{}",
+    "DELETE FROM plantao.audit_entry",
+    "UPDATE plantao.audit_entry SET score = 1",
+    "DELETE FROM plantao.{}",
+    "UPDATE plantao.{} SET score = 1",
+    "INSERT INTO plantao.{} SELECT * FROM plantao.audit_entry",
+    "COPY plantao.{} FROM '/dev/null'",
+    "COPY plantao.{} FROM STDIN",
+    "COPY plantao.audit_entry FROM STDIN",
+    "ALTER TABLE plantao.audit_entry DISABLE TRIGGER ALL",
+    "ALTER TABLE plantao.{} DISABLE TRIGGER ALL",
+    "ALTER TABLE plantao.audit_entry DETACH PARTITION plantao.{}",
+    "DROP TABLE plantao.{}",
+    "SET session_replication_role = replica",
+    "SET ROLE plantao_owner",
+    "SET ROLE plantao_audit",
+    "SET ROLE plantao_keys",
+    "CREATE TABLE plantao.mine (a int)",
+    "CREATE SCHEMA mine; CREATE TABLE mine.audit_entry (a int)",
+    "CREATE FUNCTION plantao.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_logins_of_their_own_requests_find_no_hole_in_the_trail_of_a_server_of_yours() {
+    let server = Server::start();
+    for statement in SEPARATE {
+        server.statement(statement);
+    }
+    let [_, owner] = Server::settings(&[&server]);
+    let door = Server::url(&[&server]).replace("hospital@", "door@");
+    let app = format!("database.url={door}");
+    let hospital = Hospital::start_with(&[&app, &owner]).await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    assert!(!hospital.log().contains("NOT SEPARATED"));
+    let said = text(&hospital.run(&["doctor"]).await.stdout);
+    assert!(said.contains("requests have one of their own"), "{said}");
+    let part = "SELECT tableoid::regclass FROM plantao.audit_entry LIMIT 1";
+    let part = text(
+        &server
+            .as_login("hospital", &format!("SET ROLE plantao_owner; {part}"))
+            .stdout,
+    );
+    let part = part.trim().trim_start_matches("plantao.").to_owned();
+    assert!(part.starts_with("audit_entry_"), "{part}");
+    for role in ["", "SET ROLE plantao_app; "] {
+        for hole in HOLES {
+            let way = format!("{role}{}", hole.replace("{}", &part));
+            let tried = server.as_login("door", &way);
+            let said = text(&tried.stderr);
+            assert!(!tried.status.success(), "{way}");
+            let refused = ["permission denied", "must be owner", "row-level security"];
+            assert!(
+                refused.iter().any(|why| said.contains(why)),
+                "{way}: {said}"
+            );
+        }
+    }
+    // A table of its own name in front of the path leads nobody there but itself.
+    let shadow = "CREATE TEMP TABLE audit_entry (a int); INSERT INTO audit_entry VALUES (1)";
+    assert!(server.as_login("door", shadow).status.success());
+    let verified = hospital.must(&["audit", "verify"]).await;
+    assert!(verified.contains("every hash holds"), "{verified}");
+    hospital.finish().await;
 }

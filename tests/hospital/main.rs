@@ -19,6 +19,7 @@ mod connections;
 mod crashes;
 mod disk;
 mod emergency;
+mod encrypted;
 mod external;
 mod failover;
 mod faults;

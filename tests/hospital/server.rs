@@ -1,7 +1,7 @@
 //! PostgreSQL servers of the operator's own, which nobody of ours runs: a primary and its standbys.
 
 use crate::hospital::{free_address, pause, signal, text};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -122,6 +122,27 @@ impl Server {
         ]
     }
 
+    /// Makes it speak TLS, with a certificate for its address, and take nothing else from a hospital.
+    pub(crate) fn encrypt(&self, certificate: &str, key: &str) {
+        let give = |name: &str, text: &str| {
+            let path = self.data.join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+            let owner = std::fs::metadata(&self.data).unwrap();
+            std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+        };
+        give("server.crt", certificate);
+        give("server.key", key);
+        give(
+            "pg_hba.conf",
+            "local all all trust\nhost all admin 127.0.0.1/32 trust\n\
+             hostssl all hospital 127.0.0.1/32 trust\n",
+        );
+        self.statement("ALTER SYSTEM SET ssl = on");
+        self.stop();
+        self.launch();
+    }
+
     fn psql(&self, statement: &str) -> Command {
         let mut command = Command::new(self.binaries.join("psql"));
         command
@@ -133,6 +154,16 @@ impl Server {
     /// Runs a statement as the server's superuser.
     pub(crate) fn statement(&self, statement: &str) {
         run(&mut self.psql(statement));
+    }
+
+    /// Runs statements as a login of the hospital's database.
+    pub(crate) fn as_login(&self, user: &str, statements: &str) -> Output {
+        let mut command = Command::new(self.binaries.join("psql"));
+        command
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-U", user, "-d", "records", "-v", "ON_ERROR_STOP=1"])
+            .args(["-qAtc", statements]);
+        output(&mut command)
     }
 
     /// What a query of one value answers.

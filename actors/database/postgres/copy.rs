@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::process::Process;
 use super::server::{start_at, stop};
 use crate::database::config::SUPERUSER;
-use crate::database::{CONNECT_DEADLINE, EmbeddedConfig};
+use crate::database::{CONNECT_DEADLINE, Connection, EmbeddedConfig};
 use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
@@ -157,7 +157,7 @@ impl ClusterCopy {
     }
 
     /// How the copy's server is reached.
-    pub(crate) fn connection(&self, database: &str) -> Config {
+    pub(crate) fn connection(&self, database: &str) -> Connection {
         let mut config = Config::new();
         config
             .host_path(&self.layout.socket_dir)
@@ -166,7 +166,7 @@ impl ClusterCopy {
             .options("-c search_path=plantao")
             .application_name("plantao-backup")
             .connect_timeout(CONNECT_DEADLINE);
-        config
+        config.into()
     }
 
     /// Makes the copy the cluster of its state directory. Nothing may serve it.
