@@ -122,7 +122,7 @@ impl Server {
         ]
     }
 
-    /// Makes it speak TLS, with a certificate for its address, and take nothing else from a hospital.
+    /// Makes it speak TLS, with this certificate, and take nothing else from a hospital.
     pub(crate) fn encrypt(&self, certificate: &str, key: &str) {
         let give = |name: &str, text: &str| {
             let path = self.data.join(name);

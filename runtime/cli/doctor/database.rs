@@ -45,8 +45,8 @@ fn logins(are_one: bool) -> Finding {
         return Finding::fail(
             what,
             "requests and the owner of the trail are one login",
-            "give `database.url` a login of its own, with the role plantao_app alone: the other one \
-             can take every guard of the trail away",
+            "give `database.url` a login of its own, with the role plantao_app alone: the other \
+             one can take every guard of the trail away",
         );
     }
     Finding::ok(what, "requests have one of their own")
