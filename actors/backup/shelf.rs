@@ -175,12 +175,14 @@ pub(super) fn parts(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// `plantao-NODE-20260102T030405Z.backup`, or whatever the suffix is.
+/// `plantao-NODE-20260102T030405.678901Z.backup`, or whatever the suffix is: two of one second are
+/// two files.
 pub(super) fn file_name(node: &str, at: Timestamp, suffix: &str) -> String {
     let told = at.to_string();
     let second = told.split(['.', 'Z']).next().unwrap_or_default();
     let digits: String = second.chars().filter(|c| *c != '-' && *c != ':').collect();
-    format!("plantao-{node}-{digits}Z{suffix}")
+    let micros = at.micros().rem_euclid(1_000_000);
+    format!("plantao-{node}-{digits}.{micros:06}Z{suffix}")
 }
 
 /// Makes the folder where it is missing.
