@@ -257,16 +257,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_the_node_and_the_second() {
+    fn a_name_tells_the_node_and_the_moment() {
         let at = Timestamp::parse("2026-01-02T03:04:05.678901Z").unwrap();
         assert_eq!(
             file_name("n1", at, SUFFIX),
-            "plantao-n1-20260102T030405Z.backup"
+            "plantao-n1-20260102T030405.678901Z.backup"
         );
         let at = Timestamp::parse("2026-01-02T03:04:05Z").unwrap();
         assert_eq!(
             file_name("n1", at, SUFFIX),
-            "plantao-n1-20260102T030405Z.backup"
+            "plantao-n1-20260102T030405.000000Z.backup"
         );
     }
 
