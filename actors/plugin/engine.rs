@@ -26,6 +26,10 @@ use super::limits::{MEMORY_MAX_BYTES, TABLE_ELEMENTS_MAX};
 const TICK: Duration = Duration::from_millis(2);
 /// Tables per module: toolchains emit one, and a second for dynamic linking.
 const TABLES_PER_MODULE: u32 = 2;
+/// Slots that may stay warm while nobody uses them. Each keeps [`KEEP_RESIDENT_BYTES`] and more, so
+/// this is what guests of the past may hold of the machine's memory; a warm slot saves its plugin's
+/// next call some microseconds. Wasmtime's default is 100 of them.
+const WARM_SLOTS_MAX: u32 = 16;
 /// What a memory slot keeps between calls when the kernel can tell which pages were touched.
 const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
 
@@ -171,6 +175,7 @@ fn pool(capacity: u32) -> PoolingAllocationConfig {
         .total_memories(slots)
         .total_tables(slots.saturating_mul(TABLES_PER_MODULE))
         .total_stacks(slots)
+        .max_unused_warm_slots(WARM_SLOTS_MAX)
         .max_memories_per_module(1)
         .max_tables_per_module(TABLES_PER_MODULE)
         .max_memory_size(MEMORY_MAX_BYTES)

@@ -1,9 +1,9 @@
 //! The decisions of a trail, weighed by other rules.
 //!
 //! Owns what a decision of the past keeps and what it does not: the score that was reached stays,
-//! and so do an ended session, an expired credential and a withdrawn consent; thresholds, grants and
-//! who may break the glass are those of the candidate. Refuses entries that are no decisions about
-//! access (a node's own doings, completions), and counts what it left out.
+//! and so do an ended session, an expired credential and a withdrawn consent; thresholds, grants
+//! and who may break the glass are those of the candidate. Refuses entries that are no decisions
+//! about access (a node's own doings, completions), and counts what it left out.
 
 use std::collections::BTreeMap;
 use std::io::Write;
