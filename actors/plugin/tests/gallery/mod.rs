@@ -34,8 +34,8 @@ const GIVING_BACK: [(&str, &str); 3] = [
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
     ("MALLOC_TRIM_THRESHOLD_", "65536"),
 ];
-/// How often the whole gallery is walked. What the engine's pool keeps for the next call may grow on
-/// one walk and not on the next; what is leaked grows on each.
+/// How often the whole gallery is walked. What the engine's pool keeps for the next call may grow
+/// on one walk and not on the next; what is leaked grows on each.
 const WALKS: usize = 3;
 /// Memory the process may have gained on the walk on which it gained least. One leaked guest of a
 /// memory bomb is four times that.
