@@ -12,6 +12,9 @@ use super::guests::GuestRuntime;
 use super::twin::GuestTwin;
 use crate::clock::WallClock;
 
+/// Largest module file: compile time grows with it.
+pub(super) const MODULE_MAX_BYTES: u64 = 2 * 1024 * 1024;
+
 /// What the host of all plugins needs.
 #[derive(Clone)]
 pub struct PluginHost {
@@ -47,7 +50,7 @@ impl PluginHost {
             guests,
             clock,
             capacity: 64,
-            module_bytes: 2 * 1024 * 1024,
+            module_bytes: MODULE_MAX_BYTES,
             compiler,
             cache: None,
             twin: None,

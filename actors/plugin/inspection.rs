@@ -1,22 +1,21 @@
 //! What a module says of itself before it runs: imports, functions, memory, the manifest in it.
 //!
-//! Owns [`Inspection`]. Refuses nothing beyond what does not compile: it tells what loading would
-//! say of each import, and leaves the verdict to loading.
+//! Owns [`Inspection`]. Refuses nothing: what does not compile has no inspection, and of each
+//! import it tells what loading would say, and leaves the verdict to loading. It looks at machine
+//! code of a compiler of ours, so that a stranger's module is compiled where every other one is.
 
 use std::collections::BTreeSet;
 
 use wasmtime::{ExternType, Linker, Module, ValType};
 
 use super::abi;
-use super::code_size::{self, MAGIC};
 use super::engine::GuestEngine;
-use super::error::{ImportRefusal, PluginError};
+use super::error::ImportRefusal;
+use super::module::believed;
 
 /// Where a module carries its manifest.
 pub const MANIFEST_SECTION: &str = "plantao.manifest";
 const PAGE_BYTES: u64 = 64 * 1024;
-/// A validator's message repeats what it read, so it is cut before it becomes ours.
-const REASON_MAX_CHARS: usize = 200;
 
 /// A module, looked over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,27 +33,21 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    pub(super) fn of(engine: &GuestEngine, name: &str, bytes: &[u8]) -> Result<Self, PluginError> {
-        let plugin = || name.to_owned();
-        if !bytes.starts_with(MAGIC) {
-            return Err(PluginError::NotWasm { plugin: plugin() });
-        }
-        let module = Module::from_binary(engine.wasm(), bytes).map_err(|error| {
-            let plain = format!("{error:#}").replace(char::is_control, " ");
-            PluginError::Module {
-                plugin: plugin(),
-                reason: plain.chars().take(REASON_MAX_CHARS).collect(),
-            }
-        })?;
+    /// Of machine code and the manifest that its module carries.
+    pub(super) fn of(
+        engine: &GuestEngine,
+        code: &[u8],
+        manifest: Option<String>,
+    ) -> wasmtime::Result<Self> {
+        let module = believed(engine, code)?;
         let (functions, others) = exports(&module);
         let pages = module.resources_required().max_initial_memory_size;
-        let manifest = code_size::custom_section(bytes, MANIFEST_SECTION);
         Ok(Self {
             imports: imports(engine, &module),
             functions,
             others,
             memory_bytes: pages.unwrap_or(0).saturating_mul(PAGE_BYTES),
-            manifest: manifest.and_then(|text| String::from_utf8(text.to_vec()).ok()),
+            manifest,
         })
     }
 }

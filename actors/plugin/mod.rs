@@ -64,4 +64,4 @@ pub use metered::{Measured, MeteredBench, Piece};
 pub use plugins::{PluginOutput, PluginState, PluginStatus, Plugins};
 pub use spec::{Grant, PluginSpec};
 pub use twin::{GuestTwin, TwinStop};
-pub use workbench::{Loaded, Trial, Workbench};
+pub use workbench::{Compiled, Loaded, Trial, Workbench};

@@ -97,7 +97,8 @@ impl Checked {
 }
 
 impl GuestModule {
-    /// Compiles a module here, which takes as long as it takes: one's own, on a bench or in a test.
+    /// Compiles a module here, which takes as long as it takes: one's own, in a test.
+    #[cfg(test)]
     pub(super) fn compile(
         engine: &GuestEngine,
         spec: &PluginSpec,
@@ -117,11 +118,7 @@ impl GuestModule {
         sha256: [u8; 32],
         code: &[u8],
     ) -> Result<Self, PluginError> {
-        // SAFETY: these bytes come from `Engine::precompile_module` in a process that runs our own
-        // binary, directly or through a file whose MAC was checked over these very bytes.
-        #[expect(unsafe_code, reason = "machine code can be believed, not checked")]
-        let module = unsafe { Module::deserialize(engine.wasm(), code) };
-        let module = module.map_err(refused(spec))?;
+        let module = believed(engine, code).map_err(refused(spec))?;
         check_memory(&module, spec)?;
         let linker = link(engine, &module, spec)?;
         let pre = linker.instantiate_pre(&module).map_err(refused(spec))?;
@@ -165,6 +162,16 @@ impl Wasm {
     /// How the function is called, if it can be.
     pub(super) fn shape(&self, function: &str) -> Option<Shape> {
         self.functions.get(function).copied()
+    }
+}
+
+/// Machine code as a module. It has to be a compiler of ours that answered it.
+pub(super) fn believed(engine: &GuestEngine, code: &[u8]) -> wasmtime::Result<Module> {
+    // SAFETY: these bytes come from `Engine::precompile_module` in a process that runs our own
+    // binary, directly or through a file whose MAC was checked over these very bytes.
+    #[expect(unsafe_code, reason = "machine code can be believed, not checked")]
+    unsafe {
+        Module::deserialize(engine.wasm(), code)
     }
 }
 

@@ -13,6 +13,7 @@ mod smith;
 mod supervised;
 mod ward;
 mod words;
+mod workbench;
 
 /// No test: what this binary is as a compiler's process, see `guests::compiler_program`.
 #[test]

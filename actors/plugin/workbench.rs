@@ -1,19 +1,25 @@
 //! The host without a tree: what a plugin's author tries a module on.
 //!
 //! Owns one engine and runs one call at a time through the very code that serves a hospital: the
-//! same refusals at load, the same guard, limits and log. Refuses to be a way around a permit: it
-//! is made by a command of its own process, where there is no record to reach.
+//! same look at the file, the same compiler under the same limits, the same refusals at load, the
+//! same guard, limits and log. A module at hand may be a stranger's, and this process its author's.
+//! Refuses to be a way around a permit: it is made by a command of its own process, where there is
+//! no record to reach.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::code_size;
+use super::compiler::Compiler;
 use super::engine::{EngineError, EngineKind, GuestEngine};
 use super::error::PluginError;
 use super::executor::{Call, run};
 use super::guard::RawAllowed;
 use super::guests::GuestRuntime;
-use super::inspection::Inspection;
-use super::module::GuestModule;
+use super::host::MODULE_MAX_BYTES;
+use super::inspection::{Inspection, MANIFEST_SECTION};
+use super::module::{Checked, GuestModule, one_line, read_capped};
 use super::spec::PluginSpec;
 
 /// One call at a time; a stopped one gives its place back a moment later.
@@ -23,6 +29,18 @@ const CAPACITY: u32 = 2;
 pub struct Workbench {
     engine: GuestEngine,
     guests: GuestRuntime,
+    compiler: Compiler,
+}
+
+/// A module's machine code, to be looked at and loaded as often as wanted.
+#[derive(Clone)]
+pub struct Compiled {
+    sha256: [u8; 32],
+    code: Arc<[u8]>,
+    /// What it says of itself.
+    pub inspection: Inspection,
+    /// How long compiling took.
+    pub elapsed: Duration,
 }
 
 /// A module that the host accepted, with its grants and limits.
@@ -42,32 +60,59 @@ pub struct Trial {
 }
 
 impl Workbench {
-    /// An engine with the host's settings, whose guests run where `guests` says.
+    /// An engine with the host's settings, whose guests run where `guests` says, and the compiler
+    /// of its modules.
     ///
     /// # Errors
     /// [`EngineError`] when this machine cannot run guests.
-    pub fn new(guests: GuestRuntime) -> Result<Self, EngineError> {
+    pub fn new(guests: GuestRuntime, compiler: Compiler) -> Result<Self, EngineError> {
         Ok(Self {
             engine: GuestEngine::new(EngineKind::Timed, CAPACITY)?,
             guests,
+            compiler,
         })
     }
 
-    /// Looks a module over without loading it.
+    /// Reads a module's file, which is a file and no longer than a host takes.
+    ///
+    /// # Errors
+    /// [`PluginError::File`] and [`PluginError::Limit`].
+    pub fn read(&self, name: &str, path: &Path) -> Result<Vec<u8>, PluginError> {
+        read_capped(path, MODULE_MAX_BYTES, name)
+    }
+
+    /// Compiles a module and looks it over, without loading it.
     ///
     /// # Errors
     /// [`PluginError`] when it is no module that this host compiles.
-    pub fn inspect(&self, name: &str, bytes: &[u8]) -> Result<Inspection, PluginError> {
-        Inspection::of(&self.engine, name, bytes)
+    pub async fn compile(&self, name: &str, bytes: Vec<u8>) -> Result<Compiled, PluginError> {
+        let Checked { bytes, sha256 } = Checked::new(name, bytes)?;
+        let manifest = code_size::custom_section(&bytes, MANIFEST_SECTION);
+        let manifest = manifest.and_then(|text| String::from_utf8(text.to_vec()).ok());
+        let began = Instant::now();
+        let (engine, guests) = (&self.engine, &self.guests);
+        let code = self.compiler.compile(engine, guests, name, bytes).await?;
+        let elapsed = began.elapsed();
+        let inspection = Inspection::of(engine, &code, manifest);
+        let inspection = inspection.map_err(|error| PluginError::Module {
+            plugin: name.to_owned(),
+            reason: one_line(&format!("{error:#}")),
+        })?;
+        Ok(Compiled {
+            sha256,
+            code: code.into(),
+            inspection,
+            elapsed,
+        })
     }
 
-    /// Loads a module as the host does: it is compiled here, on the caller's thread.
+    /// Loads a compiled module as the host does.
     ///
     /// # Errors
     /// Why the host refuses it.
-    pub fn load(&self, spec: &PluginSpec, bytes: &[u8]) -> Result<Loaded, PluginError> {
+    pub fn load(&self, spec: &PluginSpec, compiled: &Compiled) -> Result<Loaded, PluginError> {
         spec.check()?;
-        let module = GuestModule::compile(&self.engine, spec, bytes)?;
+        let module = GuestModule::of_artefact(&self.engine, spec, compiled.sha256, &compiled.code)?;
         Ok(Loaded {
             module: Arc::new(module),
             raw: RawAllowed::of(&spec.grants),

@@ -18,6 +18,8 @@ Example:
     #[command(after_help = "\
 Takes rustup's wasm32-unknown-unknown where it is there, else Debian's packages (rustc-web cargo-web
 rust-web-src rust-web-llvm lld). The crate's `plugin!` is the manifest; the module carries it.
+Building runs the folder's build scripts and macros with your rights, outside any sandbox: read
+a stranger's crate first. `check`, `call` and `attack` take its module alone and build nothing.
 
 Example:
   plantao plugin build reading-ease")]
@@ -50,6 +52,8 @@ A case says what goes in and what has to come out:
   expect = { json = { words = 3 }, log = [\"INFO analyzed words=3\"] }
 `expect` takes `json` (the whole answer), `output` (the same as text) or `error` (a part of what the
 host says), and `log` (every line).
+Building runs the folder's build scripts and macros with your rights, outside any sandbox: read
+a stranger's crate first. `check`, `call` and `attack` take its module alone and build nothing.
 
 Example:
   plantao plugin test reading-ease")]
@@ -60,6 +64,9 @@ Inputs are those of the cases. A budget in Cargo.toml makes the exit code 1 when
   [package.metadata.plantao.budget]
   module_bytes = 100_000
   hot_p99_us = 5_000
+Building runs the folder's build scripts and macros with your rights, outside any sandbox, and the
+native build its code: read a stranger's crate first. `check`, `call` and `attack` take a module
+alone and build nothing.
 
 Example:
   plantao plugin bench reading-ease --calls 2000")]

@@ -16,7 +16,7 @@ use super::{native, refused};
 type Measured = (&'static str, u64);
 
 pub(super) async fn bench(order: &Bench, out: &mut impl Write) -> Result<(), CliError> {
-    let plugin = Plugin::open(&order.subject.path)?;
+    let plugin = Plugin::open(&order.subject.path).await?;
     let Some(dir) = &plugin.dir else {
         let text = "inputs are those of a crate's cases: name its folder".into();
         return Err(CliError::Usage { text });
@@ -35,13 +35,16 @@ pub(super) async fn bench(order: &Bench, out: &mut impl Write) -> Result<(), Cli
             "this `plantao` is a development build: the host's own work is slow in it"
         )?;
     }
-    let mut measured: Vec<Measured> = vec![("module_bytes", plugin.bytes.len() as u64)];
-    writeln!(out, "module      {}", kilobytes(plugin.bytes.len()))?;
-    let began = Instant::now();
-    let stand = Stand::of(&plugin, &BTreeMap::new())?;
-    let compiled = began.elapsed();
+    let mut measured: Vec<Measured> = vec![("module_bytes", plugin.bytes as u64)];
+    writeln!(out, "module      {}", kilobytes(plugin.bytes))?;
+    let compiled = plugin.compiled.elapsed;
     writeln!(out, "compile     {}", plain(compiled))?;
     measured.push(("compile_ms", millis(compiled)));
+    let began = Instant::now();
+    let stand = Stand::of(&plugin, &BTreeMap::new())?;
+    let loaded = began.elapsed();
+    writeln!(out, "load        {}", plain(loaded))?;
+    measured.push(("load_us", micros(loaded)));
     let first = calls(&stand, &cases, 1).await?;
     let first = first.first().copied().unwrap_or_default();
     writeln!(out, "first call  {}", plain(first))?;

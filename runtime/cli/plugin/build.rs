@@ -16,15 +16,15 @@ use super::{read_bytes, refused, write};
 const SCRIPT: &str = include_str!("../../../scripts/wasm-build");
 const TARGET: &str = "wasm32-unknown-unknown";
 
-pub(super) fn build(dir: &Path, out: &mut impl Write) -> Result<(), CliError> {
+pub(super) async fn build(dir: &Path, out: &mut impl Write) -> Result<(), CliError> {
     if !dir.join("Cargo.toml").is_file() {
         return Err(CliError::Usage {
             text: format!("`{}` is no crate: no Cargo.toml there", dir.display()),
         });
     }
-    let plugin = Plugin::open(dir)?;
+    let plugin = Plugin::open(dir).await?;
     let place = plugin.path.display();
-    writeln!(out, "built {place}  {}", kilobytes(plugin.bytes.len()))?;
+    writeln!(out, "built {place}  {}", kilobytes(plugin.bytes))?;
     match &plugin.declared {
         None => writeln!(
             out,

@@ -14,7 +14,7 @@ const INPUT_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 pub(super) async fn call(order: &Call, out: &mut impl Write) -> Result<(), CliError> {
     let input = given(&order.input)?;
-    let plugin = Plugin::open(&order.path)?;
+    let plugin = Plugin::open(&order.path).await?;
     let stand = Stand::of(&plugin, &order.values.iter().cloned().collect())?;
     let heard = stand.call(&order.function, &input).await;
     for line in &heard.lines {

@@ -45,15 +45,23 @@ struct Cases {
     case: Vec<Case>,
 }
 
+/// Whether a crate has a folder for cases.
+pub(super) fn are_in(dir: &Path) -> bool {
+    std::fs::symlink_metadata(dir.join("cases")).is_ok()
+}
+
 /// Every case of a crate, by file and in order.
 pub(super) fn of(dir: &Path) -> Result<Vec<Case>, CliError> {
     let folder = dir.join("cases");
-    let entries = std::fs::read_dir(&folder).map_err(|error| CliError::Input {
+    let unread = |error: std::io::Error| CliError::Input {
         path: folder.clone(),
         reason: error.to_string(),
-    })?;
+    };
+    let entries = std::fs::read_dir(&folder).map_err(unread)?;
     let is_cases = |path: &PathBuf| path.extension().is_some_and(|end| end == "toml");
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let entries = entries.map(|entry| entry.map(|entry| entry.path()));
+    let files: Result<Vec<PathBuf>, _> = entries.collect();
+    let mut files = files.map_err(unread)?;
     files.retain(is_cases);
     files.sort();
     let mut cases = Vec::new();
@@ -96,6 +104,13 @@ fn in_file(file: &Path) -> Result<Vec<Case>, CliError> {
         if outcomes.iter().filter(|is_there| **is_there).count() != 1 {
             return Err(wrong("`expect` takes one of `json`, `output` and `error`"));
         }
+        let mut grants = case.grants.iter().flatten();
+        if let Some(grant) = grants.find(|grant| !is_capability(grant)) {
+            return Err(wrong(&format!(
+                "`grants` has `{grant}`, which is no capability: expected phi:raw, log, clock, \
+                 valueset:lookup or config:KEY"
+            )));
+        }
         if let Some(beside) = &case.input_file {
             if !case.input.is_empty() {
                 return Err(wrong("`input` and `input_file` are not given together"));
@@ -105,6 +120,13 @@ fn in_file(file: &Path) -> Result<Vec<Case>, CliError> {
         }
     }
     Ok(cases)
+}
+
+/// Whether there is such a capability.
+fn is_capability(name: &str) -> bool {
+    let key = name.strip_prefix("config:");
+    key.is_some_and(|key| !key.is_empty())
+        || ["phi:raw", "log", "clock", "valueset:lookup"].contains(&name)
 }
 
 #[cfg(test)]
@@ -131,5 +153,17 @@ mod tests {
     fn a_field_that_is_unknown_is_named() {
         let said = said("[[case]]\nname = \"n\"\nfunktion = \"f\"\n");
         assert!(said.contains("funktion"), "{said}");
+    }
+
+    #[test]
+    fn a_grant_that_is_no_capability_is_named() {
+        let case = "[[case]]\nname = \"n\"\nfunction = \"f\"\nexpect = { output = \"a\" }\n";
+        for wrong in ["phi:row", "network", "config:"] {
+            let said = said(&format!("{case}grants = [\"phi:raw\", \"{wrong}\"]\n"));
+            assert!(
+                said.contains(&format!("case `n`: `grants` has `{wrong}`")),
+                "{said}"
+            );
+        }
     }
 }

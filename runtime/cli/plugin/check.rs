@@ -12,25 +12,28 @@ use super::declared::Declared;
 use super::refused;
 use super::subject::Plugin;
 
-/// What each capability lets a plugin call.
+/// What each capability lets a plugin call, by its whole name.
 const IMPORTS: [(&str, &[&str]); 4] = [
     (
         "log",
         &[
-            "log_debug",
-            "log_info",
-            "log_warn",
-            "log_error",
-            "log_trace",
+            "extism:host/env::log_debug",
+            "extism:host/env::log_info",
+            "extism:host/env::log_warn",
+            "extism:host/env::log_error",
+            "extism:host/env::log_trace",
         ],
     ),
-    ("config:", &["config_get"]),
-    ("clock", &["plantao_clock_now_ms"]),
-    ("valueset:lookup", &["plantao_valueset_display"]),
+    ("config:", &["extism:host/env::config_get"]),
+    ("clock", &["extism:host/user::plantao_clock_now_ms"]),
+    (
+        "valueset:lookup",
+        &["extism:host/user::plantao_valueset_display"],
+    ),
 ];
 
-pub(super) fn check(path: &Path, out: &mut impl Write) -> Result<(), CliError> {
-    let plugin = Plugin::open(path)?;
+pub(super) async fn check(path: &Path, out: &mut impl Write) -> Result<(), CliError> {
+    let plugin = Plugin::open(path).await?;
     let told = plugin.told();
     writeln!(
         out,
@@ -39,13 +42,13 @@ pub(super) fn check(path: &Path, out: &mut impl Write) -> Result<(), CliError> {
         told.version,
         plugin.path.display()
     )?;
-    writeln!(out, "  module        {}", kilobytes(plugin.bytes.len()))?;
-    let memory = usize::try_from(plugin.inspection.memory_bytes).unwrap_or(usize::MAX);
+    writeln!(out, "  module        {}", kilobytes(plugin.bytes))?;
+    let memory = usize::try_from(plugin.compiled.inspection.memory_bytes).unwrap_or(usize::MAX);
     writeln!(out, "  first memory  {}", kilobytes(memory))?;
     limits(&told.limits(), out)?;
     functions(&plugin, &told, out)?;
     writeln!(out, "imports")?;
-    for (name, refusal) in &plugin.inspection.imports {
+    for (name, refusal) in &plugin.compiled.inspection.imports {
         match refusal {
             None => writeln!(out, "  ok       {name}")?,
             Some(reason) => writeln!(out, "  REFUSED  {name}: {reason}")?,
@@ -55,7 +58,7 @@ pub(super) fn check(path: &Path, out: &mut impl Write) -> Result<(), CliError> {
     let mut problems = problems(&plugin, &told);
     if let Err(error) = plugin
         .workbench
-        .load(&told.spec(&BTreeMap::new()), &plugin.bytes)
+        .load(&told.spec(&BTreeMap::new()), &plugin.compiled)
     {
         problems.push(error.to_string());
     }
@@ -91,7 +94,7 @@ fn limits(limits: &Limits, out: &mut impl Write) -> Result<(), CliError> {
 
 fn functions(plugin: &Plugin, told: &Declared, out: &mut impl Write) -> Result<(), CliError> {
     writeln!(out, "functions")?;
-    for name in &plugin.inspection.functions {
+    for name in &plugin.compiled.inspection.functions {
         let note = if told.functions.contains(name) {
             ""
         } else {
@@ -99,7 +102,7 @@ fn functions(plugin: &Plugin, told: &Declared, out: &mut impl Write) -> Result<(
         };
         writeln!(out, "  {name}{note}")?;
     }
-    for name in &plugin.inspection.others {
+    for name in &plugin.compiled.inspection.others {
         writeln!(
             out,
             "  {name}  cannot be called: it takes parameters or gives back more"
@@ -113,44 +116,67 @@ fn capabilities(plugin: &Plugin, told: &Declared, out: &mut impl Write) -> Resul
     if told.capabilities.is_empty() {
         writeln!(out, "  none asked for")?;
     }
-    let imports = |names: &[&str]| {
-        let mut imported = plugin.inspection.imports.iter();
-        imported.any(|(import, _)| {
-            names
-                .iter()
-                .any(|name| import.ends_with(&format!("::{name}")))
-        })
-    };
     for asked in &told.capabilities {
-        let of = IMPORTS
-            .iter()
-            .find(|(capability, _)| asked.starts_with(capability));
+        let of = IMPORTS.iter().find(|(known, _)| is_of(asked, known));
         let note = match of {
-            Some((_, names)) if !imports(names) => "  unused: ask for no more than is needed",
+            Some((_, names)) if imported(plugin, names).is_none() => {
+                "  unused: ask for no more than is needed"
+            }
             _ if asked == "phi:raw" => "  is shown identifiers; its log lines are only counted",
             _ => "",
         };
         writeln!(out, "  {asked}{note}")?;
     }
-    for (capability, names) in IMPORTS {
-        let is_asked = told
-            .capabilities
-            .iter()
-            .any(|asked| asked.starts_with(capability));
-        if !is_asked && imports(names) && plugin.declared.is_some() {
-            writeln!(out, "  {capability}  is imported and not asked for")?;
-        }
+    for (known, import) in undeclared(plugin, told) {
+        writeln!(out, "  {known}  NOT ASKED FOR, and `{import}` is imported")?;
     }
     Ok(())
 }
 
+/// Whether what is asked for is this capability: of configuration, each key is one of its own.
+fn is_of(asked: &str, known: &str) -> bool {
+    if known.ends_with(':') {
+        asked.starts_with(known)
+    } else {
+        asked == known
+    }
+}
+
+/// The first of these that the module imports.
+fn imported<'a>(plugin: &'a Plugin, names: &[&str]) -> Option<&'a str> {
+    let mut imports = plugin.compiled.inspection.imports.iter();
+    let found = imports.find(|(import, _)| names.contains(&import.as_str()));
+    found.map(|(import, _)| import.as_str())
+}
+
+/// Capabilities that a module uses and its manifest does not ask for, each with an import. Without
+/// a manifest nothing is asked for and nothing was promised.
+fn undeclared<'a>(plugin: &'a Plugin, told: &Declared) -> Vec<(&'static str, &'a str)> {
+    if plugin.declared.is_none() {
+        return Vec::new();
+    }
+    let used = IMPORTS.iter().filter_map(|(known, names)| {
+        let is_asked = told.capabilities.iter().any(|asked| is_of(asked, known));
+        let import = imported(plugin, names).filter(|_| !is_asked)?;
+        Some((*known, import))
+    });
+    used.collect()
+}
+
 /// What is wrong before the host looks at the code.
 fn problems(plugin: &Plugin, told: &Declared) -> Vec<String> {
-    let missing = told.functions.difference(&plugin.inspection.functions);
+    let missing = told
+        .functions
+        .difference(&plugin.compiled.inspection.functions);
     let missing: Vec<String> = missing
         .map(|name| format!("the manifest declares `{name}`, which is no function of the module"))
         .collect();
     let mut problems = missing;
+    for (known, import) in undeclared(plugin, told) {
+        problems.push(format!(
+            "it imports `{import}` and its manifest does not ask for `{known}`"
+        ));
+    }
     if let Some(made) = plugin
         .made_from
         .as_ref()

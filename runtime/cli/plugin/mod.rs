@@ -28,8 +28,8 @@ pub(super) async fn plugin(command: &PluginCommand, out: &mut impl Write) -> Res
     let PluginCommand::Author(author) = command;
     match author {
         Author::New(order) => new::new(order, out),
-        Author::Build(order) => build::build(&order.path, out),
-        Author::Check(order) => check::check(&order.path, out),
+        Author::Build(order) => build::build(&order.path, out).await,
+        Author::Check(order) => check::check(&order.path, out).await,
         Author::Call(order) => call::call(order, out).await,
         Author::Test(order) => test::test(&order.path, out).await,
         Author::Bench(order) => bench::bench(order, out).await,

@@ -1,6 +1,7 @@
 //! `plantao plugin new`: a crate that builds, passes its tests and can be called as it is.
 //!
-//! Refuses a name that is none of a plugin, and a folder that is there: nothing is written over.
+//! Refuses a name that is none of a plugin or somebody else's, and a folder that is there: nothing
+//! is written over.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(super) fn new(order: &New, out: &mut impl Write) -> Result<(), CliError> {
             text: format!("`{name}` is there already; nothing was changed"),
         });
     }
+    let locked = lock(name, &sdk)?;
     for (path, template) in FILES {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
@@ -45,7 +47,9 @@ pub(super) fn new(order: &New, out: &mut impl Write) -> Result<(), CliError> {
             text.replace("@SDK@", &sdk.display().to_string()).as_bytes(),
         )?;
     }
-    lock(folder, name, &sdk)?;
+    if let Some(locked) = locked {
+        write(&folder.join("Cargo.lock"), locked.as_bytes())?;
+    }
     writeln!(
         out,
         "made `{name}`: src/lib.rs is the plugin, cases/first.toml what it is tested with"
@@ -54,36 +58,100 @@ pub(super) fn new(order: &New, out: &mut impl Write) -> Result<(), CliError> {
     Ok(())
 }
 
+/// What no crate can be called: rustc reads them as words, or has crates of these names itself.
+const OF_RUST: [&str; 58] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "union",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+    "panic-abort",
+];
+/// Folders of cargo's own, beside which the module is built.
+const OF_CARGO: [&str; 4] = ["build", "deps", "examples", "incremental"];
+/// What every plugin is built with; the kit's lockfile has the rest.
+const OF_THE_KIT: [&str; 4] = [
+    "extism-pdk",
+    "plantao-native",
+    "plantao-plugin-sdk",
+    "serde",
+];
+
 fn named(name: &str) -> Result<&str, CliError> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    // Cargo's own names for what is in every build.
-    let is_taken = [
-        "core",
-        "std",
-        "alloc",
-        "test",
-        "proc-macro",
-        "build",
-        "deps",
-    ]
-    .contains(&name);
-    if begins
-        && !name.ends_with('-')
-        && !is_taken
-        && name.len() <= NAME_MAX_BYTES
-        && name.bytes().all(plain)
-    {
-        return Ok(name);
-    }
-    let text = if is_taken {
-        format!("`{name}` is a name of Rust's own: choose another")
-    } else {
+    let is_plain =
+        begins && !name.ends_with('-') && name.len() <= NAME_MAX_BYTES && name.bytes().all(plain);
+    let text = if !is_plain {
         "a plugin's name is 1 to 48 characters of a-z, 0-9 and `-`, begins with a letter and does \
          not end with `-`, such as `reading-ease`"
             .into()
+    } else if OF_RUST.contains(&name) {
+        format!("`{name}` is a name of Rust's own: choose another")
+    } else if OF_CARGO.contains(&name) {
+        format!("`{name}` is a folder of cargo's own: choose another")
+    } else if OF_THE_KIT.contains(&name) {
+        of_a_dependency(name)
+    } else {
+        return Ok(name);
     };
     Err(CliError::Usage { text })
+}
+
+fn of_a_dependency(name: &str) -> String {
+    format!("`{name}` is the name of a crate that plugins are built with: choose another")
 }
 
 /// The kit that was named, or that of the repository around the current folder.
@@ -115,19 +183,22 @@ fn kit(named: Option<&Path>) -> Result<PathBuf, CliError> {
 }
 
 /// The versions that the kit itself is built and tested with, so that the first build asks no
-/// registry and is the same everywhere. A kit without a lockfile leaves that to cargo.
-fn lock(folder: &Path, name: &str, sdk: &Path) -> Result<(), CliError> {
+/// registry and is the same everywhere. A kit without a lockfile leaves that to cargo. A crate that
+/// is in it already would be there twice, which cargo does not read.
+fn lock(name: &str, sdk: &Path) -> Result<Option<String>, CliError> {
     let Some(Ok(locked)) = sdk.parent().map(|dir| read(&dir.join("Cargo.lock"))) else {
-        return Ok(());
+        return Ok(None);
     };
+    let taken = format!("name = \"{name}\"");
+    if locked.lines().any(|line| line == taken) {
+        let text = of_a_dependency(name);
+        return Err(CliError::Usage { text });
+    }
     let entry = format!(
         "\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\ndependencies = [\n \
          \"plantao-plugin-sdk\",\n \"serde\",\n]\n"
     );
-    write(
-        &folder.join("Cargo.lock"),
-        format!("{locked}{entry}").as_bytes(),
-    )
+    Ok(Some(locked + &entry))
 }
 
 #[cfg(test)]
@@ -145,6 +216,33 @@ mod tests {
         ] {
             assert!(matches!(named(bad), Err(CliError::Usage { .. })), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_refused_with_who_has_it() {
+        let cases = [
+            ("match", "a name of Rust's own"),
+            ("async", "a name of Rust's own"),
+            ("std", "a name of Rust's own"),
+            ("proc-macro", "a name of Rust's own"),
+            ("test", "a name of Rust's own"),
+            ("deps", "a folder of cargo's own"),
+            ("serde", "a crate that plugins are built with"),
+            ("extism-pdk", "a crate that plugins are built with"),
+        ];
+        for (name, reason) in cases {
+            let said = named(name).unwrap_err().to_string();
+            assert!(
+                said.contains(&format!("`{name}` is")) && said.contains(reason),
+                "{said}"
+            );
+        }
+        // Further down in what the kit is built with.
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/sdk");
+        let said = lock("serde-derive-of-nobody", &sdk).unwrap();
+        assert!(said.is_some_and(|locked| locked.contains("serde-derive-of-nobody")));
+        let said = lock("syn", &sdk).unwrap_err().to_string();
+        assert!(said.contains("`syn` is the name of a crate"), "{said}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl<'a> Stand<'a> {
 
     /// Loads the plugin under another description.
     pub(super) fn under(plugin: &'a Plugin, spec: &PluginSpec) -> Result<Self, CliError> {
-        let loaded = plugin.workbench.load(spec, &plugin.bytes);
+        let loaded = plugin.workbench.load(spec, &plugin.compiled);
         let loaded = loaded.map_err(|error| refused(error.to_string()))?;
         let recorder = Recorder::default();
         let subscriber = tracing_subscriber::registry().with(recorder.clone());

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use plantao_actors::plugin::{GuestRuntime, Inspection, Workbench};
+use plantao_actors::plugin::{
+    CompileLimits, Compiled, Compiler, CompilerProgram, GuestRuntime, PluginError, Workbench,
+};
 use serde_json::Value;
 
 use super::super::error::CliError;
 use super::build::{Crate, compiled, described};
 use super::declared::Declared;
-use super::{read_bytes, refused, write};
+use super::{refused, write};
 
 /// A plugin at hand.
 pub(super) struct Plugin {
@@ -18,16 +20,17 @@ pub(super) struct Plugin {
     pub(super) made_from: Option<Crate>,
     /// Where the module is.
     pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
+    /// How long its file is.
+    pub(super) bytes: usize,
     /// What it declares; nothing when the module carries no manifest.
     pub(super) declared: Option<Declared>,
-    pub(super) inspection: Inspection,
+    pub(super) compiled: Compiled,
     pub(super) workbench: Workbench,
 }
 
 impl Plugin {
     /// Builds the crate, or reads the module.
-    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
+    pub(super) async fn open(path: &Path) -> Result<Self, CliError> {
         let is_crate = path.is_dir();
         let made_from = if is_crate {
             Some(described(path)?)
@@ -38,23 +41,24 @@ impl Plugin {
             Some(crate_) => compiled(path, crate_)?,
             None => path.to_owned(),
         };
-        let bytes = read_bytes(&module)?;
-        let workbench = Workbench::new(GuestRuntime::current());
+        // A module at hand may be a stranger's: read, looked at and compiled as the host does it.
+        let limits = CompileLimits::default();
+        let compiler = Compiler::Child(CompilerProgram::this_binary(), limits);
+        let workbench = Workbench::new(GuestRuntime::current(), compiler);
         let workbench = workbench.map_err(|error| refused(error.to_string()))?;
-        let name = module
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let inspection = workbench.inspect(&name, &bytes);
-        let inspection = inspection.map_err(|error| refused(error.to_string()))?;
-        let declared = match &inspection.manifest {
+        let name = stem(&module);
+        let content = workbench.read(&name, &module).map_err(unread(&module))?;
+        let bytes = content.len();
+        let compiled_to = workbench.compile(&name, content).await;
+        let compiled_to = compiled_to.map_err(|error| refused(error.to_string()))?;
+        let manifest = compiled_to.inspection.manifest.as_ref();
+        let declared = match manifest {
             None => None,
             Some(text) => Some(Declared::read(text).map_err(|reason| {
                 refused(format!("the manifest in `{}`: {reason}", module.display()))
             })?),
         };
-        if let (true, Some(text)) = (is_crate, &inspection.manifest) {
+        if let (true, Some(text)) = (is_crate, manifest) {
             let beside = module.with_extension("toml");
             if std::fs::read_to_string(&beside).ok().as_ref() != Some(text) {
                 write(&beside, text.as_bytes())?;
@@ -66,15 +70,15 @@ impl Plugin {
             path: module,
             bytes,
             declared,
-            inspection,
+            compiled: compiled_to,
             workbench,
         })
     }
 
     /// What it declares, or what there is to say of a module that declares nothing.
     pub(super) fn told(&self) -> Declared {
-        let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        let nothing = || Declared::nothing(&name, &self.inspection.functions);
+        let functions = &self.compiled.inspection.functions;
+        let nothing = || Declared::nothing(&stem(&self.path), functions);
         self.declared.clone().unwrap_or_else(nothing)
     }
 
@@ -82,5 +86,21 @@ impl Plugin {
     pub(super) fn budget(&self, key: &str) -> Option<u64> {
         let budget = self.made_from.as_ref().map(|made| &made.budget)?;
         budget.get(key).and_then(Value::as_u64)
+    }
+}
+
+/// What a module is called that says nothing.
+fn stem(module: &Path) -> String {
+    let stem = module.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+fn unread(path: &Path) -> impl Fn(PluginError) -> CliError {
+    |error| match error {
+        PluginError::File { kind, .. } => CliError::Input {
+            path: path.into(),
+            reason: kind.to_string(),
+        },
+        error => refused(error.to_string()),
     }
 }
