@@ -14,20 +14,23 @@
     clippy::indexing_slicing
 )]
 
+#[path = "plugin_call/modules.rs"]
+mod modules;
 #[path = "plugin_call/permits.rs"]
 mod permits;
 
+use modules::{dist, undeclared};
 use permits::{permit, settings};
 use plantao_actors::clock::WallClock;
 use plantao_actors::entropy::Entropy;
 use plantao_actors::plugin::{
-    AotCache, COMPILER_COMMAND, CompileLimits, Compiler, CompilerProgram, Grant, GuestRuntime,
-    PluginHost, PluginSpec, Plugins, serve_compiler,
+    AotCache, COMPILER_COMMAND, CompileLimits, Compiler, CompilerProgram, GuestRuntime, PluginHost,
+    PluginSpec, Plugins, serve_compiler,
 };
 use plantao_actors::policy::{self, Policy};
+use plantao_schema::plugin::Capability;
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -72,7 +75,9 @@ impl Stage {
             std::fs::write(dir.path().join(format!("{name}.wasm")), wasm).unwrap();
         }
         let here = |name: &str| dir.path().join(format!("{name}.wasm"));
-        let analyzer = dist().join("lgpd-analyzer.wasm");
+        let analyzer = here("analyzer");
+        let bytes = std::fs::read(dist().join("lgpd-analyzer.wasm")).unwrap();
+        std::fs::write(&analyzer, undeclared(bytes)).unwrap();
         let kept = |spec: PluginSpec| PluginSpec {
             reuse: true,
             ..spec
@@ -84,7 +89,7 @@ impl Stage {
             ..kept(PluginSpec::new("crowd", &analyzer))
         };
         let specs = [
-            PluginSpec::new("raw", &analyzer).grant(Grant::PhiRaw),
+            PluginSpec::new("raw", &analyzer).grant(Capability::PhiRaw),
             PluginSpec::new("fresh", &analyzer),
             kept(PluginSpec::new("kept", &analyzer)),
             PluginSpec::new("nothing", here("nothing")),
@@ -263,7 +268,8 @@ async fn loading(stage: &Stage) {
         host.capacity = 2;
         let plugins = Plugins::new(host).unwrap();
         let intensity = Intensity::new(1, Duration::from_secs(5));
-        let plugin = plugins.child(PluginSpec::new("analyzer", &path)).unwrap();
+        let spec = PluginSpec::new("analyzer", &path).grant(Capability::PhiRaw);
+        let plugin = plugins.child(spec).unwrap();
         let spec = SupervisorSpec::new(Strategy::OneForOne, intensity).child(plugin);
         let tree = Tree::start("compile", spec).await.unwrap();
         let mut times = Vec::new();
@@ -362,10 +368,6 @@ fn verdict(what: &str, value: f64, unit: &str, target: Target) {
 
 fn child() -> Compiler {
     Compiler::Child(CompilerProgram::this_binary(), CompileLimits::default())
-}
-
-fn dist() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dist")
 }
 
 fn text() -> String {

@@ -11,6 +11,7 @@ pub mod fhir;
 pub mod id;
 pub mod locale;
 pub mod phi;
+pub mod plugin;
 pub mod problem;
 pub mod time;
 pub mod vitals;

@@ -5,6 +5,7 @@
 //! the module is loaded. An offset outside every block ends the guest; only `length`, which guests
 //! use to ask whether an offset is a block, answers 0 to that. Semantics follow `extism-pdk` 1.4.
 
+use plantao_schema::plugin::CapabilityKind;
 use tracing::Level;
 use wasmtime::{Caller, Linker, Result};
 
@@ -16,6 +17,19 @@ use super::state::{GuestState, Stop};
 pub(super) const NAMESPACE: &str = "extism:host/env";
 
 type Guest<'a> = Caller<'a, GuestState>;
+
+/// Which capability an import needs; most need none.
+pub(super) fn need(namespace: &str, name: &str) -> Option<CapabilityKind> {
+    if namespace != NAMESPACE {
+        return None;
+    }
+    match name {
+        "config_get" => Some(CapabilityKind::Config),
+        "get_log_level" => Some(CapabilityKind::Log),
+        _ if name.starts_with("log_") => Some(CapabilityKind::Log),
+        _ => None,
+    }
+}
 
 /// Defines one import, or says why it is refused.
 pub(super) fn define(

@@ -3,9 +3,12 @@
 //! Owns [`PluginError`] and the closed lists it is made of. Refuses to carry anything a guest or a
 //! caller wrote that has not gone through redaction first: these texts reach answers and logs.
 
+use std::fmt;
+
+use plantao_schema::plugin::{Capability, CapabilityKind, ManifestError};
+
 use super::limit_kind::LimitKind;
 use crate::policy::PermitError;
-use std::fmt;
 
 /// Why a plugin could not be loaded, or a call into it did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +73,44 @@ pub enum PluginError {
         plugin: String,
         /// What became of it.
         fault: CompilerFault,
+    },
+    /// The module carries a manifest that is not acceptable.
+    #[error("plugin `{plugin}`: the manifest in `wasm` {error}")]
+    Manifest {
+        /// Which plugin.
+        plugin: String,
+        /// Which field of it, and what is expected there.
+        error: ManifestError,
+    },
+    /// The manifest asks for more than the operator gives.
+    #[error("plugin `{plugin}` asks for {asked} {limit} and is given {cap} at most")]
+    Ask {
+        /// Which plugin.
+        plugin: String,
+        /// Which limit.
+        limit: LimitKind,
+        /// What its manifest asks for.
+        asked: u64,
+        /// What the operator's configuration gives, or the host where that says nothing.
+        cap: u64,
+    },
+    /// The manifest asks for a capability that it does not get.
+    #[error("plugin `{plugin}` asks for `{capability}`, which {refusal}")]
+    Capability {
+        /// Which plugin.
+        plugin: String,
+        /// Which capability.
+        capability: Capability,
+        /// Why it is refused.
+        refusal: CapabilityRefusal,
+    },
+    /// The manifest declares a function that the module does not have.
+    #[error("plugin `{plugin}` declares `{function}`, which is no function of its module")]
+    NotExported {
+        /// Which plugin.
+        plugin: String,
+        /// What its manifest calls it.
+        function: String,
     },
     /// The module imports what it was not granted.
     #[error("plugin `{plugin}`: the module of `wasm` imports `{import}`, which {refusal}")]
@@ -171,6 +212,10 @@ impl PluginError {
             | Self::NotWasm { plugin }
             | Self::Module { plugin, .. }
             | Self::Compiler { plugin, .. }
+            | Self::Manifest { plugin, .. }
+            | Self::Ask { plugin, .. }
+            | Self::Capability { plugin, .. }
+            | Self::NotExported { plugin, .. }
             | Self::Import { plugin, .. }
             | Self::NoFunction { plugin, .. }
             | Self::Limit { plugin, .. }
@@ -241,15 +286,37 @@ pub enum ImportRefusal {
     Unknown,
     /// The host has it with other parameters or results, or the import is not a function.
     Signature,
+    /// The manifest asks for other things.
+    NotAsked(CapabilityKind),
+    /// There is no manifest, and the operator grants other things.
+    NotGranted(CapabilityKind),
+}
+
+/// Why a capability that a manifest asks for is refused at load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CapabilityRefusal {
+    /// The operator's `grants` are without it.
+    #[error("the operator does not grant")]
+    NotGranted,
+    /// This build has nothing to give there.
+    #[error("this build does not offer")]
+    NotOffered,
 }
 
 impl fmt::Display for ImportRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
+            Self::NotAsked(need) => {
+                return write!(f, "needs `{need}`, which its manifest does not ask for");
+            }
+            Self::NotGranted(need) => {
+                return write!(f, "needs `{need}`, which the operator does not grant");
+            }
             Self::Wasi => "is the operating system's interface and is granted to no plugin",
             Self::Network => "reaches the network and is granted to no plugin",
             Self::Unknown => "the host does not have",
             Self::Signature => "the host has with another signature",
-        })
+        };
+        f.write_str(text)
     }
 }

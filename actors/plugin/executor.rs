@@ -62,7 +62,7 @@ pub(super) async fn run_on(call: Call, kept: &mut Option<Kept>) -> Result<Answer
         raw,
     } = call;
     let plugin = Arc::clone(&module.plugin);
-    let limit = module.limits.timeout;
+    let limit = module.terms.limits.timeout;
     let input = GuestInput::prepare(text, raw);
     let started = Instant::now();
     let finished = timeout(limit, execute(&module, &function, &input, kept)).await;
@@ -107,11 +107,11 @@ async fn execute(
         }
         None => Kept::fresh(module, store(module, wasm, input).map_err(stopped)?),
     };
-    set_out(&mut guest.store, module.limits.fuel);
+    set_out(&mut guest.store, module.terms.limits.fuel);
     let _ticking = wasm.engine.running();
     let code = call(wasm, &mut guest, function, shape)
         .await
-        .map_err(|e| failed(plugin, &module.limits, &e))?;
+        .map_err(|e| failed(plugin, &module.terms.limits, &e))?;
     let state = guest.store.data();
     // A guest that sets an error has failed, whatever it returns.
     if code != 0 || state.has_error() {
@@ -126,7 +126,11 @@ async fn execute(
     }
     let text = text(plugin, state.output().map_err(stopped)?)?;
     let left = guest.store.get_fuel().unwrap_or(0);
-    let instructions = module.limits.fuel.map(|fuel| fuel.saturating_sub(left));
+    let instructions = module
+        .terms
+        .limits
+        .fuel
+        .map(|fuel| fuel.saturating_sub(left));
     let answer = answer(text, input, instructions, state.linear_bytes());
     *kept = guest.rest();
     Ok(answer)
@@ -184,7 +188,7 @@ async fn stood_in(
 fn store(module: &GuestModule, wasm: &Wasm, input: &GuestInput) -> Result<Store<GuestState>, Stop> {
     let state = GuestState::new(
         Arc::clone(&module.plugin),
-        module.limits,
+        module.terms.limits,
         Arc::clone(&module.config),
         input,
     )?;

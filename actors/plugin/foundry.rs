@@ -16,6 +16,7 @@ use super::error::PluginError;
 use super::guests::{COMPILERS, GuestRuntime};
 use super::module::{Checked, GuestModule};
 use super::spec::PluginSpec;
+use super::terms::Terms;
 
 /// What turns bytes into modules.
 pub(super) struct Foundry {
@@ -60,20 +61,22 @@ impl Foundry {
         spec: &PluginSpec,
         bytes: Vec<u8>,
     ) -> Result<GuestModule, PluginError> {
-        let kind = EngineKind::of(spec.limits.fuel);
         let foundry = Arc::clone(self);
-        let name = spec.name.clone();
+        let owned = spec.clone();
         let looked_up = self.guests.compute(move || {
-            let checked = Checked::new(&name, bytes)?;
-            let engine = foundry.engine(kind, &name)?;
+            let checked = Checked::new(&owned.name, bytes)?;
+            let terms = Terms::agree(&owned, checked.manifest.clone())?;
+            let kind = EngineKind::of(terms.limits.fuel);
+            let engine = foundry.engine(kind, &owned.name)?;
             let artefact = ArtefactName::of(&checked.sha256, engine.compatibility());
-            let found = foundry.find(&artefact, &name);
-            Ok((checked, engine, artefact, found))
+            let found = foundry.find(&artefact, &owned.name);
+            Ok((checked, terms, engine, artefact, found))
         });
-        let (checked, engine, artefact, found) = self.computed(spec, looked_up.await)??;
+        let (checked, terms, engine, artefact, found) = self.computed(spec, looked_up.await)??;
         let sha256 = checked.sha256;
         if let Some(code) = found {
-            match self.assemble(&engine, spec, sha256, code).await {
+            let made = self.assemble(&engine, spec, terms.clone(), sha256, code);
+            match made.await {
                 // Another processor or build wrote it; nothing that is not sealed gets here.
                 Err(PluginError::Module { .. }) => {}
                 made => {
@@ -83,7 +86,8 @@ impl Foundry {
             }
         }
         let code = self.compile(&engine, spec, checked).await?;
-        let made = self.assemble(&engine, spec, sha256, code.clone()).await?;
+        let made = self.assemble(&engine, spec, terms, sha256, code.clone());
+        let made = made.await?;
         if let Some(cache) = self.cache.clone() {
             let kept = move || cache.keep(&artefact, &code);
             if let Some(Err(error)) = self.guests.compute(kept).await {
@@ -145,11 +149,12 @@ impl Foundry {
         &self,
         engine: &GuestEngine,
         spec: &PluginSpec,
+        terms: Terms,
         sha256: [u8; 32],
         code: Vec<u8>,
     ) -> Result<GuestModule, PluginError> {
         let (engine, owned) = (engine.clone(), spec.clone());
-        let work = move || GuestModule::of_artefact(&engine, &owned, sha256, &code);
+        let work = move || GuestModule::of_artefact(&engine, &owned, terms, sha256, &code);
         self.computed(spec, self.guests.compute(work).await)?
     }
 

@@ -7,16 +7,15 @@
 use std::collections::BTreeSet;
 
 use plantao_schema::phi::{self, Redacted};
+use plantao_schema::plugin::Capability;
 
-use super::spec::Grant;
-
-/// Proof that a plugin holds [`Grant::PhiRaw`].
+/// Proof that a plugin holds [`Capability::PhiRaw`].
 #[derive(Clone, Copy)]
 pub(super) struct RawAllowed(());
 
 impl RawAllowed {
-    pub(super) fn of(grants: &BTreeSet<Grant>) -> Option<Self> {
-        grants.contains(&Grant::PhiRaw).then_some(Self(()))
+    pub(super) fn of(grants: &BTreeSet<Capability>) -> Option<Self> {
+        grants.contains(&Capability::PhiRaw).then_some(Self(()))
     }
 }
 
@@ -69,7 +68,7 @@ mod tests {
 
     #[test]
     fn with_the_grant_the_text_is_as_it_came() {
-        let grants = BTreeSet::from([Grant::PhiRaw]);
+        let grants = BTreeSet::from([Capability::PhiRaw]);
         let input = GuestInput::prepare(TEXT.to_owned(), RawAllowed::of(&grants));
         assert!(!input.is_redacted());
         assert_eq!(input.as_bytes(), TEXT.as_bytes());

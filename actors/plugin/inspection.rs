@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use plantao_schema::plugin::MANIFEST_SECTION;
 use wasmtime::{ExternType, Linker, Module, ValType};
 
 use super::abi;
@@ -13,8 +14,6 @@ use super::engine::GuestEngine;
 use super::error::ImportRefusal;
 use super::module::believed;
 
-/// Where a module carries its manifest.
-pub const MANIFEST_SECTION: &str = "plantao.manifest";
 const PAGE_BYTES: u64 = 64 * 1024;
 
 /// A module, looked over.

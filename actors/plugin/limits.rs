@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::error::PluginError;
 
 const MIB: usize = 1024 * 1024;
@@ -25,11 +27,12 @@ pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
 const VARIABLE_MAX_BYTES: usize = MIB;
 
 /// The limits of one plugin. They hold from before the first instruction of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// Linear memory and host blocks of one call together: 64 MiB, at most 512 MiB.
     pub memory_bytes: usize,
     /// Wall time of one call, instantiation included: 5 s, at most 30 s.
+    #[serde(rename = "timeout_ms", serialize_with = "milliseconds")]
     pub timeout: Duration,
     /// Input text of one call: 1 MiB, at most 4 MiB.
     pub input_bytes: usize,
@@ -43,6 +46,10 @@ pub struct Limits {
     /// Instructions of one call, about one for each: not counted, since counting takes a third more
     /// time.
     pub fuel: Option<u64>,
+}
+
+fn milliseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Default for Limits {

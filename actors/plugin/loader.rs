@@ -68,7 +68,7 @@ impl Source {
     /// Reads the file off the reactor and has it made into a module.
     async fn load(self: &Arc<Self>) -> Result<Arc<GuestModule>, PluginError> {
         if let Some(twin) = &self.twin {
-            return Ok(Arc::new(GuestModule::of_twin(Arc::clone(twin), &self.spec)));
+            return GuestModule::of_twin(Arc::clone(twin), &self.spec).map(Arc::new);
         }
         let source = Arc::clone(self);
         let read = move || {

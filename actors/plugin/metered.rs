@@ -13,7 +13,6 @@ use super::engine::{EngineError, Engines};
 use super::error::PluginError;
 use super::executor::{Call, run};
 use super::foundry::Foundry;
-use super::guard::RawAllowed;
 use super::guests::GuestRuntime;
 use super::module::GuestModule;
 use super::spec::PluginSpec;
@@ -31,7 +30,6 @@ pub struct MeteredBench {
 #[derive(Clone)]
 pub struct Piece {
     module: Arc<GuestModule>,
-    raw: Option<RawAllowed>,
 }
 
 /// What a call took.
@@ -72,7 +70,6 @@ impl MeteredBench {
         let module = self.foundry.module(&spec, wasm).await?;
         Ok(Piece {
             module: Arc::new(module),
-            raw: RawAllowed::of(&spec.grants),
         })
     }
 
@@ -90,7 +87,7 @@ impl MeteredBench {
             module: Arc::clone(&piece.module),
             function: function.to_owned(),
             text: text.to_owned(),
-            raw: piece.raw,
+            raw: piece.module.raw(),
         };
         let unavailable = || PluginError::Unavailable {
             plugin: piece.module.plugin.to_string(),

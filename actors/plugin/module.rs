@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use plantao_schema::plugin::Manifest;
 use wasmtime::{
     Extern, ExternType, FuncType, ImportType, InstancePre, Linker, Module, Store, ValType,
 };
@@ -18,10 +19,12 @@ use super::abi;
 use super::code_size::{self, CodeRefusal, FUNCTION_MAX_BYTES, MAGIC};
 use super::engine::GuestEngine;
 use super::error::{ImportRefusal, PluginError};
+use super::guard::RawAllowed;
 use super::limit_kind::LimitKind;
-use super::limits::Limits;
+use super::manifest::carried;
 use super::spec::PluginSpec;
 use super::state::GuestState;
+use super::terms::Terms;
 use super::twin::GuestTwin;
 
 /// A validator's message repeats what it read, so it is cut before it becomes ours.
@@ -32,7 +35,7 @@ const PAGE_BYTES: u64 = 64 * 1024;
 pub(super) struct GuestModule {
     pub(super) plugin: Arc<str>,
     pub(super) sha256: String,
-    pub(super) limits: Limits,
+    pub(super) terms: Terms,
     pub(super) config: Arc<BTreeMap<String, String>>,
     /// Whether its guests may be kept from call to call.
     pub(super) reuse: bool,
@@ -63,14 +66,15 @@ pub(super) enum Shape {
     Nothing,
 }
 
-/// Bytes of a module that may be given to a compiler, and their hash.
+/// Bytes of a module that may be given to a compiler, their hash and what they declare.
 pub(super) struct Checked {
     pub(super) bytes: Vec<u8>,
     pub(super) sha256: [u8; 32],
+    pub(super) manifest: Option<Manifest>,
 }
 
 impl Checked {
-    /// Looks at the frame of the module: what it is, and how large each function.
+    /// Looks at the frame of the module: what it is, how large each function, what it declares.
     pub(super) fn new(plugin: &str, bytes: Vec<u8>) -> Result<Self, PluginError> {
         let plugin = || plugin.to_owned();
         if !bytes.starts_with(MAGIC) {
@@ -92,7 +96,15 @@ impl Checked {
         for (to, from) in sha256.iter_mut().zip(hash.as_ref()) {
             *to = *from;
         }
-        Ok(Self { bytes, sha256 })
+        let manifest = carried(&bytes).map_err(|error| PluginError::Manifest {
+            plugin: plugin(),
+            error,
+        })?;
+        Ok(Self {
+            bytes,
+            sha256,
+            manifest,
+        })
     }
 }
 
@@ -105,9 +117,10 @@ impl GuestModule {
         bytes: &[u8],
     ) -> Result<Self, PluginError> {
         let checked = Checked::new(&spec.name, bytes.to_vec())?;
+        let terms = Terms::agree(spec, checked.manifest)?;
         let compiled = engine.wasm().precompile_module(&checked.bytes);
         let code = compiled.map_err(refused(spec))?;
-        Self::of_artefact(engine, spec, checked.sha256, &code)
+        Self::of_artefact(engine, spec, terms, checked.sha256, &code)
     }
 
     /// Makes a module of machine code that a compiler of ours has just answered, or that the cache
@@ -115,21 +128,24 @@ impl GuestModule {
     pub(super) fn of_artefact(
         engine: &GuestEngine,
         spec: &PluginSpec,
+        terms: Terms,
         sha256: [u8; 32],
         code: &[u8],
     ) -> Result<Self, PluginError> {
         let module = believed(engine, code).map_err(refused(spec))?;
-        check_memory(&module, spec)?;
-        let linker = link(engine, &module, spec)?;
+        check_memory(&module, spec, &terms)?;
+        let functions = functions(&module);
+        check_functions(&functions, spec, &terms)?;
+        let linker = link(engine, &module, spec, &terms)?;
         let pre = linker.instantiate_pre(&module).map_err(refused(spec))?;
         Ok(Self {
             plugin: spec.name.as_str().into(),
             sha256: hex(&sha256),
-            limits: spec.limits,
-            config: Arc::new(spec.config.clone()),
+            config: Arc::new(terms.config.clone()),
+            terms,
             reuse: spec.reuse,
             code: Code::Wasm(Box::new(Wasm {
-                functions: functions(&module),
+                functions,
                 pre,
                 engine: engine.clone(),
             })),
@@ -137,20 +153,31 @@ impl GuestModule {
     }
 
     /// What stands in for a module.
-    pub(super) fn of_twin(twin: Arc<dyn GuestTwin>, spec: &PluginSpec) -> Self {
+    pub(super) fn of_twin(
+        twin: Arc<dyn GuestTwin>,
+        spec: &PluginSpec,
+    ) -> Result<Self, PluginError> {
         let name = spec.name.as_bytes();
-        Self {
+        Ok(Self {
             plugin: spec.name.as_str().into(),
             sha256: hex(digest::digest(&digest::SHA256, name).as_ref()),
-            limits: spec.limits,
+            terms: Terms::agree(spec, None)?,
             config: Arc::new(spec.config.clone()),
             reuse: spec.reuse,
             code: Code::Twin(twin),
-        }
+        })
     }
 
-    /// How the function is called, if it can be.
+    /// Whether its guests are shown text as it came.
+    pub(super) fn raw(&self) -> Option<RawAllowed> {
+        RawAllowed::of(&self.terms.capabilities)
+    }
+
+    /// How the function is called from outside, if it can be.
     pub(super) fn shape(&self, function: &str) -> Option<Shape> {
+        if !self.terms.declares(function) {
+            return None;
+        }
         match &self.code {
             Code::Wasm(wasm) => wasm.shape(function),
             Code::Twin(twin) => twin.has(&self.plugin, function).then_some(Shape::Code),
@@ -213,8 +240,8 @@ pub(super) fn read_capped(path: &Path, most: u64, plugin: &str) -> Result<Vec<u8
 }
 
 /// A module that starts with more memory than it may have would fail every call.
-fn check_memory(module: &Module, spec: &PluginSpec) -> Result<(), PluginError> {
-    let most = spec.limits.memory_bytes as u64;
+fn check_memory(module: &Module, spec: &PluginSpec, terms: &Terms) -> Result<(), PluginError> {
+    let most = terms.limits.memory_bytes as u64;
     let needs = module.resources_required();
     let pages = needs.max_initial_memory_size.unwrap_or(0);
     if pages.saturating_mul(PAGE_BYTES) > most {
@@ -228,15 +255,33 @@ fn check_memory(module: &Module, spec: &PluginSpec) -> Result<(), PluginError> {
     Ok(())
 }
 
+/// What a manifest declares has to be there.
+fn check_functions(
+    functions: &BTreeMap<String, Shape>,
+    spec: &PluginSpec,
+    terms: &Terms,
+) -> Result<(), PluginError> {
+    let declared = terms.manifest.iter().flat_map(|of| &of.functions);
+    let mut missing = declared.filter(|name| !functions.contains_key(*name));
+    match missing.next() {
+        None => Ok(()),
+        Some(function) => Err(PluginError::NotExported {
+            plugin: spec.name.clone(),
+            function: function.clone(),
+        }),
+    }
+}
+
 /// Defines exactly what the module imports, or names the import that is refused.
 fn link(
     engine: &GuestEngine,
     module: &Module,
     spec: &PluginSpec,
+    terms: &Terms,
 ) -> Result<Linker<GuestState>, PluginError> {
     let mut linker = Linker::new(engine.wasm());
     // Only to read types from: host functions belong to no store.
-    let idle = GuestState::idle(spec.name.as_str().into(), spec.limits, Arc::default());
+    let idle = GuestState::idle(spec.name.as_str().into(), terms.limits, Arc::default());
     let mut store = Store::new(engine.wasm(), idle);
     let mut defined = BTreeSet::new();
     for import in module.imports() {
@@ -246,6 +291,9 @@ fn link(
             import: one_line(&format!("{namespace}::{name}")),
             refusal,
         };
+        if let Some(need) = abi::need(namespace, name) {
+            terms.admits(need).map_err(refuse)?;
+        }
         if defined.insert((namespace, name)) {
             abi::define(&mut linker, namespace, name).map_err(refuse)?;
         }

@@ -15,7 +15,6 @@ use plantao_supervisors::{
     CallError, ChildSpec, DynamicHandle, DynamicSpec, Handle, Intensity, Limits as InFlight,
     Strategy, SupervisorSpec,
 };
-use serde::Serialize;
 
 use super::brake::{CRASHES_MAX, PERIOD};
 use super::counts::{Counts, PluginCounts};
@@ -23,15 +22,15 @@ use super::engine::{EngineError, Engines};
 use super::error::PluginError;
 use super::executor::{Call, no_function};
 use super::foundry::Foundry;
-use super::guard::RawAllowed;
 use super::host::PluginHost;
 use super::instance_actor::Message;
 use super::limit_kind::LimitKind;
 use super::loader::{self, Nest, Published, Source};
 use super::log_lines::presentable;
 use super::pool::{NoSlot, Pool};
-use super::spec::{Grant, PluginSpec};
+use super::spec::PluginSpec;
 use super::state::Stop;
+use super::status::PluginStatus;
 use crate::policy::Permit;
 
 /// Beyond the guest's own limit: for redaction, dispatch and a busy machine.
@@ -57,37 +56,6 @@ pub struct PluginOutput {
     pub elapsed: Duration,
     /// Whether the guest was shown redacted text.
     pub redacted: bool,
-}
-
-/// How a plugin is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PluginState {
-    /// Its module is loaded.
-    Ready,
-    /// Its file was refused; the reason is beside it.
-    Refused,
-    /// Its loader is not up.
-    Down,
-}
-
-/// One line of [`Plugins::list`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PluginStatus {
-    /// Its name.
-    pub name: String,
-    /// How it is.
-    pub state: PluginState,
-    /// Why its file was refused.
-    pub reason: Option<String>,
-    /// The hash of the module in use.
-    pub sha256: Option<String>,
-    /// What it may do beyond computing on redacted text.
-    pub grants: Vec<Grant>,
-    /// Instances it should have.
-    pub instances: usize,
-    /// Instances that are up.
-    pub instances_up: usize,
 }
 
 /// The way to every plugin. Clones are the same table.
@@ -284,23 +252,24 @@ impl Plugin {
             return Err(no_function(&spec.name, function));
         }
         // Again where the guest starts, since redaction may lengthen; here before it is copied.
-        if text.len() > spec.limits.input_bytes {
-            let stop = Stop::limit(LimitKind::InputBytes, spec.limits.input_bytes);
+        let limits = module.terms.limits;
+        if text.len() > limits.input_bytes {
+            let stop = Stop::limit(LimitKind::InputBytes, limits.input_bytes);
             return Err(stop.into_error(&spec.name));
         }
-        let lease = self.pool.lease(spec.limits.timeout).await;
+        let lease = self.pool.lease(limits.timeout).await;
         let lease = lease.map_err(|reason| self.no_slot(reason))?;
         let Some(instance) = lease.handle() else {
             return Err(self.no_slot(NoSlot::Down));
         };
         let sha256 = module.sha256.clone();
         let call = Call {
+            raw: module.raw(),
             module,
             function: function.to_owned(),
             text: text.to_owned(),
-            raw: RawAllowed::of(&spec.grants),
         };
-        let deadline = spec.limits.timeout.saturating_add(CALL_GRACE);
+        let deadline = limits.timeout.saturating_add(CALL_GRACE);
         let answer = instance
             .call(deadline, |reply| Message::Run { call, lease, reply })
             .await
@@ -340,21 +309,7 @@ impl Plugin {
     }
 
     fn status(&self) -> PluginStatus {
-        let spec = &self.source.spec;
-        let (state, sha256, reason) = match self.source.module() {
-            Ok(module) => (PluginState::Ready, Some(module.sha256.clone()), None),
-            Err(PluginError::Unavailable { .. }) => (PluginState::Down, None, None),
-            Err(error) => (PluginState::Refused, None, Some(error.to_string())),
-        };
-        PluginStatus {
-            name: spec.name.clone(),
-            state,
-            reason,
-            sha256,
-            grants: spec.grants.iter().copied().collect(),
-            instances: self.pool.instances(),
-            instances_up: self.pool.instances_up(),
-        }
+        PluginStatus::of(&self.source, &self.pool)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What an operator says about a plugin: its file, its grants, its limits and its width.
 //!
-//! Owns [`PluginSpec`] and [`Grant`]. Refuses names that could not stand in a path of the tree and
-//! widths that make no sense. Exists so that everything is checked before an actor is started.
+//! Owns [`PluginSpec`]: the most that a plugin may have. Refuses names that could not stand in a
+//! path of the tree and widths that make no sense. Exists so that everything is checked before an
+//! actor is started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use plantao_schema::plugin::{Capability, Manifest};
 
 use super::error::PluginError;
 use super::limits::Limits;
@@ -18,16 +19,6 @@ const INSTANCES_MAX: usize = 64;
 /// A longer queue is waited in for longer than a caller waits.
 const QUEUE_MAX: usize = 4_096;
 
-/// A capability beyond computing on redacted text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Grant {
-    /// The plugin is shown text as it came, identifiers included. Only what has to find
-    /// identifiers needs it. Its log lines are then counted and not logged, and of its errors
-    /// only the code is passed on: words of a guest that saw everything could say anything.
-    #[serde(rename = "phi:raw")]
-    PhiRaw,
-}
-
 /// One plugin, as configured.
 #[derive(Clone, Debug)]
 pub struct PluginSpec {
@@ -35,9 +26,15 @@ pub struct PluginSpec {
     pub name: String,
     /// The module, relative to the host's plugin directory.
     pub wasm: PathBuf,
-    /// What it may do beyond computing on redacted text.
-    pub grants: BTreeSet<Grant>,
-    /// How much one call may use.
+    /// What it may do beyond computing on redacted text. A manifest that asks for more is refused;
+    /// what is granted and not asked for does not hold.
+    ///
+    /// With `phi:raw` it is shown text as it came, identifiers included. Only what has to find
+    /// identifiers needs it. Its log lines are then counted and not logged, and of its errors
+    /// only the code is passed on: words of a guest that saw everything could say anything.
+    pub grants: BTreeSet<Capability>,
+    /// How much one call may use: caps of what a manifest may ask for, and what holds where it asks
+    /// for nothing.
     pub limits: Limits,
     /// How many calls run at once; each has an actor of its own.
     pub instances: usize,
@@ -66,9 +63,18 @@ impl PluginSpec {
         }
     }
 
+    /// A plugin whose operator grants all that its manifest asks for.
+    #[must_use]
+    pub fn granting(manifest: &Manifest) -> Self {
+        let mut spec = Self::new(&manifest.name, format!("{}.wasm", manifest.name));
+        spec.grants.clone_from(&manifest.capabilities);
+        spec.limits = spec.limits.or_asked(&manifest.limits);
+        spec
+    }
+
     /// The same plugin with one grant more.
     #[must_use]
-    pub fn grant(mut self, grant: Grant) -> Self {
+    pub fn grant(mut self, grant: Capability) -> Self {
         self.grants.insert(grant);
         self
     }
@@ -94,7 +100,7 @@ impl PluginSpec {
         if self.queue > QUEUE_MAX {
             return Err(self.refuse("queue", "is out of range: expected 0 to 4096"));
         }
-        if self.reuse && self.grants.contains(&Grant::PhiRaw) {
+        if self.reuse && self.grants.contains(&Capability::PhiRaw) {
             let reason =
                 "is not for a plugin with `phi:raw`: a text would be there in the next call";
             return Err(self.refuse("reuse", reason));
@@ -114,15 +120,6 @@ impl PluginSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_grant_is_written_as_operators_write_it() {
-        assert_eq!(
-            serde_json::to_string(&Grant::PhiRaw).unwrap(),
-            "\"phi:raw\""
-        );
-        assert!(serde_json::from_str::<Grant>("\"network\"").is_err());
-    }
 
     #[test]
     fn a_description_out_of_range_names_its_field() {
@@ -150,7 +147,7 @@ mod tests {
                 "reuse",
                 PluginSpec {
                     reuse: true,
-                    ..good.clone().grant(Grant::PhiRaw)
+                    ..good.clone().grant(Capability::PhiRaw)
                 },
             ),
             (

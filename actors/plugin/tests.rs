@@ -2,6 +2,7 @@
 
 mod abi;
 mod content;
+mod declared;
 mod gallery;
 pub(super) mod guests;
 pub(super) mod host;

@@ -1,6 +1,6 @@
 //! The host without a tree: what a plugin's author tries a module on.
 //!
-//! Owns one engine and runs one call at a time through the very code that serves a hospital: the
+//! Owns its engines and runs one call at a time through the very code that serves a hospital: the
 //! same look at the file, the same compiler under the same limits, the same refusals at load, the
 //! same guard, limits and log. A module at hand may be a stranger's, and this process its author's.
 //! Refuses to be a way around a permit: it is made by a command of its own process, where there is
@@ -10,24 +10,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use plantao_schema::plugin::{MANIFEST_SECTION, Manifest};
+
 use super::code_size;
 use super::compiler::Compiler;
-use super::engine::{EngineError, EngineKind, GuestEngine};
+use super::engine::{EngineError, EngineKind, Engines, GuestEngine};
 use super::error::PluginError;
 use super::executor::{Call, run};
-use super::guard::RawAllowed;
 use super::guests::GuestRuntime;
 use super::host::MODULE_MAX_BYTES;
-use super::inspection::{Inspection, MANIFEST_SECTION};
+use super::inspection::Inspection;
 use super::module::{Checked, GuestModule, one_line, read_capped};
 use super::spec::PluginSpec;
+use super::terms::Terms;
 
 /// One call at a time; a stopped one gives its place back a moment later.
 const CAPACITY: u32 = 2;
 
-/// An engine and the threads its guests run on.
+/// Engines and the threads its guests run on.
 pub struct Workbench {
-    engine: GuestEngine,
+    engines: Engines,
     guests: GuestRuntime,
     compiler: Compiler,
 }
@@ -37,6 +39,10 @@ pub struct Workbench {
 pub struct Compiled {
     sha256: [u8; 32],
     code: Arc<[u8]>,
+    /// What it was compiled for.
+    kind: EngineKind,
+    /// What it declares; nothing when it carries no manifest.
+    pub manifest: Option<Manifest>,
     /// What it says of itself.
     pub inspection: Inspection,
     /// How long compiling took.
@@ -47,7 +53,6 @@ pub struct Compiled {
 #[derive(Clone)]
 pub struct Loaded {
     module: Arc<GuestModule>,
-    raw: Option<RawAllowed>,
 }
 
 /// What one call came to.
@@ -67,7 +72,7 @@ impl Workbench {
     /// [`EngineError`] when this machine cannot run guests.
     pub fn new(guests: GuestRuntime, compiler: Compiler) -> Result<Self, EngineError> {
         Ok(Self {
-            engine: GuestEngine::new(EngineKind::Timed, CAPACITY)?,
+            engines: Engines::new(CAPACITY)?,
             guests,
             compiler,
         })
@@ -86,14 +91,16 @@ impl Workbench {
     /// # Errors
     /// [`PluginError`] when it is no module that this host compiles.
     pub async fn compile(&self, name: &str, bytes: Vec<u8>) -> Result<Compiled, PluginError> {
-        let Checked { bytes, sha256 } = Checked::new(name, bytes)?;
-        let manifest = code_size::custom_section(&bytes, MANIFEST_SECTION);
-        let manifest = manifest.and_then(|text| String::from_utf8(text.to_vec()).ok());
+        let checked = Checked::new(name, bytes)?;
+        let (sha256, bytes, manifest) = (checked.sha256, checked.bytes, checked.manifest);
+        let text = code_size::custom_section(&bytes, MANIFEST_SECTION);
+        let text = text.and_then(|text| String::from_utf8(text.to_vec()).ok());
+        let kind = EngineKind::of(manifest.as_ref().and_then(|asks| asks.limits.fuel));
         let began = Instant::now();
-        let (engine, guests) = (&self.engine, &self.guests);
+        let (engine, guests) = (self.engine(kind, name)?, &self.guests);
         let code = self.compiler.compile(engine, guests, name, bytes).await?;
         let elapsed = began.elapsed();
-        let inspection = Inspection::of(engine, &code, manifest);
+        let inspection = Inspection::of(engine, &code, text);
         let inspection = inspection.map_err(|error| PluginError::Module {
             plugin: name.to_owned(),
             reason: one_line(&format!("{error:#}")),
@@ -101,6 +108,8 @@ impl Workbench {
         Ok(Compiled {
             sha256,
             code: code.into(),
+            kind,
+            manifest,
             inspection,
             elapsed,
         })
@@ -112,10 +121,19 @@ impl Workbench {
     /// Why the host refuses it.
     pub fn load(&self, spec: &PluginSpec, compiled: &Compiled) -> Result<Loaded, PluginError> {
         spec.check()?;
-        let module = GuestModule::of_artefact(&self.engine, spec, compiled.sha256, &compiled.code)?;
+        let terms = Terms::agree(spec, compiled.manifest.clone())?;
+        let engine = self.engine(compiled.kind, &spec.name)?;
+        let (sha256, code) = (compiled.sha256, &compiled.code);
+        let module = GuestModule::of_artefact(engine, spec, terms, sha256, code)?;
         Ok(Loaded {
             module: Arc::new(module),
-            raw: RawAllowed::of(&spec.grants),
+        })
+    }
+
+    fn engine(&self, kind: EngineKind, plugin: &str) -> Result<&GuestEngine, PluginError> {
+        let engine = self.engines.of(kind);
+        engine.map_err(|_| PluginError::Unavailable {
+            plugin: plugin.to_owned(),
         })
     }
 
@@ -125,7 +143,7 @@ impl Workbench {
             module: Arc::clone(&loaded.module),
             function: function.to_owned(),
             text: text.to_owned(),
-            raw: loaded.raw,
+            raw: loaded.module.raw(),
         };
         let began = Instant::now();
         let answer = self.guests.spawn(run(call)).finish().await;

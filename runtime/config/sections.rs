@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use figment::value::magic::RelativePathBuf;
-use plantao_actors::plugin::{Grant, PluginSpec};
+use plantao_actors::plugin::PluginSpec;
+use plantao_schema::plugin::Capability;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
@@ -245,9 +246,9 @@ pub struct PluginHost {
 pub struct Plugin {
     /// Its file; a relative name is looked up in `plugin_host.dir`.
     pub wasm: PathBuf,
-    /// Capabilities; `phi:raw` shows it text before redaction.
+    /// Capabilities: all that its manifest may ask for. `phi:raw` shows it text before redaction.
     #[serde(default)]
-    pub grants: BTreeSet<Grant>,
+    pub grants: BTreeSet<Capability>,
     /// Calls that run at once, each in its own actor.
     pub instances: Option<usize>,
     /// Calls that may wait for an instance.

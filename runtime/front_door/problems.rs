@@ -202,6 +202,10 @@ pub(super) fn plugin(error: &PluginError) -> Problem {
         | PluginError::NotWasm { .. }
         | PluginError::Module { .. }
         | PluginError::Compiler { .. }
+        | PluginError::Manifest { .. }
+        | PluginError::Ask { .. }
+        | PluginError::Capability { .. }
+        | PluginError::NotExported { .. }
         | PluginError::Import { .. } => ProblemCode::PluginRefused,
         PluginError::Forbidden { .. } => ProblemCode::Internal,
         PluginError::Permit { error, .. } => permit(*error).0,

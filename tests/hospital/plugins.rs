@@ -2,10 +2,24 @@
 
 use crate::hospital::{Hospital, pause, root, text};
 use serde_json::Value;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn dist(name: &str) -> String {
     root().join("plugins/dist").join(name).display().to_string()
+}
+
+/// The module with its manifest under a name that means nothing: one that asks for nothing, and
+/// has what the operator grants.
+fn undeclared(wasm: &str, folder: &Path) -> String {
+    let mut bytes = std::fs::read(wasm).unwrap();
+    let name = b"plantao.manifest";
+    let mut windows = bytes.windows(name.len());
+    let at = windows.position(|window| window == name).unwrap();
+    bytes[at..at + name.len()].make_ascii_uppercase();
+    let path = folder.join("undeclared.wasm");
+    std::fs::write(&path, bytes).unwrap();
+    path.display().to_string()
 }
 
 const CPF: &str = "529.982.247-25";
@@ -13,9 +27,11 @@ const CPF: &str = "529.982.247-25";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_without_the_grant_is_shown_no_identifier_and_one_with_it_is() {
     let wasm = dist("echo.wasm");
+    let folder = tempfile::tempdir().unwrap();
+    let undeclared = undeclared(&wasm, folder.path());
     let (blind, seeing) = (
         format!("plugins.blind.wasm={wasm}"),
-        format!("plugins.seeing.wasm={wasm}"),
+        format!("plugins.seeing.wasm={undeclared}"),
     );
     let grants = r#"plugins.seeing.grants=["phi:raw"]"#;
     let hospital = Hospital::start_with(&[&blind, &seeing, grants]).await;
@@ -191,7 +207,7 @@ async fn a_limit_that_is_passed_is_counted_and_named_in_the_trail() {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
     let trail = hospital.must(&["audit", "export"]).await;
-    let named = "answered plugin_failed; plugin passed memory_bytes 67108864";
+    let named = "answered plugin_failed; plugin passed memory_bytes 16777216";
     assert!(trail.contains(named), "{trail}");
     hospital.finish().await;
 }

@@ -125,7 +125,9 @@ async fn the_chapter_for_a_first_plugin_holds_line_by_line() {
         if let Some(settings) = command.strip_prefix("target/debug/plantao run --demo --set ") {
             let here = shop.folder.path().display().to_string();
             let setting = settings.replace("$PWD", &here);
-            hospital = Some(Hospital::start_with(&[setting.trim_matches('"')]).await);
+            let settings = setting.split(" --set ");
+            let settings: Vec<_> = settings.map(|one| one.trim_matches(['"', '\''])).collect();
+            hospital = Some(Hospital::start_with(&settings).await);
         } else if let Some(sent) = command.strip_prefix("curl ") {
             let hospital = hospital.as_ref().expect("the node is started first");
             let (_, address) = sent.split_once("https://127.0.0.1:8443").unwrap();

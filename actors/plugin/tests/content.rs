@@ -1,7 +1,9 @@
 //! The content plugins as they are shipped, through the host that will run them.
 
+use plantao_schema::plugin::Capability;
+
 use super::guests::{Bench, CPF, real, spec};
-use crate::plugin::{Grant, Limits};
+use crate::plugin::Limits;
 use plantao_schema::claims::{CfmRule, ClaimKind, Extraction, Requirement};
 use plantao_schema::phi::{Category, ConsentDraft};
 
@@ -24,7 +26,7 @@ async fn the_extractor_finds_a_statement_and_forbidden_words_in_redacted_text() 
 async fn that_a_physician_signs_is_seen_whether_the_name_is_shown_or_redacted() {
     let bench = Bench::new();
     let module = bench.module(&spec(Limits::default()), &real("claims-extractor.wasm"));
-    for grants in [&[][..], &[Grant::PhiRaw][..]] {
+    for grants in [&[][..], &[Capability::PhiRaw][..]] {
         let found = bench
             .call(&module, "extract", ARTICLE, grants)
             .await
@@ -41,7 +43,11 @@ async fn that_a_physician_signs_is_seen_whether_the_name_is_shown_or_redacted() 
 #[tokio::test]
 async fn the_analyzer_drafts_a_consent_form_and_names_a_field_that_is_missing() {
     let bench = Bench::new();
-    let module = bench.module(&spec(Limits::default()), &real("lgpd-analyzer.wasm"));
+    let asking = spec(Limits::default());
+    let module = bench.module(
+        &asking.grant(Capability::PhiRaw),
+        &real("lgpd-analyzer.wasm"),
+    );
     let mut request = serde_json::json!({
         "controller": {
             "name": "Clínica Exemplo", "document": "11.222.333/0001-81",
@@ -54,7 +60,7 @@ async fn the_analyzer_drafts_a_consent_form_and_names_a_field_that_is_missing() 
         "text": format!("O paciente de CPF {CPF} tem diabetes."),
     });
     let ask = |request: &serde_json::Value| request.to_string();
-    let raw = [Grant::PhiRaw];
+    let raw = [Capability::PhiRaw];
     let asked = ask(&request);
     let drafted = bench.call(&module, "consent_form", &asked, &raw).await;
     let drafted = drafted.unwrap().text;

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plantao_schema::plugin::{Capability, MANIFEST_SECTION};
+
 use crate::plugin::engine::{EngineKind, GuestEngine};
 use crate::plugin::executor::{Answer, Call, run};
 use crate::plugin::guard::RawAllowed;
 use crate::plugin::guests::GuestRuntime;
 use crate::plugin::module::GuestModule;
-use crate::plugin::{
-    CompileLimits, Compiler, CompilerProgram, Grant, Limits, PluginError, PluginSpec,
-};
+use crate::plugin::{CompileLimits, Compiler, CompilerProgram, Limits, PluginError, PluginSpec};
 
 /// A text with a valid CPF.
 pub(super) const WITH_CPF: &str = "Paciente João, CPF 529.982.247-25, em acompanhamento.";
@@ -42,6 +42,37 @@ pub(super) const TRAP: &str = r#"(func (export "run") (result i32) unreachable)"
 /// One module of these fields, in binary.
 pub(in crate::plugin) fn wasm(fields: &str) -> Vec<u8> {
     wat::parse_str(format!("(module {fields})")).unwrap()
+}
+
+/// A module of these fields that carries this manifest.
+pub(in crate::plugin) fn carrying(manifest: &str, fields: &str) -> Vec<u8> {
+    let mut module = wasm(fields);
+    let name = MANIFEST_SECTION.as_bytes();
+    let content = [
+        &[u8::try_from(name.len()).unwrap()],
+        name,
+        manifest.as_bytes(),
+    ]
+    .concat();
+    module.push(0);
+    let mut length = content.len();
+    while length > 0x7f {
+        module.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+        length >>= 7;
+    }
+    module.push(u8::try_from(length).unwrap());
+    [module, content].concat()
+}
+
+/// The same module with its manifest under a name that means nothing.
+pub(in crate::plugin) fn without_manifest(mut module: Vec<u8>) -> Vec<u8> {
+    let name = MANIFEST_SECTION.as_bytes();
+    let mut windows = module.windows(name.len());
+    let at = windows
+        .position(|window| window == name)
+        .expect("a manifest");
+    module[at..at + name.len()].make_ascii_uppercase();
+    module
 }
 
 /// Limits a test need not wait for.
@@ -88,7 +119,7 @@ impl Bench {
         module: &Arc<GuestModule>,
         function: &str,
         text: &str,
-        grants: &[Grant],
+        grants: &[Capability],
     ) -> Result<Answer, PluginError> {
         self.guests
             .spawn(run(call(module, function, text, grants)))
@@ -109,13 +140,13 @@ pub(super) fn call(
     module: &Arc<GuestModule>,
     function: &str,
     text: &str,
-    grants: &[Grant],
+    grants: &[Capability],
 ) -> Call {
     Call {
         module: Arc::clone(module),
         function: function.to_owned(),
         text: text.to_owned(),
-        raw: RawAllowed::of(&grants.iter().copied().collect()),
+        raw: RawAllowed::of(&grants.iter().cloned().collect()),
     }
 }
 

@@ -4,7 +4,7 @@ use super::guests::{COUNTER, compiler_child, quick, real, spec, wasm};
 use super::ward::{Ward, plugin};
 use crate::plugin::kept::CALLS_MAX;
 use crate::plugin::{
-    Compiler, Grant, GuestRuntime, LimitKind, Limits, MeteredBench, PluginError, PluginSpec,
+    Compiler, GuestRuntime, LimitKind, Limits, MeteredBench, PluginError, PluginSpec,
 };
 
 /// Counts in memory as `COUNTER` does, and traps, fails, grows or answers no text when it is told
@@ -125,8 +125,8 @@ async fn the_host_keeps_nothing_of_a_call_for_a_kept_guest() {
 async fn instructions_are_the_same_for_the_same_text_and_more_for_more_of_it() {
     let guests = GuestRuntime::start(1).unwrap();
     let bench = MeteredBench::new(guests, Compiler::InProcess).unwrap();
-    let raw = spec(quick()).grant(Grant::PhiRaw);
-    let piece = bench.load(&raw, real("echo.wasm")).await.unwrap();
+    let usual = spec(Limits::default());
+    let piece = bench.load(&usual, real("echo.wasm")).await.unwrap();
     let short = bench.run(&piece, "echo", "texto").await.unwrap();
     let again = bench.run(&piece, "echo", "texto").await.unwrap();
     let long = bench

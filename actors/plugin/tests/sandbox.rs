@@ -1,9 +1,10 @@
 //! One guest at a time against the walls of its sandbox.
 
+use plantao_schema::plugin::Capability;
 use std::time::{Duration, Instant};
 
 use super::guests::{Bench, COUNTER, CPF, LOOP, TRAP, WITH_CPF, quick, real, spec, wasm};
-use crate::plugin::{Grant, LimitKind, Limits, PluginError};
+use crate::plugin::{LimitKind, Limits, PluginError};
 
 const ALLOC: &str = r#"
   (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
@@ -264,7 +265,7 @@ async fn a_real_plugin_sees_identifiers_only_with_the_grant() {
     );
     assert!(shown.text.contains("em acompanhamento"), "{}", shown.text);
     let shown = bench
-        .call(&module, "echo", WITH_CPF, &[Grant::PhiRaw])
+        .call(&module, "echo", WITH_CPF, &[Capability::PhiRaw])
         .await
         .unwrap();
     assert!(!shown.redacted);
@@ -274,20 +275,21 @@ async fn a_real_plugin_sees_identifiers_only_with_the_grant() {
 #[tokio::test]
 async fn the_real_hostile_plugin_is_contained() {
     let bench = Bench::new();
-    let module = bench.module(&spec(quick()), &real("hostile.wasm"));
+    // Under the limits that it asks for, each smaller than what it is given.
+    let module = bench.module(&spec(Limits::default()), &real("hostile.wasm"));
     let stop = |function| bench.call(&module, function, "", &[]);
-    assert_eq!(stop("spin").await, Err(passed(LimitKind::TimeoutMs, 300)));
+    assert_eq!(stop("spin").await, Err(passed(LimitKind::TimeoutMs, 1_500)));
     assert_eq!(
         stop("grow").await,
-        Err(passed(LimitKind::MemoryBytes, 64 << 20))
+        Err(passed(LimitKind::MemoryBytes, 16 << 20))
     );
     assert_eq!(
         stop("huge_output").await,
-        Err(passed(LimitKind::MemoryBytes, 64 << 20))
+        Err(passed(LimitKind::MemoryBytes, 16 << 20))
     );
     assert_eq!(
         stop("large_output").await,
-        Err(passed(LimitKind::OutputBytes, 1 << 20))
+        Err(passed(LimitKind::OutputBytes, 64 << 10))
     );
     assert!(matches!(
         stop("trap").await,
@@ -302,9 +304,13 @@ async fn the_real_hostile_plugin_is_contained() {
 #[tokio::test]
 async fn the_real_analyzer_finds_a_cpf_and_never_repeats_it() {
     let bench = Bench::new();
-    let module = bench.module(&spec(Limits::default()), &real("lgpd-analyzer.wasm"));
+    let asking = spec(Limits::default());
+    let module = bench.module(
+        &asking.grant(Capability::PhiRaw),
+        &real("lgpd-analyzer.wasm"),
+    );
     let found = bench
-        .call(&module, "analyze", WITH_CPF, &[Grant::PhiRaw])
+        .call(&module, "analyze", WITH_CPF, &[Capability::PhiRaw])
         .await
         .unwrap();
     let analysis: serde_json::Value = serde_json::from_str(&found.text).unwrap();

@@ -1,12 +1,13 @@
 //! Plugins in their tree: what a guest that misbehaves costs, and what a caller is refused.
 
 use plantao_schema::access::ResourceKind;
+use plantao_schema::plugin::Capability;
 use tokio::time::Instant;
 
-use super::guests::{COUNTER, CPF, LOOP, TRAP, WITH_CPF, quick, real, wasm};
+use super::guests::{COUNTER, CPF, LOOP, TRAP, WITH_CPF, quick, real, wasm, without_manifest};
 use super::ward::{NOON, Ward, permit, plugin, secs, until};
 use crate::plugin::brake::CRASHES_MAX;
-use crate::plugin::{Grant, LimitKind, Limits, PluginError, PluginSpec};
+use crate::plugin::{LimitKind, Limits, PluginError, PluginSpec};
 use crate::policy::PermitError;
 
 #[tokio::test]
@@ -154,8 +155,11 @@ async fn a_killed_instance_takes_its_call_along_and_comes_back() {
 async fn the_guard_stands_between_every_caller_and_a_real_plugin() {
     let mut ward = Ward::new();
     ward.write("echo", &real("echo.wasm"));
-    ward.write("raw", &real("echo.wasm"));
-    ward.start([plugin("echo"), plugin("raw").grant(Grant::PhiRaw)])
+    ward.write("unasked", &real("echo.wasm"));
+    ward.write("raw", &without_manifest(real("echo.wasm")));
+    let usual = |name: &str| PluginSpec::new(name, format!("{name}.wasm"));
+    let raw = |name| usual(name).grant(Capability::PhiRaw);
+    ward.start([usual("echo"), raw("unasked"), raw("raw")])
         .await;
     let echo = |name: &'static str| {
         let ward = &ward;
@@ -167,12 +171,15 @@ async fn the_guard_stands_between_every_caller_and_a_real_plugin() {
                 .unwrap()
         }
     };
-    let shown = echo("echo").await;
-    assert!(
-        shown.redacted && !shown.text.contains(CPF),
-        "{}",
-        shown.text
-    );
+    // What is granted and not asked for is not had.
+    for name in ["echo", "unasked"] {
+        let shown = echo(name).await;
+        assert!(
+            shown.redacted && !shown.text.contains(CPF),
+            "{}",
+            shown.text
+        );
+    }
     let shown = echo("raw").await;
     assert!(!shown.redacted && shown.text == WITH_CPF, "{}", shown.text);
     assert_eq!(shown.plugin, "raw");

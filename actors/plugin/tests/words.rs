@@ -3,13 +3,14 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
+use plantao_schema::plugin::Capability;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use super::guests::{Bench, CPF, WITH_CPF, call, quick, spec, wasm};
+use crate::plugin::PluginError;
 use crate::plugin::executor::run;
-use crate::plugin::{Grant, PluginError};
 
 /// Says its whole input in three lines and as its error.
 const TALKATIVE: &str = r#"
@@ -54,7 +55,7 @@ impl Visit for Text {
     }
 }
 
-async fn talk(text: &str, grants: &[Grant]) -> (Vec<String>, PluginError) {
+async fn talk(text: &str, grants: &[Capability]) -> (Vec<String>, PluginError) {
     let bench = Bench::new();
     let module = bench.module(&spec(quick()), &wasm(TALKATIVE));
     let heard = Heard::default();
@@ -83,7 +84,7 @@ async fn words_of_a_guest_come_without_identifiers() {
 async fn a_guest_that_saw_everything_is_counted_and_not_heard() {
     // A bare name and its base64 are nothing that redaction knows.
     for text in [WITH_CPF, "Fulana Sicrana", "RnVsYW5hIFNpY3JhbmE="] {
-        let (lines, failed) = talk(text, &[Grant::PhiRaw]).await;
+        let (lines, failed) = talk(text, &[Capability::PhiRaw]).await;
         let counted = "message=guest lines counted plugin=\"guest\" \
                        trace=0 debug=0 info=1 warn=2 error=0 ";
         assert_eq!(lines, [counted]);

@@ -15,7 +15,7 @@ plugin! {
     version: "0.1.0",
     functions: { "extract": text(extract), "health": bytes(health) },
     capabilities: [],
-    limits: { memory_bytes: 67_108_864, timeout_ms: 5000, output_bytes: 4_194_304 },
+    limits: { memory_bytes: 67_108_864, timeout_ms: 5000, output_bytes: 1_048_576 },
 }
 
 fn extract(text: &str) -> Result<Extraction, GuestError> {

@@ -11,7 +11,7 @@ plugin! {
     version: "0.1.0",
     functions: { "analyze": text(analyze), "echo": bytes(echo) },
     capabilities: [],
-    limits: { memory_bytes: 16_777_216, timeout_ms: 1000, output_bytes: 2_097_152 },
+    limits: { memory_bytes: 16_777_216, timeout_ms: 1000, output_bytes: 1_048_576 },
 }
 
 /// The input, wrapped so that a caller expecting JSON can read it.

@@ -20,13 +20,13 @@ plugin! {
     },
     capabilities: [],
     // Small ones, so that tests see each of them met quickly.
-    limits: { memory_bytes: 16_777_216, timeout_ms: 200, output_bytes: 65_536 },
+    limits: { memory_bytes: 16_777_216, timeout_ms: 1500, output_bytes: 65_536 },
 }
 
 /// More than the whole sandbox may hold.
 const HUGE_OUTPUT_BYTES: u64 = 256 * 1024 * 1024;
 /// Within the sandbox's memory, and more than anyone should take as one answer.
-const LARGE_OUTPUT_BYTES: u64 = 32 * 1024 * 1024;
+const LARGE_OUTPUT_BYTES: u64 = 8 * 1024 * 1024;
 /// One step of the memory bomb.
 const GROWTH_BYTES: usize = 1024 * 1024;
 

@@ -23,7 +23,7 @@ plugin! {
     },
     // It looks for identifiers, so redacted text would leave it nothing to find.
     capabilities: [phi:raw],
-    limits: { memory_bytes: 67_108_864, timeout_ms: 5000, output_bytes: 4_194_304 },
+    limits: { memory_bytes: 67_108_864, timeout_ms: 5000, output_bytes: 1_048_576 },
 }
 
 fn analyze(text: &str) -> Result<Analysis, GuestError> {

@@ -9,6 +9,7 @@ use std::io::Write;
 
 use plantao_actors::plugin::PluginError;
 use plantao_schema::phi;
+use plantao_schema::plugin::Capability;
 use serde_json::Value;
 
 use super::super::arguments::Attack;
@@ -30,8 +31,8 @@ pub(super) async fn attack(order: &Attack, out: &mut impl Write) -> Result<(), C
     let samples = samples(&plugin)?;
     let stand = Stand::of(&plugin, &BTreeMap::new())?;
     // What depends on the clock may answer twice in two ways.
-    let is_pure = !told.capabilities.contains("clock");
-    let pieces = gallery::texts(order.seed, told.limits().input_bytes);
+    let is_pure = !told.capabilities.contains(&Capability::Clock);
+    let pieces = gallery::texts(order.seed, plugin.spec(&BTreeMap::new()).limits.input_bytes);
     let mut tally = Tally::default();
     for function in &told.functions {
         for (name, text) in &pieces {

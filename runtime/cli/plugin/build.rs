@@ -31,8 +31,8 @@ pub(super) async fn build(dir: &Path, out: &mut impl Write) -> Result<(), CliErr
             "  it carries no manifest: `plugin!` of the kit makes one"
         )?,
         Some(declared) => {
-            let list = |items: &mut dyn Iterator<Item = &String>| {
-                let items: Vec<&str> = items.map(String::as_str).collect();
+            let list = |items: &mut dyn Iterator<Item = String>| {
+                let items: Vec<String> = items.collect();
                 if items.is_empty() {
                     "none".to_owned()
                 } else {
@@ -43,12 +43,12 @@ pub(super) async fn build(dir: &Path, out: &mut impl Write) -> Result<(), CliErr
             writeln!(
                 out,
                 "  functions     {}",
-                list(&mut declared.functions.iter())
+                list(&mut declared.functions.iter().cloned())
             )?;
             writeln!(
                 out,
                 "  capabilities  {}",
-                list(&mut declared.capabilities.iter())
+                list(&mut declared.capabilities.iter().map(ToString::to_string))
             )?;
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use plantao_schema::plugin::Capability;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,7 +23,8 @@ pub(super) struct Case {
     pub(super) input: String,
     /// A file beside this one, in place of `input`.
     input_file: Option<PathBuf>,
-    /// What the operator grants of what is asked for; all of it unless said.
+    /// What the operator grants of what is asked for; all of it unless said. With less the plugin
+    /// is refused, which is an `error` that a case may expect.
     pub(super) grants: Option<BTreeSet<String>>,
     #[serde(default)]
     pub(super) config: BTreeMap<String, String>,
@@ -105,7 +107,7 @@ fn in_file(file: &Path) -> Result<Vec<Case>, CliError> {
             return Err(wrong("`expect` takes one of `json`, `output` and `error`"));
         }
         let mut grants = case.grants.iter().flatten();
-        if let Some(grant) = grants.find(|grant| !is_capability(grant)) {
+        if let Some(grant) = grants.find(|grant| grant.parse::<Capability>().is_err()) {
             return Err(wrong(&format!(
                 "`grants` has `{grant}`, which is no capability: expected phi:raw, log, clock, \
                  valueset:lookup or config:KEY"
@@ -120,13 +122,6 @@ fn in_file(file: &Path) -> Result<Vec<Case>, CliError> {
         }
     }
     Ok(cases)
-}
-
-/// Whether there is such a capability.
-fn is_capability(name: &str) -> bool {
-    let key = name.strip_prefix("config:");
-    key.is_some_and(|key| !key.is_empty())
-        || ["phi:raw", "log", "clock", "valueset:lookup"].contains(&name)
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ use std::io::Write;
 use std::path::Path;
 
 use plantao_actors::plugin::Limits;
+use plantao_schema::plugin::{CapabilityKind, Manifest};
 
 use super::super::error::CliError;
 use super::build::kilobytes;
-use super::declared::Declared;
 use super::refused;
 use super::subject::Plugin;
 
 /// What each capability lets a plugin call, by its whole name.
-const IMPORTS: [(&str, &[&str]); 4] = [
+const IMPORTS: [(CapabilityKind, &[&str]); 4] = [
     (
-        "log",
+        CapabilityKind::Log,
         &[
             "extism:host/env::log_debug",
             "extism:host/env::log_info",
@@ -24,10 +24,13 @@ const IMPORTS: [(&str, &[&str]); 4] = [
             "extism:host/env::log_trace",
         ],
     ),
-    ("config:", &["extism:host/env::config_get"]),
-    ("clock", &["extism:host/user::plantao_clock_now_ms"]),
+    (CapabilityKind::Config, &["extism:host/env::config_get"]),
     (
-        "valueset:lookup",
+        CapabilityKind::Clock,
+        &["extism:host/user::plantao_clock_now_ms"],
+    ),
+    (
+        CapabilityKind::ValuesetLookup,
         &["extism:host/user::plantao_valueset_display"],
     ),
 ];
@@ -45,7 +48,8 @@ pub(super) async fn check(path: &Path, out: &mut impl Write) -> Result<(), CliEr
     writeln!(out, "  module        {}", kilobytes(plugin.bytes))?;
     let memory = usize::try_from(plugin.compiled.inspection.memory_bytes).unwrap_or(usize::MAX);
     writeln!(out, "  first memory  {}", kilobytes(memory))?;
-    limits(&told.limits(), out)?;
+    let spec = plugin.spec(&BTreeMap::new());
+    limits(&spec.limits, out)?;
     functions(&plugin, &told, out)?;
     writeln!(out, "imports")?;
     for (name, refusal) in &plugin.compiled.inspection.imports {
@@ -56,10 +60,7 @@ pub(super) async fn check(path: &Path, out: &mut impl Write) -> Result<(), CliEr
     }
     capabilities(&plugin, &told, out)?;
     let mut problems = problems(&plugin, &told);
-    if let Err(error) = plugin
-        .workbench
-        .load(&told.spec(&BTreeMap::new()), &plugin.compiled)
-    {
+    if let Err(error) = plugin.workbench.load(&spec, &plugin.compiled) {
         problems.push(error.to_string());
     }
     if problems.is_empty() {
@@ -92,7 +93,7 @@ fn limits(limits: &Limits, out: &mut impl Write) -> Result<(), CliError> {
     Ok(())
 }
 
-fn functions(plugin: &Plugin, told: &Declared, out: &mut impl Write) -> Result<(), CliError> {
+fn functions(plugin: &Plugin, told: &Manifest, out: &mut impl Write) -> Result<(), CliError> {
     writeln!(out, "functions")?;
     for name in &plugin.compiled.inspection.functions {
         let note = if told.functions.contains(name) {
@@ -111,35 +112,32 @@ fn functions(plugin: &Plugin, told: &Declared, out: &mut impl Write) -> Result<(
     Ok(())
 }
 
-fn capabilities(plugin: &Plugin, told: &Declared, out: &mut impl Write) -> Result<(), CliError> {
+fn capabilities(plugin: &Plugin, told: &Manifest, out: &mut impl Write) -> Result<(), CliError> {
     writeln!(out, "capabilities")?;
     if told.capabilities.is_empty() {
         writeln!(out, "  none asked for")?;
     }
     for asked in &told.capabilities {
-        let of = IMPORTS.iter().find(|(known, _)| is_of(asked, known));
+        let kind = asked.kind();
+        let of = IMPORTS.iter().find(|(known, _)| *known == kind);
         let note = match of {
             Some((_, names)) if imported(plugin, names).is_none() => {
-                "  unused: ask for no more than is needed"
+                "unused: ask for no more than is needed"
             }
-            _ if asked == "phi:raw" => "  is shown identifiers; its log lines are only counted",
-            _ => "",
+            _ => kind.exposes(),
         };
-        writeln!(out, "  {asked}{note}")?;
+        writeln!(out, "  {asked}  {note}")?;
     }
     for (known, import) in undeclared(plugin, told) {
         writeln!(out, "  {known}  NOT ASKED FOR, and `{import}` is imported")?;
     }
-    Ok(())
-}
-
-/// Whether what is asked for is this capability: of configuration, each key is one of its own.
-fn is_of(asked: &str, known: &str) -> bool {
-    if known.ends_with(':') {
-        asked.starts_with(known)
-    } else {
-        asked == known
+    if !told.capabilities.is_empty() {
+        let asked = told.capabilities.iter().map(|asked| format!("\"{asked}\""));
+        let asked: Vec<String> = asked.collect();
+        let asked = asked.join(", ");
+        writeln!(out, "an operator gives it these with grants = [{asked}]")?;
     }
+    Ok(())
 }
 
 /// The first of these that the module imports.
@@ -151,12 +149,12 @@ fn imported<'a>(plugin: &'a Plugin, names: &[&str]) -> Option<&'a str> {
 
 /// Capabilities that a module uses and its manifest does not ask for, each with an import. Without
 /// a manifest nothing is asked for and nothing was promised.
-fn undeclared<'a>(plugin: &'a Plugin, told: &Declared) -> Vec<(&'static str, &'a str)> {
+fn undeclared<'a>(plugin: &'a Plugin, told: &Manifest) -> Vec<(CapabilityKind, &'a str)> {
     if plugin.declared.is_none() {
         return Vec::new();
     }
     let used = IMPORTS.iter().filter_map(|(known, names)| {
-        let is_asked = told.capabilities.iter().any(|asked| is_of(asked, known));
+        let is_asked = told.capabilities.iter().any(|asked| asked.kind() == *known);
         let import = imported(plugin, names).filter(|_| !is_asked)?;
         Some((*known, import))
     });
@@ -164,14 +162,8 @@ fn undeclared<'a>(plugin: &'a Plugin, told: &Declared) -> Vec<(&'static str, &'a
 }
 
 /// What is wrong before the host looks at the code.
-fn problems(plugin: &Plugin, told: &Declared) -> Vec<String> {
-    let missing = told
-        .functions
-        .difference(&plugin.compiled.inspection.functions);
-    let missing: Vec<String> = missing
-        .map(|name| format!("the manifest declares `{name}`, which is no function of the module"))
-        .collect();
-    let mut problems = missing;
+fn problems(plugin: &Plugin, told: &Manifest) -> Vec<String> {
+    let mut problems = Vec::new();
     for (known, import) in undeclared(plugin, told) {
         problems.push(format!(
             "it imports `{import}` and its manifest does not ask for `{known}`"

@@ -9,7 +9,6 @@ mod build;
 mod call;
 mod case;
 mod check;
-mod declared;
 mod difference;
 mod gallery;
 mod native;

@@ -33,7 +33,7 @@ impl<'a> Stand<'a> {
         plugin: &'a Plugin,
         config: &BTreeMap<String, String>,
     ) -> Result<Self, CliError> {
-        Self::under(plugin, &plugin.told().spec(config))
+        Self::under(plugin, &plugin.spec(config))
     }
 
     /// Loads the plugin under another description.

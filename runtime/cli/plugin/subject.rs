@@ -1,15 +1,17 @@
 //! What a command works on: a crate, which is built first, or a module as it is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use plantao_actors::plugin::{
-    CompileLimits, Compiled, Compiler, CompilerProgram, GuestRuntime, PluginError, Workbench,
+    CompileLimits, Compiled, Compiler, CompilerProgram, GuestRuntime, PluginError, PluginSpec,
+    Workbench,
 };
+use plantao_schema::plugin::{Asked, Manifest, OutputKind};
 use serde_json::Value;
 
 use super::super::error::CliError;
 use super::build::{Crate, compiled, described};
-use super::declared::Declared;
 use super::{refused, write};
 
 /// A plugin at hand.
@@ -23,7 +25,7 @@ pub(super) struct Plugin {
     /// How long its file is.
     pub(super) bytes: usize,
     /// What it declares; nothing when the module carries no manifest.
-    pub(super) declared: Option<Declared>,
+    pub(super) declared: Option<Manifest>,
     pub(super) compiled: Compiled,
     pub(super) workbench: Workbench,
 }
@@ -52,12 +54,6 @@ impl Plugin {
         let compiled_to = workbench.compile(&name, content).await;
         let compiled_to = compiled_to.map_err(|error| refused(error.to_string()))?;
         let manifest = compiled_to.inspection.manifest.as_ref();
-        let declared = match manifest {
-            None => None,
-            Some(text) => Some(Declared::read(text).map_err(|reason| {
-                refused(format!("the manifest in `{}`: {reason}", module.display()))
-            })?),
-        };
         if let (true, Some(text)) = (is_crate, manifest) {
             let beside = module.with_extension("toml");
             if std::fs::read_to_string(&beside).ok().as_ref() != Some(text) {
@@ -69,17 +65,31 @@ impl Plugin {
             made_from,
             path: module,
             bytes,
-            declared,
+            declared: compiled_to.manifest.clone(),
             compiled: compiled_to,
             workbench,
         })
     }
 
     /// What it declares, or what there is to say of a module that declares nothing.
-    pub(super) fn told(&self) -> Declared {
-        let functions = &self.compiled.inspection.functions;
-        let nothing = || Declared::nothing(&stem(&self.path), functions);
+    pub(super) fn told(&self) -> Manifest {
+        let nothing = || Manifest {
+            name: stem(&self.path),
+            version: "unknown".to_owned(),
+            functions: self.compiled.inspection.functions.clone(),
+            capabilities: BTreeSet::new(),
+            limits: Asked::default(),
+            health: None,
+            output: OutputKind::Text,
+        };
         self.declared.clone().unwrap_or_else(nothing)
+    }
+
+    /// What the host is told by an operator who grants all that is asked for.
+    pub(super) fn spec(&self, config: &BTreeMap<String, String>) -> PluginSpec {
+        let mut spec = PluginSpec::granting(&self.told());
+        spec.config.clone_from(config);
+        spec
     }
 
     /// A number of the crate's budget.
