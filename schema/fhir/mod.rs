@@ -23,6 +23,7 @@ mod statement;
 mod validate;
 
 pub use self::bundle::{BundleKind, Entry, Method, Transaction, parse_bundle};
+pub use self::definitions::valueset_display;
 pub use self::identifier::{CNS_SYSTEM, CPF_SYSTEM, CPF_SYSTEM_OID, canonical_value, identifiers};
 pub use self::issue::{Issue, IssueCode, Severity, operation_outcome, operation_outcome_of};
 pub use self::reference::{Reference, ReferenceError};

@@ -9,11 +9,13 @@ mod general;
 mod resources;
 mod special;
 mod types;
+mod valuesets;
 
 pub(super) use self::codes::{ALLERGY_VERIFICATION, CONDITION_CLINICAL, CONDITION_VERIFICATION};
 pub(super) use self::general::{CODEABLE_CONCEPT, REFERENCE};
 pub(super) use self::special::EXTENSION;
 pub(super) use self::types::RESOURCE_TYPES;
+pub use self::valuesets::valueset_display;
 
 use super::FhirType;
 use super::primitive::Primitive;
