@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use plantao_schema::plugin::MANIFEST_SECTION;
 use wasmtime::{ExternType, Linker, Module, ValType};
 
 use super::abi;
