@@ -5,9 +5,12 @@
 //! reads in a transaction of its own, for it refuses a statement without one. By turns, in short
 //! rounds:
 //!
-//! - the handle on pgbench's own table, and on one of the same shape under row-level security;
-//! - the same pipelined: several statements of one transaction in one flight;
-//! - the driver alone, which says what scope and transaction cost.
+//! - reads by key as the stores make them, `Database::point_read`: one at a time for each client,
+//!   and as many at once as a busy hospital has; what waits together leaves as one flight;
+//! - the handle, each statement in a transaction of its own, and the driver alone, which says what
+//!   scope and transaction cost.
+//!
+//! Both on pgbench's own table and on one of the same shape under row-level security.
 //!
 //! `--short` is a smoke check.
 
@@ -25,9 +28,9 @@ mod client;
 mod hospital;
 mod support;
 
-use futures_util::future::try_join_all;
 use hospital::Hospital;
-use plantao_actors::database::{Database, DatabaseConfig, Login, Scope, pool_child};
+use plantao_actors::database::pool_child;
+use plantao_actors::database::{Database, DatabaseConfig, KeyPart, Login, PointQuery, Scope};
 use plantao_schema::id::Tenant;
 use plantao_supervisors::{Intensity, Strategy, SupervisorSpec, Tree};
 use std::path::PathBuf;
@@ -41,14 +44,25 @@ use tokio_postgres::NoTls;
 const PGBENCH: &str = "/usr/lib/postgresql/15/bin/pgbench";
 /// As many as the handle's pool has connections.
 const CLIENTS: usize = 20;
-/// Pipelined: transactions at once, and statements in each flight.
-const FLIGHTS: usize = 4;
-const IN_FLIGHT: usize = 32;
+/// Reads under way at once, where many are.
+const IN_FLIGHT: usize = 128;
 /// pgbench's scale 1.
 const ROWS: i32 = 100_000;
 const BARE: &str = "SELECT abalance FROM public.pgbench_accounts WHERE aid = $1";
 const SECURED: &str =
     "SELECT abalance FROM public.bench_accounts WHERE tenant = 'demo' AND aid = $1";
+const BARE_POINT: PointQuery = PointQuery {
+    sql: "SELECT a.abalance, k.n FROM unnest($2::integer[]) WITH ORDINALITY AS k(aid, n) \
+        CROSS JOIN LATERAL (SELECT abalance FROM public.pgbench_accounts p \
+            WHERE p.aid = k.aid LIMIT 1) a WHERE $1::text <> ''",
+    key: &[KeyPart::Integer],
+};
+const SECURED_POINT: PointQuery = PointQuery {
+    sql: "SELECT a.abalance, k.n FROM unnest($2::integer[]) WITH ORDINALITY AS k(aid, n) \
+        CROSS JOIN LATERAL (SELECT abalance FROM public.bench_accounts p \
+            WHERE p.tenant = $1 AND p.aid = k.aid LIMIT 1) a",
+    key: &[KeyPart::Integer],
+};
 const TABLES: &str = "
     GRANT SELECT ON public.pgbench_accounts TO plantao_app;
     CREATE TABLE public.bench_accounts AS SELECT 'demo'::text AS tenant, * FROM pgbench_accounts;
@@ -83,47 +97,76 @@ async fn compare() {
         .child(pool_child(config.clone(), database.clone()));
     let tree = Tree::start("bench", spec).await.unwrap();
     let postmaster = hospital.postmaster();
-    let names = [
-        "pgbench -S",
-        "driver alone",
-        "handle",
-        "handle, row-level security",
-        "pipelined",
-        "pipelined, row-level security",
-    ];
-    let mut figures: [Vec<Taken>; 6] = Default::default();
+    let mut figures: [Vec<Taken>; LINES.len()] = Default::default();
     for _ in 0..rounds {
-        figures[0].push(peer.read(postmaster, lasts).await);
-        figures[1].push(taking(postmaster, driver(&config, lasts)).await);
-        figures[2].push(taking(postmaster, handle(&database, BARE, lasts)).await);
-        figures[3].push(taking(postmaster, handle(&database, SECURED, lasts)).await);
-        figures[4].push(taking(postmaster, pipelined(&database, BARE, lasts)).await);
-        figures[5].push(taking(postmaster, pipelined(&database, SECURED, lasts)).await);
+        let (handle_bare, handle_secured) = (
+            handle(&database, BARE, lasts),
+            handle(&database, SECURED, lasts),
+        );
+        let point = |query, clients| point(&database, query, clients, lasts);
+        let round = [
+            peer.read(postmaster, lasts).await,
+            taking(postmaster, driver(&config, lasts)).await,
+            taking(postmaster, handle_bare).await,
+            taking(postmaster, handle_secured).await,
+            taking(postmaster, point(&BARE_POINT, CLIENTS)).await,
+            taking(postmaster, point(&SECURED_POINT, CLIENTS)).await,
+            taking(postmaster, point(&BARE_POINT, IN_FLIGHT)).await,
+            taking(postmaster, point(&SECURED_POINT, IN_FLIGHT)).await,
+        ];
+        for (line, taken) in figures.iter_mut().zip(round) {
+            line.push(taken);
+        }
     }
     println!("point reads, {CLIENTS} clients, median of {rounds} rounds of {lasts:?}");
+    print(&figures);
+    tree.shutdown().await;
+    hospital.finish().await;
+}
+
+/// What a round measures, in its order.
+const LINES: [&str; 8] = [
+    "pgbench -S",
+    "driver alone",
+    "handle",
+    "handle, row-level security",
+    "point read",
+    "point read, row-level security",
+    "point read, 128 in flight",
+    "the same, row-level security",
+];
+
+fn print(figures: &[Vec<Taken>; LINES.len()]) {
     let ratio = |over: &[Taken], under: &[Taken]| {
         let ratios = over.iter().zip(under).map(|(o, u)| o.rate / u.rate);
         support::median(&ratios.collect::<Vec<_>>())
     };
-    for (name, rounds) in names.iter().zip(&figures) {
+    let [peer, driver, handle, _, point, secured, many, many_secured] = figures;
+    for (name, rounds) in LINES.iter().zip(figures) {
         let taken = middle(rounds);
         println!(
             "  {name:<30} {:>7.0}/s  {:.2}x of pgbench -S  {:.1} us of the client, {:.1} us of \
              PostgreSQL",
             taken.rate,
-            ratio(rounds, &figures[0]),
+            ratio(rounds, peer),
             taken.client_us,
             taken.server_us
         );
     }
     println!(
-        "  row-level security keeps {:.2} of the handle's rate; scope and transaction keep {:.2} \
-         of the driver's",
-        ratio(&figures[3], &figures[2]),
-        ratio(&figures[2], &figures[1])
+        "  scope and transaction keep {:.2} of the driver's rate",
+        ratio(handle, driver)
     );
-    tree.shutdown().await;
-    hospital.finish().await;
+    for (what, over, under, target) in [
+        ("point reads of pgbench -S", point, peer, 0.95),
+        ("128 in flight of pgbench -S", many, peer, 2.5),
+        ("row-level security keeps", secured, point, 0.80),
+        ("128 in flight, it keeps", many_secured, many, 0.80),
+    ] {
+        let ratio = ratio(over, under);
+        let verdict = if ratio >= target { "reached" } else { "missed" };
+        println!("  {what}: {ratio:.2}; target {target}: {verdict}");
+    }
 }
 
 /// Somewhere in the table, another place each time.
@@ -165,25 +208,26 @@ async fn handle(database: &Database, sql: &'static str, lasts: Duration) -> usiz
     until(lasts, CLIENTS, read).await
 }
 
-async fn pipelined(database: &Database, sql: &'static str, lasts: Duration) -> usize {
+async fn point(
+    database: &Database,
+    query: &'static PointQuery,
+    clients: usize,
+    lasts: Duration,
+) -> usize {
     let read = |client, end| {
         let (database, scope) = (database.clone(), scope());
         async move {
             let mut count = 0;
             while Instant::now() < end {
-                let transaction = database.begin(&scope).await.unwrap();
-                let places: Vec<i32> = (0..IN_FLIGHT).map(|n| place(client, count + n)).collect();
-                let params: Vec<[&(dyn plantao_actors::database::ToSql + Sync); 1]> =
-                    places.iter().map(|place| [place as _]).collect();
-                let all = params.iter().map(|params| transaction.query(sql, params));
-                assert_eq!(try_join_all(all).await.unwrap().len(), IN_FLIGHT);
-                transaction.commit().await.unwrap();
-                count += IN_FLIGHT;
+                let key = vec![place(client, count).into()];
+                let rows = database.point_read(&scope, query, key).await.unwrap();
+                assert_eq!(rows.len(), 1);
+                count += 1;
             }
             count
         }
     };
-    until(lasts, FLIGHTS, read).await
+    until(lasts, clients, read).await
 }
 
 /// The driver on connections of its own: no pool, no scope, no transaction.

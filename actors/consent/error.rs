@@ -46,7 +46,8 @@ impl From<DatabaseError> for ConsentError {
         match error {
             DatabaseError::Unavailable
             | DatabaseError::Tls { .. }
-            | DatabaseError::Timeout { .. } => Self::Unavailable,
+            | DatabaseError::Timeout { .. }
+            | DatabaseError::Overloaded { .. } => Self::Unavailable,
             DatabaseError::Conflict { .. } => Self::Conflict,
             DatabaseError::Rejected { .. } | DatabaseError::Mismatch | DatabaseError::Aborted => {
                 Self::Internal

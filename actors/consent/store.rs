@@ -6,7 +6,8 @@
 use super::ConsentError;
 use crate::audit::OpenEntry;
 use crate::database::{
-    Database, DatabaseError, Row, Scope, ToSql, Transaction, from_database, to_database,
+    Database, DatabaseError, KeyPart, PointQuery, Row, Scope, ToSql, Transaction, from_database,
+    to_database,
 };
 use crate::policy::Withdrawn;
 use futures_util::future::BoxFuture;
@@ -28,8 +29,13 @@ const SET: &str = "INSERT INTO consent (tenant, patient, purpose, status, at, by
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, patient, purpose) DO UPDATE \
      SET status = EXCLUDED.status, at = EXCLUDED.at, by_principal = EXCLUDED.by_principal";
 
-const GET: &str = "SELECT status, at FROM consent \
-     WHERE tenant = $1 AND patient = $2 AND purpose = $3";
+pub(super) const GET: PointQuery = PointQuery {
+    sql: "SELECT c.status, c.at, k.n \
+        FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS k(patient, purpose, n) \
+        CROSS JOIN LATERAL (SELECT * FROM consent s WHERE s.tenant = $1 \
+            AND s.patient = k.patient AND s.purpose = k.purpose LIMIT 1) c",
+    key: &[KeyPart::Text, KeyPart::Text],
+};
 
 const WITHDRAWN: &str = "SELECT patient, purpose FROM consent \
      WHERE tenant = $1 AND status = 'revoked' LIMIT $2";
@@ -187,9 +193,8 @@ async fn get(
     patient: &PatientId,
     purpose: Purpose,
 ) -> Result<Consent, ConsentError> {
-    let tenant = scope.tenant.as_str();
-    let params: [&(dyn ToSql + Sync); 3] = [&tenant, &patient.as_str(), &purpose.as_str()];
-    let rows = database.read(scope, GET, &params).await?;
+    let key = vec![patient.as_str().into(), purpose.as_str().into()];
+    let rows = database.point_read(scope, &GET, key).await?;
     let Some(row) = rows.first() else {
         return Ok(Consent {
             status: ConsentStatus::NotAsked,

@@ -1,6 +1,7 @@
 //! Consents on a real PostgreSQL, seen through the decisions that rest on them.
 
 mod lost;
+mod plans;
 
 use super::{ConsentError, Consents};
 use crate::audit::{AuditLog, OpenEntry, audit_child};

@@ -89,7 +89,7 @@ pub struct DatabaseConfig {
     pub owner_url: Option<SecretString>,
     /// Standbys of that server, which are read from where an answer may be a second old.
     pub replicas: Vec<SecretString>,
-    /// How many connections requests share.
+    /// How many connections requests share, beside the lanes of reads by key.
     pub pool_size: usize,
     /// The database inside the embedded cluster.
     pub database: String,

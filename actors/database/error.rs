@@ -26,6 +26,12 @@ pub enum DatabaseError {
         /// The deadline that passed.
         after: Duration,
     },
+    /// As many reads wait for the database as may.
+    #[error("{limit} reads wait for the database already")]
+    Overloaded {
+        /// How many may.
+        limit: usize,
+    },
     /// Another transaction got there first: a constraint, a serialisation failure, a deadlock.
     #[error("the change conflicts with another on `{constraint}`")]
     Conflict {
@@ -50,7 +56,10 @@ impl DatabaseError {
     /// Whether trying again later, unchanged, is the right answer: 503 at the edge.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable | Self::Timeout { .. })
+        matches!(
+            self,
+            Self::Unavailable | Self::Timeout { .. } | Self::Overloaded { .. }
+        )
     }
 
     /// Sorts a driver's error. `deadline` is what the caller was willing to wait.

@@ -3,9 +3,11 @@
 //! Owns no connection. The pool belongs to the [`super::DatabasePool`] actor and dies with it; a
 //! handle finds the pool that is alive now, or says that there is none.
 
+use super::lanes::{Answer, Column, Lanes, PointQuery, Value, columns_of};
+use super::lease::{Lease, within};
 use super::marks::Marks;
 use super::standing::{ReplicaState, Space, Standing};
-use super::transaction::{Lease, Params, Transaction, within};
+use super::transaction::{Params, Transaction};
 use super::{DatabaseError, Lsn, STATEMENT_DEADLINE, Scope};
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
@@ -26,14 +28,23 @@ pub trait StandIn: Send + Sync + 'static {
     fn ping(&self) -> BoxFuture<'_, Result<(), DatabaseError>>;
 }
 
-/// The pool, shared for as long as its owner lives; none with a stand-in.
+/// The pool, shared for as long as its owner lives; none with a stand-in. Lanes where reads by key
+/// are answered.
 pub(super) struct Live {
     pool: Option<Pool>,
+    lanes: Option<Lanes>,
 }
 
 impl Live {
     pub(super) const fn new(pool: Option<Pool>) -> Self {
-        Self { pool }
+        Self { pool, lanes: None }
+    }
+
+    pub(super) const fn with_lanes(pool: Pool, lanes: Lanes) -> Self {
+        Self {
+            pool: Some(pool),
+            lanes: Some(lanes),
+        }
     }
 
     pub(super) const fn pool(&self) -> Option<&Pool> {
@@ -110,10 +121,52 @@ impl Database {
         .await
     }
 
-    /// The same, where an answer may be up to [`super::LAG_MAX`] old: from a replica that has
-    /// replayed at least `at_least` and everything that the scope's principal wrote through this
-    /// node, and from the primary where no replica has or none answers at once. Never for what a
-    /// decision depends on.
+    /// Looks one key up, together with whatever others of the tenant look up at the moment: rows of
+    /// the key, each with the ordinal of [`PointQuery`] as its last column. From the primary, and
+    /// never older than the call.
+    ///
+    /// # Errors
+    /// [`DatabaseError`], within [`STATEMENT_DEADLINE`]; [`DatabaseError::Overloaded`] when too
+    /// many reads wait already.
+    pub async fn point_read(
+        &self,
+        scope: &Scope,
+        query: &'static PointQuery,
+        key: Vec<Value>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        query.check(&key)?;
+        let key: Arc<[Value]> = key.into();
+        within(STATEMENT_DEADLINE, async {
+            // The owner is let go again: nobody who waits keeps it alive.
+            let asked = self.live().and_then(|live| {
+                let lanes = live.lanes.as_ref()?;
+                Some(lanes.ask(&scope.tenant, query, Arc::clone(&key)))
+            });
+            match asked.ok_or(DatabaseError::Unavailable)??.await {
+                Ok(Answer::Rows(rows)) => Ok(rows),
+                Ok(Answer::Refused(error)) => Err(error),
+                Ok(Answer::Alone) => self.read_alone(scope, query, &key).await,
+                Err(_) => Err(DatabaseError::Unavailable),
+            }
+        })
+        .await
+    }
+
+    async fn read_alone(
+        &self,
+        scope: &Scope,
+        query: &PointQuery,
+        key: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let columns = columns_of(&scope.tenant, query, [key].into_iter());
+        let params: Vec<_> = columns.iter().map(Column::param).collect();
+        self.lease().await?.read(scope, query.sql, &params).await
+    }
+
+    /// The same as [`Database::read`], where an answer may be up to [`super::LAG_MAX`] old: from a
+    /// replica that has replayed at least `at_least` and everything that the scope's principal
+    /// wrote through this node, and from the primary where no replica has or none answers at once.
+    /// Never for what a decision depends on.
     ///
     /// # Errors
     /// As [`Database::read`].
@@ -250,8 +303,13 @@ impl Database {
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
         let live = self.live();
-        let status = live.and_then(|live| live.pool.as_ref().map(Pool::status));
-        status.map_or((0, 0), |status| (status.size, status.available))
+        let pools = live.iter().flat_map(|live| {
+            let lanes = live.lanes.as_ref().map(Lanes::pool);
+            live.pool.iter().chain(lanes).map(Pool::status)
+        });
+        pools.fold((0, 0), |(open, idle), status| {
+            (open + status.size, idle + status.available)
+        })
     }
 
     /// Makes `live` what this handle finds, until its owner drops it.

@@ -6,6 +6,7 @@
 //! - [`PostgresServer`](postgres): the private cluster, a supervised operating-system process.
 //! - [`pool`](pool_child): the connections, which wait for the server and migrate its schema.
 //! - [`disk`](disk_child): the space that the private cluster has left, and what may be done then.
+//! - [`lanes`]: reads by key, which travel together.
 //! - [`replicas`](replicas_child): connections to standbys, and how far each lags.
 //! - [`Database`]: what the other folders hold. [`Transaction`]: what a change runs in.
 //!
@@ -16,6 +17,8 @@
 mod config;
 mod error;
 mod handle;
+mod lanes;
+mod lease;
 mod marks;
 mod migrations;
 mod opening;
@@ -38,6 +41,7 @@ pub use config::{
 };
 pub use error::DatabaseError;
 pub use handle::{Database, StandIn};
+pub use lanes::{KeyPart, PointQuery, Value};
 pub use marks::Lsn;
 pub(crate) use marks::Marks;
 pub use migrations::{

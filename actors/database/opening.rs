@@ -5,14 +5,37 @@
 //! the text of that message. Refuses to quote: whatever else a name holds goes as a parameter, in a
 //! message after BEGIN.
 
-use super::transaction::Names;
+use super::Scope;
 use deadpool_postgres::ClientWrapper;
 use futures_util::future;
+use plantao_schema::id::Tenant;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Statement};
 
 /// `true`: for this transaction only, so that nothing outlives it on a pooled connection.
 pub(super) const DECLARE: &str = "SELECT set_config('plantao.tenant', $1, true), \
      set_config('plantao.principal', $2, true), set_config('plantao.purpose', $3, true)";
+
+/// The names of a scope.
+pub(super) struct Names<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) principal: &'a str,
+    pub(super) purpose: &'a str,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(scope: &'a Scope) -> Self {
+        Self {
+            tenant: scope.tenant.as_str(),
+            principal: &scope.principal,
+            purpose: scope.purpose.as_str(),
+        }
+    }
+
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 3] {
+        [&self.tenant, &self.principal, &self.purpose]
+    }
+}
 
 /// What opens a transaction.
 pub(super) enum Opening<'a> {
@@ -56,6 +79,14 @@ pub(super) fn spoken(begin: &str, names: &Names<'_>) -> Option<String> {
              SET LOCAL plantao.principal = '{principal}'; SET LOCAL plantao.purpose = '{purpose}'"
         )
     })
+}
+
+/// BEGIN of a transaction that reads for several callers of one tenant and for none of them alone.
+/// Nothing when a name could be a tenant's that is no plain word, which no tenant's is.
+pub(super) fn of_tenant(tenant: &Tenant) -> Option<String> {
+    let name = tenant.as_str();
+    let plain = name.bytes().all(is_plain);
+    plain.then(|| format!("BEGIN READ ONLY; SET LOCAL plantao.tenant = '{name}'"))
 }
 
 /// Means nothing but itself between quotes, in whatever way the server reads them.

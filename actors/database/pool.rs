@@ -9,6 +9,7 @@
 //! Assumes a permanent restart. Lost on restart: connections, and with them open transactions.
 
 use super::handle::Live;
+use super::lanes::{LANES, Lanes, PLANS};
 use super::migrations::{MigrationError, migrate};
 use super::reach::Hosts;
 use super::tls::Connection;
@@ -191,11 +192,20 @@ pub(super) async fn prepare_schema(config: &DatabaseConfig) -> Result<(), PoolEr
     Ok(migrate(&mut session.client).await?)
 }
 
-/// A pool for requests. No connection is made before the first is asked for.
+/// A pool for requests, and lanes. No connection is made before the first is asked for.
 pub(super) fn live_pool(config: &DatabaseConfig) -> Result<Arc<Live>, PoolError> {
     let application = config.connection(Login::Application)?;
     let pool = pool_of(&application, config.pool_size)?;
-    Ok(Arc::new(Live::new(Some(pool))))
+    let lanes = Lanes::start(pool_of(&planned(application), LANES)?);
+    Ok(Arc::new(Live::with_lanes(pool, lanes)))
+}
+
+/// The same sessions, told how a lane plans.
+pub(super) fn planned(mut application: Connection) -> Connection {
+    let given = application.get_options().unwrap_or_default();
+    let options = format!("{given}{PLANS}");
+    application.options(options);
+    application
 }
 
 /// A pool of sessions that are made as they are asked for, on the first host that will do.

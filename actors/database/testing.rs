@@ -10,15 +10,15 @@
 )]
 
 use super::handle::Live;
-use super::pool::{PoolError, Session, create_database, live_pool, prepare_schema};
+use super::pool::{PoolError, Session, create_database, live_pool, planned, prepare_schema};
 use super::postgres::Layout;
 use super::postgres::testing::{TestCluster, config_under, own_dir, running};
-use super::{Database, DatabaseConfig, EmbeddedConfig, Login};
+use super::{Database, DatabaseConfig, EmbeddedConfig, Login, PointQuery};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::OnceCell;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 const TEMPLATE: &str = "plantao_template";
 
@@ -93,6 +93,28 @@ impl TestDatabase {
     pub async fn session(&self, login: Login) -> TestSession {
         let config = self.config.connection(login).expect("a configuration");
         TestSession(Session::open(&config).await.expect("a session"))
+    }
+
+    /// How the server goes about a look-up on a session like a lane's, whatever the keys are.
+    ///
+    /// # Panics
+    /// When it refuses the statement.
+    pub async fn plan_of(&self, query: &PointQuery) -> String {
+        let config = self.config.connection(Login::Application);
+        let config = planned(config.expect("a configuration"));
+        let session = Session::open(&config).await.expect("a session");
+        let keys = ", NULL".repeat(query.key.len());
+        let asked = format!(
+            "SET plantao.tenant = 'north'; PREPARE look_up AS {}; \
+             EXPLAIN (COSTS OFF) EXECUTE look_up('north'{keys})",
+            query.sql
+        );
+        let told = session.client.simple_query(&asked).await.expect("a plan");
+        let lines = told.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// Brings the schema to this program's version, as a start does.

@@ -9,7 +9,7 @@ use super::RecordError;
 use super::keyring::refused;
 use super::postgres::{self, PostgresRecords, unreadable};
 use crate::audit::{Opening, opening_place};
-use crate::database::{Database, Scope, ToSql, Transaction};
+use crate::database::{Database, KeyPart, PointQuery, Scope, ToSql, Transaction};
 use crate::vault::{CommitmentOpening, DataKey, KeySubject, Vault, VaultError};
 use plantao_schema::audit::{Commitment, Entry, SALT_BYTES};
 use plantao_schema::fhir::{self, FhirType};
@@ -22,15 +22,31 @@ use zeroize::{Zeroize, Zeroizing};
 const KEEP: &str = "INSERT INTO audit_opening (tenant, entry_id, sealed, key_subject, key_version) \
      VALUES ($1, $2, $3, $4, $5)";
 
-const FIND: &str = "SELECT sealed, key_subject, key_version FROM audit_opening \
-     WHERE tenant = $1 AND entry_id = $2";
+// A range of one and the order by it, which say the index as in `postgres::FIND`.
+pub(super) const FIND: PointQuery = PointQuery {
+    sql: "SELECT o.sealed, o.key_subject, o.key_version, k.n \
+        FROM unnest($2::uuid[]) WITH ORDINALITY AS k(entry, n) \
+        CROSS JOIN LATERAL (SELECT * FROM audit_opening a \
+            WHERE a.tenant = $1 AND a.entry_id BETWEEN k.entry AND k.entry \
+            ORDER BY a.entry_id LIMIT 1) o",
+    key: &[KeyPart::Uuid],
+};
 
-const EDITION: &str = "SELECT id, version, patient, key_subject, key_version, updated_at, sealed \
-     FROM fhir_resource WHERE tenant = $1 AND kind = $2 AND id = $3 AND version = $4 \
-     UNION ALL \
-     SELECT id, version, patient, key_subject, key_version, updated_at, sealed \
-     FROM fhir_resource_history WHERE tenant = $1 AND kind = $2 AND id = $3 AND version = $4 \
-     LIMIT 1";
+pub(super) const EDITION: PointQuery = PointQuery {
+    sql: "SELECT e.id, e.version, e.patient, e.key_subject, e.key_version, e.updated_at, e.sealed, \
+        k.n FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY \
+            AS k(kind, id, version, n) \
+        CROSS JOIN LATERAL (\
+            SELECT id, version, patient, key_subject, key_version, updated_at, sealed \
+            FROM fhir_resource r \
+            WHERE r.tenant = $1 AND r.kind = k.kind AND r.id = k.id AND r.version = k.version \
+            UNION ALL \
+            SELECT id, version, patient, key_subject, key_version, updated_at, sealed \
+            FROM fhir_resource_history h \
+            WHERE h.tenant = $1 AND h.kind = k.kind AND h.id = k.id AND h.version = k.version \
+            LIMIT 1) e",
+    key: &[KeyPart::Text, KeyPart::Text, KeyPart::Long],
+};
 
 /// What an opening is when it is sealed.
 #[derive(Serialize, Deserialize, Zeroize)]
@@ -120,9 +136,8 @@ impl Contents {
         scope: &Scope,
         entry: Uuid,
     ) -> Result<Option<Zeroizing<Openable>>, RecordError> {
-        let tenant = scope.tenant.as_str();
-        let params: [&(dyn ToSql + Sync); 2] = [&tenant, &entry];
-        let rows = self.0.database.read(scope, FIND, &params).await?;
+        let key = vec![entry.into()];
+        let rows = self.0.database.point_read(scope, &FIND, key).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
@@ -147,9 +162,8 @@ impl Contents {
         version: u64,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, RecordError> {
         let version = i64::try_from(version).map_err(|_| RecordError::Corrupt)?;
-        let (tenant, kind_name, id) = (scope.tenant.as_str(), kind.as_str(), id.as_str());
-        let params: [&(dyn ToSql + Sync); 4] = [&tenant, &kind_name, &id, &version];
-        let rows = self.0.database.read(scope, EDITION, &params).await?;
+        let key = vec![kind.as_str().into(), id.as_str().into(), version.into()];
+        let rows = self.0.database.point_read(scope, &EDITION, key).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };

@@ -96,6 +96,7 @@ impl From<DatabaseError> for RecordError {
         match error {
             DatabaseError::Unavailable | DatabaseError::Tls { .. } => Self::Unavailable,
             DatabaseError::Timeout { after } => Self::Timeout { after },
+            DatabaseError::Overloaded { .. } => Self::Overloaded,
             DatabaseError::Conflict { .. } => Self::Conflict,
             DatabaseError::Rejected { .. } | DatabaseError::Mismatch | DatabaseError::Aborted => {
                 Self::Internal

@@ -10,27 +10,46 @@ use super::loan::Borrowed;
 use super::store::{Asked, Edition, Loaded, Recent, Stored};
 use super::{RecordError, RecordStore};
 use crate::audit::OpenEntry;
-use crate::database::{Database, Row, Scope, from_database};
+use crate::database::{Database, KeyPart, PointQuery, Row, Scope, from_database};
 use crate::vault::{DataKey, KeySubject, RecordBody, Vault};
 use plantao_schema::fhir::{self, EntryOutcome, FhirType};
 use plantao_schema::id::{PatientId, ResourceId};
 use plantao_schema::time::Timestamp;
 use std::sync::Arc;
 
-/// Most records that one look-up by identifier gives back.
-const MAX_FOUND: i64 = 50;
+// A scalar subquery and no EXISTS, which could be planned as reading every tombstone at once.
+pub(super) const LOAD: PointQuery = PointQuery {
+    sql: "SELECT r.id, r.version, r.patient, r.key_subject, r.key_version, r.updated_at, \
+        CASE WHEN r.version = k.known THEN NULL ELSE r.sealed END, \
+        coalesce((SELECT true FROM plantao_keys.tombstone t \
+            WHERE t.tenant = $1 AND t.subject = r.key_subject), false), k.n \
+        FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS k(kind, id, known, n) \
+        CROSS JOIN LATERAL (SELECT * FROM fhir_resource f \
+            WHERE f.tenant = $1 AND f.kind = k.kind AND f.id = k.id LIMIT 1) r",
+    key: &[KeyPart::Text, KeyPart::Text, KeyPart::Long],
+};
 
-const LOAD: &str = "SELECT id, version, patient, key_subject, key_version, updated_at, \
-     CASE WHEN version = $4 THEN NULL ELSE sealed END, \
-     EXISTS (SELECT FROM plantao_keys.tombstone t WHERE t.tenant = $1 AND t.subject = key_subject) \
-     FROM fhir_resource WHERE tenant = $1 AND kind = $2 AND id = $3";
+pub(super) const OWNER: PointQuery = PointQuery {
+    sql: "SELECT r.patient, k.n \
+        FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS k(kind, id, n) \
+        CROSS JOIN LATERAL (SELECT * FROM fhir_resource f \
+            WHERE f.tenant = $1 AND f.kind = k.kind AND f.id = k.id LIMIT 1) r",
+    key: &[KeyPart::Text, KeyPart::Text],
+};
 
-const OWNER: &str = "SELECT patient FROM fhir_resource WHERE tenant = $1 AND kind = $2 AND id = $3";
-
-const FIND: &str = "SELECT r.id, r.version, r.patient, r.key_subject, r.key_version, \
-     r.updated_at, r.sealed \
-     FROM fhir_identifier i JOIN fhir_resource r USING (tenant, kind, id) \
-     WHERE i.tenant = $1 AND i.kind = $2 AND i.blind = $3 ORDER BY r.id LIMIT $4";
+// At most fifty records of one identifier. The range of one value and the order by it say which
+// index: with `=` the one that begins like it would do as well, while the table is believed empty.
+pub(super) const FIND: PointQuery = PointQuery {
+    sql: "SELECT r.id, r.version, r.patient, r.key_subject, r.key_version, r.updated_at, r.sealed, \
+        k.n FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS k(kind, blind, n) \
+        CROSS JOIN LATERAL (SELECT o.* FROM fhir_identifier i \
+            CROSS JOIN LATERAL (SELECT * FROM fhir_resource f \
+                WHERE f.tenant = $1 AND f.kind = i.kind AND f.id = i.id LIMIT 1) o \
+            WHERE i.tenant = $1 AND i.kind = k.kind AND i.blind BETWEEN k.blind AND k.blind \
+            ORDER BY i.blind, i.id LIMIT 50) r \
+        ORDER BY k.n, r.id",
+    key: &[KeyPart::Text, KeyPart::Bytes],
+};
 
 /// Records in PostgreSQL.
 pub struct PostgresRecords {
@@ -101,11 +120,8 @@ impl RecordStore for PostgresRecords {
     ) -> Asked<'a, Option<Loaded>> {
         Box::pin(async move {
             let known = known.and_then(|known| i64::try_from(known).ok());
-            let (tenant, kind_name, id) = (scope.tenant.as_str(), kind.as_str(), id.as_str());
-            let rows = self
-                .database
-                .read(scope, LOAD, &[&tenant, &kind_name, &id, &known])
-                .await?;
+            let key = vec![kind.as_str().into(), id.as_str().into(), known.into()];
+            let rows = self.database.point_read(scope, &LOAD, key).await?;
             let Some(row) = rows.first() else {
                 return Ok(None);
             };
@@ -131,9 +147,8 @@ impl RecordStore for PostgresRecords {
         id: &'a ResourceId,
     ) -> Asked<'a, Option<Option<PatientId>>> {
         Box::pin(async move {
-            let params: [&(dyn crate::database::ToSql + Sync); 3] =
-                [&scope.tenant.as_str(), &kind.as_str(), &id.as_str()];
-            let rows = self.database.read(scope, OWNER, &params).await?;
+            let key = vec![kind.as_str().into(), id.as_str().into()];
+            let rows = self.database.point_read(scope, &OWNER, key).await?;
             rows.first().map(|row| patient(row, 0)).transpose()
         })
     }
@@ -148,10 +163,8 @@ impl RecordStore for PostgresRecords {
         Box::pin(async move {
             let index = self.keys.index(scope).await?;
             let blind = index.index(system, &fhir::canonical_value(system, value));
-            let (tenant, kind_name, blind) = (scope.tenant.as_str(), kind.as_str(), &blind[..]);
-            let params: [&(dyn crate::database::ToSql + Sync); 4] =
-                [&tenant, &kind_name, &blind, &MAX_FOUND];
-            let rows = self.database.read(scope, FIND, &params).await?;
+            let key = vec![kind.as_str().into(), blind[..].into()];
+            let rows = self.database.point_read(scope, &FIND, key).await?;
             let mut found = Vec::with_capacity(rows.len());
             for row in &rows {
                 match self.open(scope, kind, row).await {

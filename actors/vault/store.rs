@@ -3,22 +3,28 @@
 use super::VaultError;
 use super::period::{PeriodMark, period_of};
 use super::wrapped::{Place, WrappedDataKey, WrappedTenantKey};
-use crate::database::{Database, DatabaseError, Row, Scope, ToSql};
+use crate::database::{Database, DatabaseError, KeyPart, PointQuery, Row, Scope, ToSql};
 use futures_util::future::BoxFuture;
 
 // The key, what wraps it (or would wrap a new one), the master key in use and whether the subject
 // was erased: one look, so that all of it is of one moment.
-const FIND: &str = "SELECT k.version, k.tenant_version, k.wrapped, t.version, t.master, \
-     t.wrapped, (SELECT name FROM plantao_keys.master_key WHERE state = 'current'), \
-     EXISTS (SELECT FROM plantao_keys.tombstone WHERE tenant = $1 AND subject = $2), \
-     (SELECT number FROM plantao_keys.period), (SELECT name FROM plantao_keys.period) \
-     FROM (SELECT) one \
-     LEFT JOIN LATERAL (SELECT version, tenant_version, wrapped FROM plantao_keys.data_key \
-     WHERE tenant = $1 AND subject = $2 AND version = coalesce($3, version) \
-     ORDER BY version DESC LIMIT 1) k ON true \
-     LEFT JOIN LATERAL (SELECT version, master, wrapped FROM plantao_keys.tenant_key \
-     WHERE tenant = $1 AND version = coalesce(k.tenant_version, version) \
-     ORDER BY version DESC LIMIT 1) t ON true";
+pub(super) const FIND: PointQuery = PointQuery {
+    sql: "SELECT d.version, d.tenant_version, d.wrapped, t.version, t.master, t.wrapped, \
+        (SELECT name FROM plantao_keys.master_key WHERE state = 'current'), \
+        coalesce((SELECT true FROM plantao_keys.tombstone e \
+            WHERE e.tenant = $1 AND e.subject = k.subject), false), \
+        (SELECT number FROM plantao_keys.period), (SELECT name FROM plantao_keys.period), k.n \
+        FROM unnest($2::text[], $3::integer[]) WITH ORDINALITY AS k(subject, version, n) \
+        LEFT JOIN LATERAL (SELECT x.version, x.tenant_version, x.wrapped \
+            FROM plantao_keys.data_key x WHERE x.tenant = $1 AND x.subject = k.subject \
+            AND x.version = coalesce(k.version, x.version) \
+            ORDER BY x.version DESC LIMIT 1) d ON true \
+        LEFT JOIN LATERAL (SELECT y.version, y.master, y.wrapped \
+            FROM plantao_keys.tenant_key y WHERE y.tenant = $1 \
+            AND y.version = coalesce(d.tenant_version, y.version) \
+            ORDER BY y.version DESC LIMIT 1) t ON true",
+    key: &[KeyPart::Text, KeyPart::Integer],
+};
 
 const ADD: &str = "INSERT INTO plantao_keys.data_key \
      (tenant, subject, version, tenant_version, wrapped) \
@@ -101,9 +107,8 @@ impl KeyStore for Database {
         version: Option<i32>,
     ) -> Asked<'a, Found> {
         Box::pin(async move {
-            let tenant = scope.tenant.as_str();
-            let params: [&(dyn ToSql + Sync); 3] = [&tenant, &subject, &version];
-            let rows = self.read(scope, FIND, &params).await?;
+            let key = vec![subject.into(), version.into()];
+            let rows = self.point_read(scope, &FIND, key).await?;
             rows.first().map_or(Ok(Found::default()), found)
         })
     }

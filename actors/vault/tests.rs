@@ -5,6 +5,7 @@ mod erased;
 mod held;
 mod migrated;
 mod period;
+mod plans;
 mod token;
 
 use super::data_key::{Aad, KeyBytes};

@@ -5,6 +5,7 @@ mod consent;
 mod contents;
 mod keys;
 mod outage;
+mod plans;
 mod refusals;
 mod sessions;
 mod slow;
