@@ -15,7 +15,7 @@ pub enum BackupError {
     /// The database is somebody else's.
     #[error(
         "the database at `database.url` is not run by plantao: back it up with its own tools, such \
-         as pg_basebackup or pgBackRest"
+         as pg_basebackup or pgBackRest, and its keys with `plantao backup keys`"
     )]
     External,
     /// Another backup or restore is at work.
@@ -120,6 +120,28 @@ pub enum BackupError {
         /// Which.
         path: PathBuf,
     },
+    /// The key backup is of other keys than the database has.
+    #[error(
+        "the key backup `{path}` is of another cluster than the database: bring one of this one",
+        path = .path.display()
+    )]
+    OtherCluster {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The keys are to be put into a database that somebody works with.
+    #[error(
+        "{sessions} sessions of a running plantao are open: stop every node before keys are put in"
+    )]
+    Serving {
+        /// How many.
+        sessions: i64,
+    },
+    /// The private cluster is restored otherwise.
+    #[error(
+        "the database is run by plantao: `plantao restore` brings it back together with its keys"
+    )]
+    Private,
     /// What is known of erasures is older than the data backup.
     #[error(
         "what is known of erasures is older than the data backup, which knew of {missing} more: \

@@ -11,12 +11,16 @@
 //! The file: a manifest as of a backup, then frames of a tag, a length and bytes, in the chunks of
 //! `seal`. The period's key and the tombstones' file are read before the rows: a period that ends
 //! in between is worked out from an older key, and never the other way.
+//!
+//! A server of the operator's own has no data backup of ours, and this one all the same: what its
+//! own tools take back to an older moment is opened by [`put_keys`](super::put_keys). There nobody
+//! sees the rows of all tenants at once, so they are read one tenant after the other.
 
 use super::check::{schema_version, sorted};
 use super::error::BackupError;
 use super::header::{KEYS, Opened, Sealed, begin};
 use super::scratch::Turn;
-use super::shelf::{KEYS_SUFFIX, Partial, expire, file_name, folder_ready};
+use super::shelf::{KEYS_SUFFIX, Partial, expire, file_name, folder_ready, sweep};
 use super::take::Order;
 use crate::database::{DatabaseError, Login, Session, from_database};
 use crate::vault::{period, tombstones_text};
@@ -59,6 +63,19 @@ const FRAMES: usize = 64;
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 const FACTS: &str = "SELECT now(), (SELECT system_identifier::text FROM pg_control_system())";
+
+/// A login of the operator's own server is bound by row-level security in every role that it may
+/// take; in this one it sees the rows of the tenant that it names.
+const AS_APPLICATION: &str = "SET LOCAL ROLE plantao_app";
+
+const AS_OWNER: &str = "SET LOCAL ROLE plantao_owner";
+
+const TENANTS: &str = "SELECT tenant FROM plantao_keys.key_tenant ORDER BY tenant";
+
+const DECLARE: &str = "SELECT set_config('plantao.tenant', $1, true)";
+
+/// The tables of which one tenant's rows are seen at a time.
+const BY_TENANT: &[&str] = &["tenant_key", "data_key", "tombstone"];
 
 const COUNTS: &str = "SELECT (SELECT count(*) FROM plantao_keys.data_key), \
      (SELECT count(*) FROM plantao_keys.tombstone)";
@@ -110,13 +127,21 @@ pub struct KeysTaken {
     pub removed: Vec<PathBuf>,
 }
 
-/// Backs up the key store of a running server, and removes key backups of this node that are over.
+/// Backs up the key store of a running server, our own or somebody else's, and removes key backups
+/// of this node that are over.
 ///
 /// # Errors
 /// [`BackupError`]; then there is no new file in the folder.
 pub async fn take_keys(order: &Order) -> Result<KeysTaken, BackupError> {
-    let embedded = order.config.embedded.as_ref();
-    let _turn = Turn::take(embedded.ok_or(BackupError::External)?)?;
+    folder_ready(&order.keys.folder)?;
+    let _turn = match &order.config.embedded {
+        Some(embedded) => Turn::take(embedded)?,
+        // Nothing of it is in the state directory but what is read.
+        None => Turn::of_folder(&order.keys.folder)?,
+    };
+    if order.config.embedded.is_none() {
+        sweep(&order.keys.folder, &order.node)?;
+    }
     let (partial, manifest) = write(order).await?;
     finish(order, partial, manifest)
 }
@@ -150,7 +175,7 @@ pub(super) async fn write(order: &Order) -> Result<(Partial, KeysManifest), Back
     let session = Session::open(&connection).await?;
     let client = &session.client;
     client.batch_execute(BEGIN).await.map_err(sorted)?;
-    let manifest = take_down(client, order).await?;
+    let (sight, manifest) = take_down(client, order).await?;
     let name = file_name(&order.node, manifest.created_at, KEYS_SUFFIX);
     let path = order.keys.folder.join(name);
     let (frames, receiver) = mpsc::channel(FRAMES);
@@ -166,7 +191,7 @@ pub(super) async fn write(order: &Order) -> Result<(Partial, KeysManifest), Back
     let mut sent = send(&frames, PERIOD, period.as_ref().map_or(&[], |key| key)).await;
     sent = sent.and(send(&frames, TOMBSTONES, tombstones.as_bytes()).await);
     let copied = match sent {
-        Ok(()) => copy(client, &manifest, &frames).await,
+        Ok(()) => copy(client, &sight, &manifest, &frames).await,
         Err(error) => Err(error),
     };
     // A last frame, without which nobody takes it for whole.
@@ -180,7 +205,45 @@ pub(super) async fn write(order: &Order) -> Result<(Partial, KeysManifest), Back
     copied.map(|()| (partial, manifest))
 }
 
-async fn take_down(client: &Client, order: &Order) -> Result<KeysManifest, BackupError> {
+/// Whose rows a session sees of the tables that hold tenants' own.
+enum Sight {
+    /// Everybody's.
+    All,
+    /// Those of one tenant at a time.
+    Each(Vec<String>),
+}
+
+impl Sight {
+    /// What is seen from now on in this transaction.
+    async fn of(client: &Client, order: &Order, is_there: bool) -> Result<Self, BackupError> {
+        if order.config.embedded.is_some() {
+            return Ok(Self::All);
+        }
+        client.batch_execute(AS_APPLICATION).await.map_err(sorted)?;
+        if !is_there {
+            return Ok(Self::Each(Vec::new()));
+        }
+        let rows = client.query(TENANTS, &[]).await.map_err(sorted)?;
+        Ok(Self::Each(rows.iter().map(|row| row.get(0)).collect()))
+    }
+
+    /// The tenants that a table is read for, one after the other; none is all of them at once.
+    fn turns(&self, table: &str) -> Vec<Option<&String>> {
+        match self {
+            Self::Each(tenants) if BY_TENANT.contains(&table) => tenants.iter().map(Some).collect(),
+            _ => vec![None],
+        }
+    }
+}
+
+async fn declare(client: &Client, tenant: Option<&String>) -> Result<(), BackupError> {
+    if let Some(tenant) = tenant {
+        client.query_one(DECLARE, &[tenant]).await.map_err(sorted)?;
+    }
+    Ok(())
+}
+
+async fn take_down(client: &Client, order: &Order) -> Result<(Sight, KeysManifest), BackupError> {
     let facts = client.query_one(FACTS, &[]).await.map_err(sorted)?;
     let seen: SystemTime = facts.get(0);
     let created_at = order.clock.now();
@@ -193,30 +256,40 @@ async fn take_down(client: &Client, order: &Order) -> Result<KeysManifest, Backu
             columns.insert((*table).to_owned(), names);
         }
     }
-    // A schema of before there was a key store has its keys with the data, as its backup has.
-    let (mut keys, mut erased) = (0, 0);
-    if columns.contains_key(KEY_TABLE) {
-        let counts = client.query_one(COUNTS, &[]).await.map_err(sorted)?;
-        (keys, erased) = (counts.get(0), counts.get(1));
+    if order.config.embedded.is_none() {
+        client.batch_execute(AS_OWNER).await.map_err(sorted)?;
     }
-    Ok(KeysManifest {
+    let schema = schema_version(client).await?;
+    // A schema of before there was a key store has its keys with the data, as its backup has.
+    let is_there = columns.contains_key(KEY_TABLE);
+    let sight = Sight::of(client, order, is_there).await?;
+    let (mut keys, mut erased) = (0, 0);
+    for tenant in sight.turns(KEY_TABLE).into_iter().filter(|_| is_there) {
+        declare(client, tenant).await?;
+        let counts = client.query_one(COUNTS, &[]).await.map_err(sorted)?;
+        keys += counts.get::<_, i64>(0);
+        erased += counts.get::<_, i64>(1);
+    }
+    let manifest = KeysManifest {
         node: order.node.clone(),
         created_at,
         expires_at: Timestamp::from_micros(created_at.micros().saturating_add(lasts)),
         seen_at: from_database(seen),
         system: facts.get(1),
-        schema: schema_version(client).await?,
+        schema,
         key: order.key.name().to_owned(),
         keys,
         erased,
         columns,
-    })
+    };
+    Ok((sight, manifest))
 }
 
 type Frame = (u8, Vec<u8>);
 
 async fn copy(
     client: &Client,
+    sight: &Sight,
     manifest: &KeysManifest,
     frames: &mpsc::Sender<Frame>,
 ) -> Result<(), BackupError> {
@@ -226,9 +299,12 @@ async fn copy(
         }
         let columns = column_list(manifest, table)?;
         let copy = format!("COPY plantao_keys.{table} ({columns}) TO STDOUT");
-        let mut rows = Box::pin(client.copy_out(&copy).await.map_err(sorted)?);
-        while let Some(row) = rows.next().await {
-            send(frames, tag, &row.map_err(sorted)?).await?;
+        for tenant in sight.turns(table) {
+            declare(client, tenant).await?;
+            let mut rows = Box::pin(client.copy_out(&copy).await.map_err(sorted)?);
+            while let Some(row) = rows.next().await {
+                send(frames, tag, &row.map_err(sorted)?).await?;
+            }
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use super::keys::{
     FIRST_TABLE, FRAME_MAX_BYTES, KEY_TABLE, KeysManifest, PERIOD, TABLES, TOMBSTONES, column_list,
 };
 use crate::database::to_database;
-use crate::vault::{Tombstone, period, tombstones_in, tombstones_of};
+use crate::vault::{Tombstone, tombstones_in, tombstones_of};
 use futures_util::SinkExt;
 use plantao_schema::time::Timestamp;
 use std::io::Read;
@@ -83,6 +83,25 @@ pub struct Keys {
     pub now: Timestamp,
 }
 
+impl Keys {
+    /// Refuses one of another cluster than this, and one that is over.
+    pub(super) fn refuse(
+        &self,
+        manifest: &KeysManifest,
+        system: Option<&str>,
+    ) -> Result<(), BackupError> {
+        let path = self.path.clone();
+        if system.is_some_and(|system| system != manifest.system) {
+            return Err(BackupError::OtherKeys { path });
+        }
+        if manifest.expires_at <= self.now && !self.expired_too {
+            let expired_at = manifest.expires_at;
+            return Err(BackupError::KeysExpired { path, expired_at });
+        }
+        Ok(())
+    }
+}
+
 /// What was put in.
 #[derive(Clone, Debug)]
 pub struct Merged {
@@ -96,46 +115,65 @@ pub struct Merged {
     pub(crate) period: Zeroizing<Vec<u8>>,
 }
 
-/// Whether a key backup may be restored with a data backup, before anything is unpacked.
-pub(super) fn fits(
-    keys: &Keys,
-    key: &BackupKey,
-    data: &Manifest,
-) -> Result<KeysManifest, BackupError> {
+/// The data that a key backup is to open: a data backup, or a database as it stands.
+pub(super) struct Data {
+    /// The cluster's own identifier; none where that of the keys need not be the same.
+    pub(super) system: Option<String>,
+    /// The moment that it is of.
+    pub(super) at: Timestamp,
+    /// Tombstones that it knows of.
+    pub(super) erased: i64,
+}
+
+impl From<&Manifest> for Data {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            system: Some(manifest.system.clone()),
+            at: manifest.created_at,
+            erased: manifest.erased.unwrap_or(0),
+        }
+    }
+}
+
+/// Whether a key backup may be put into this data, before anything is touched.
+pub(super) fn fits(keys: &Keys, key: &BackupKey, data: &Data) -> Result<KeysManifest, BackupError> {
     let manifest = super::keys::keys_manifest(&keys.path, key)?;
     if !manifest.columns.contains_key(KEY_TABLE) {
         let (path, reason) = (keys.path.clone(), "it is of a schema that had no key store");
         return Err(BackupError::NotABackup { path, reason });
     }
-    if manifest.system != data.system {
-        let path = keys.path.clone();
-        return Err(BackupError::OtherKeys { path });
-    }
-    if manifest.expires_at <= keys.now && !keys.expired_too {
-        return Err(BackupError::KeysExpired {
-            path: keys.path.clone(),
-            expired_at: manifest.expires_at,
-        });
-    }
+    keys.refuse(&manifest, data.system.as_deref())?;
     let log = log(keys)?.len();
     let known = manifest.erased.max(i64::try_from(log).unwrap_or(i64::MAX));
-    let recorded = data.erased.unwrap_or(0);
-    if known < recorded && !keys.older_tombstones {
-        return Err(older(recorded - known));
+    if known < data.erased && !keys.older_tombstones {
+        return Err(older(data.erased - known));
     }
     Ok(manifest)
 }
 
-/// Puts a key backup in.
+/// Puts a key backup into a copy.
 pub(super) async fn put(
     client: &Client,
     keys: &Keys,
     key: &BackupKey,
-    data: &Manifest,
+    data: &Data,
+) -> Result<Merged, BackupError> {
+    client.batch_execute("BEGIN").await.map_err(sorted)?;
+    let merged = put_in(client, keys, key, data).await?;
+    client.batch_execute("COMMIT").await.map_err(sorted)?;
+    Ok(merged)
+}
+
+/// Puts a key backup in, within a transaction whose role owns the key store and is bound by no
+/// row-level security.
+pub(super) async fn put_in(
+    client: &Client,
+    keys: &Keys,
+    key: &BackupKey,
+    data: &Data,
 ) -> Result<Merged, BackupError> {
     let path = &keys.path;
     let (manifest, mut stream) = Opened::<KeysManifest>::of_kind(KEYS, path)?.open(path, key)?;
-    client.batch_execute("BEGIN").await.map_err(sorted)?;
     for table in TABLES {
         let aside = ASIDE.replace("{}", table);
         client.batch_execute(&aside).await.map_err(sorted)?;
@@ -157,7 +195,7 @@ pub(super) async fn put(
             .await
             .map_err(sorted)?;
     }
-    let begun = to_database(data.created_at);
+    let begun = to_database(data.at);
     let missing = client.query_one(MISSING, &[&begun]).await.map_err(sorted)?;
     let missing: i64 = missing.get(0);
     if missing > 0 && !keys.older_tombstones {
@@ -174,7 +212,6 @@ pub(super) async fn put(
     let destroyed = client.execute(DESTROY, &[]).await.map_err(sorted)?;
     let count = "SELECT count(*) FROM plantao_keys.tombstone";
     let erased = client.query_one(count, &[]).await.map_err(sorted)?;
-    client.batch_execute("COMMIT").await.map_err(sorted)?;
     Ok(Merged {
         manifest,
         erased: erased.get(0),
@@ -268,33 +305,4 @@ fn read_frames(
             return Ok(());
         }
     }
-}
-
-/// Puts the period's key of a key backup into a place that is free: what a host needs that has lost
-/// its file alone.
-///
-/// # Errors
-/// [`BackupError`] when the file is none, was sealed under another key, or has no period, and when
-/// there is something in the place.
-pub fn put_period_key(path: &Path, key: &BackupKey, place: &Path) -> Result<(), BackupError> {
-    if place.exists() {
-        let path = place.to_owned();
-        return Err(BackupError::Occupied { path });
-    }
-    let bytes = period_key(path, key)?;
-    period::write(place, &bytes).map_err(BackupError::file("write", place))
-}
-
-fn period_key(path: &Path, key: &BackupKey) -> Result<Zeroizing<Vec<u8>>, BackupError> {
-    let (_, mut stream) = Opened::<KeysManifest>::of_kind(KEYS, path)?.open(path, key)?;
-    let mut head = [0; 5];
-    let mut bytes = Zeroizing::new(vec![0; period::FILE_BYTES]);
-    let read = stream.read_exact(&mut head);
-    let read = read.and_then(|()| stream.read_exact(&mut bytes));
-    read.map_err(BackupError::reading(path))?;
-    if head.first() == Some(&PERIOD) && head.last().copied().map(usize::from) == Some(bytes.len()) {
-        return Ok(bytes);
-    }
-    let (path, reason) = (path.to_owned(), "it holds no key of a period");
-    Err(BackupError::NotABackup { path, reason })
 }

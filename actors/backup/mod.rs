@@ -26,6 +26,8 @@
 //! - [`take`]: writes both, checks them by restoring them, and only then gives them their names.
 //! - [`take_keys`]: a key backup alone, for a timer: the newer it is, the less is lost with a host.
 //! - [`verify`], [`restore`]: read one.
+//! - [`put_keys`]: a key backup into a server of the operator's own that was taken back by its own
+//!   tools; of such a server there are key backups alone.
 //! - [`shelf`]: what lies in a folder.
 //! - [`archive`]: what was written since, segment by segment, so that a restore may go further.
 //!
@@ -44,6 +46,7 @@ mod header;
 mod key;
 mod keys;
 mod merge;
+mod place;
 mod pump;
 mod restore;
 mod scratch;
@@ -59,7 +62,8 @@ pub use error::BackupError;
 pub use header::Manifest;
 pub use key::{BackupKey, BackupKeyError};
 pub use keys::{KeysManifest, KeysTaken, keys_manifest, take_keys};
-pub use merge::{Keys, Merged, put_period_key};
+pub use merge::{Keys, Merged};
+pub use place::{put_keys, put_period_key};
 pub use restore::{Further, Reading, Restored, manifest, restore, verify};
 pub use scratch::{Left, leftovers};
 pub use seal::SealError;

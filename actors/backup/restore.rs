@@ -124,7 +124,7 @@ pub async fn verify(
     let manifest = manifest(path, key)?;
     let mut reading = reading.clone();
     match &reading.keys {
-        Some(keys) => drop(fits(keys, key, &manifest)?),
+        Some(keys) => drop(fits(keys, key, &(&manifest).into())?),
         None if manifest.erased.is_some() => reading.holder = None,
         None => {}
     }
@@ -155,7 +155,7 @@ pub async fn restore(
     let embedded = config.embedded.as_ref().ok_or(BackupError::External)?;
     let manifest = manifest(path, key)?;
     match &reading.keys {
-        Some(keys) => drop(fits(keys, key, &manifest)?),
+        Some(keys) => drop(fits(keys, key, &(&manifest).into())?),
         // One of before there were key backups opens by itself.
         None if manifest.erased.is_some() => return Err(BackupError::NoKeys),
         None => {}

@@ -50,9 +50,19 @@ impl Turn {
         let mut options = File::options();
         let opened = options.create(true).truncate(false).write(true).open(&path);
         let file = opened.map_err(BackupError::file("open", &path))?;
+        Self::lock(file, state_dir)
+    }
+
+    /// That of a folder of backups, where there is no cluster of our own.
+    pub(super) fn of_folder(folder: &Path) -> Result<Self, BackupError> {
+        let file = File::open(folder).map_err(BackupError::file("open", folder))?;
+        Self::lock(file, folder.to_owned())
+    }
+
+    fn lock(file: File, place: PathBuf) -> Result<Self, BackupError> {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
-            Err(_) => Err(BackupError::Busy { state_dir }),
+            Err(_) => Err(BackupError::Busy { state_dir: place }),
         }
     }
 }
@@ -169,7 +179,9 @@ impl Copy {
             let migrated = migrate(&mut owner.client).await;
             migrated.map_err(|error| BackupError::Pool(error.into()))?;
             let merged = match subject.keys {
-                Some(keys) => Some(merge::put(&session.client, keys, key, &manifest).await?),
+                Some(keys) => {
+                    Some(merge::put(&session.client, keys, key, &(&manifest).into()).await?)
+                }
                 None => None,
             };
             let mut verdict = check_trail(&session.client, &manifest, &rows).await?;

@@ -175,6 +175,16 @@ pub(super) fn parts(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Removes what an interrupted run of this node left in a folder.
+pub(super) fn sweep(folder: &Path, node: &str) -> Result<(), BackupError> {
+    for part in parts(folder) {
+        if part.to_string_lossy().contains(node) {
+            fs::remove_file(&part).map_err(BackupError::file("remove", &part))?;
+        }
+    }
+    Ok(())
+}
+
 /// `plantao-NODE-20260102T030405.678901Z.backup`, or whatever the suffix is: two of one second are
 /// two files.
 pub(super) fn file_name(node: &str, at: Timestamp, suffix: &str) -> String {

@@ -12,7 +12,7 @@ use super::keys::{self, KeysTaken};
 use super::merge::Keys;
 use super::pump::Pump;
 use super::scratch::{Copy, SCRATCH, Subject, Turn};
-use super::shelf::{Partial, SUFFIX, file_name, folder_ready, parts};
+use super::shelf::{Partial, SUFFIX, file_name, folder_ready, sweep};
 use super::{Witness, leftovers};
 use crate::audit::walk;
 use crate::clock::WallClock;
@@ -98,13 +98,8 @@ pub async fn take(
     }
     let _turn = Turn::take(embedded)?;
     folder_ready(&order.folder)?;
-    for part in parts(&order.folder)
-        .into_iter()
-        .chain(parts(&order.keys.folder))
-    {
-        if part.to_string_lossy().contains(&order.node) {
-            std::fs::remove_file(&part).map_err(BackupError::file("remove", &part))?;
-        }
+    for folder in [&order.folder, &order.keys.folder] {
+        sweep(folder, &order.node)?;
     }
     tokio::pin!(stop);
     let written = tokio::select! {

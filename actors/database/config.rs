@@ -125,6 +125,15 @@ pub enum DatabaseConfigError {
         /// Which setting.
         key: &'static str,
     },
+    /// An authority that nobody asks.
+    #[error(
+        "`{key}` names `sslrootcert` and a `sslmode` that verifies nothing: set \
+         `sslmode=verify-full`, or leave `sslrootcert` out"
+    )]
+    Unverified {
+        /// Which setting.
+        key: &'static str,
+    },
     /// The authorities cannot be read.
     #[error("`sslrootcert` of `{key}`, `{path}`, cannot be used: {reason}", path = .path.display())]
     Root {
@@ -215,20 +224,41 @@ impl DatabaseConfig {
         Ok(completed(config, login))
     }
 
-    /// Whether requests and the trail's writer come in by one login of somebody else's server: it
-    /// takes the role of the trail's owner, and no guard of the trail holds against that.
+    /// Every connection that is made to somebody else's server, by the setting that says where.
     ///
     /// # Errors
-    /// [`DatabaseConfigError`] when the configuration names no server.
-    pub fn shares_one_login(&self) -> Result<bool, DatabaseConfigError> {
+    /// [`DatabaseConfigError`] when one cannot be read.
+    pub fn connections(&self) -> Result<Vec<(String, Connection)>, DatabaseConfigError> {
         if self.url.is_none() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
-        let (app, owner) = (
+        let owner = match self.owner_url {
+            Some(_) => "database.owner_url",
+            None => "database.url",
+        };
+        let mut all = vec![(
+            "database.url".to_owned(),
             self.connection(Login::Application)?,
-            self.connection(Login::Owner)?,
-        );
-        Ok(app.get_user() == owner.get_user())
+        )];
+        for login in [Login::Owner, Login::Audit] {
+            all.push((owner.to_owned(), self.connection(login)?));
+        }
+        for (number, replica) in self.replica_connections()?.into_iter().enumerate() {
+            all.push((format!("database.replicas[{number}]"), replica));
+        }
+        Ok(all)
+    }
+
+    /// The settings by which something would go over a network in clear.
+    ///
+    /// # Errors
+    /// [`DatabaseConfigError`] when one cannot be read.
+    pub fn in_clear(&self) -> Result<Vec<String>, DatabaseConfigError> {
+        let all = self.connections()?.into_iter();
+        let open = all.filter(|(_, found)| !found.is_encrypted() && !found.is_near());
+        let mut keys: Vec<String> = open.map(|(key, _)| key).collect();
+        keys.dedup();
+        Ok(keys)
     }
 
     /// How each replica is read, as the application.

@@ -60,7 +60,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
 const ROLES: &str = include_str!("../../schema/migrations/roles.sql");
 
 /// Names the lock that lets one node migrate while others wait. Any constant will do.
-const LOCK: i64 = 0x706c_616e_7461_6f00;
+pub(crate) const LOCK: i64 = 0x706c_616e_7461_6f00;
 
 /// A large index takes minutes; a lock that is never freed must still end the wait.
 pub(super) const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);

@@ -19,6 +19,7 @@ mod error;
 mod handle;
 mod lanes;
 mod lease;
+mod logins;
 mod marks;
 mod migrations;
 mod opening;
@@ -42,12 +43,13 @@ pub use config::{
 pub use error::DatabaseError;
 pub use handle::{Database, StandIn};
 pub use lanes::{KeyPart, PointQuery, Value};
+pub use logins::login_holes;
 pub use marks::Lsn;
 pub(crate) use marks::Marks;
 pub use migrations::{
     Direction, MigrationError, Plan, PlanError, Step, Told, Wish, await_server, migrate_to,
 };
-pub(crate) use migrations::{migrate, newest_known};
+pub(crate) use migrations::{LOCK as MIGRATION_LOCK, migrate, newest_known};
 pub(crate) use pool::Session;
 pub use pool::{PoolError, pool_child};
 pub use postgres::{disk_child, server_child};

@@ -3,8 +3,9 @@
 //! `sslmode` and `sslrootcert` of a URL mean what libpq says, with one exception: who asks for TLS
 //! gets a server whose certificate was verified, or none. `require` and `verify-ca` hold it to the
 //! authorities in `sslrootcert`; `verify-full` to its name as well. Refuses TLS without
-//! `sslrootcert`, for encryption to whoever answers protects from nobody who matters. Without a
-//! mode, and with `disable`, `allow` and `prefer`, the connection is plain.
+//! `sslrootcert`, for encryption to whoever answers protects from nobody who matters, and
+//! `sslrootcert` without a mode that verifies, for whoever names an authority means to be held to
+//! it. Without a mode, and with `disable`, `allow` and `prefer`, the connection is plain.
 //!
 //! TLS 1.3 alone; the key exchange is X25519MLKEM768 where the server takes it (OpenSSL 3.5),
 //! X25519 where not. The connector is our own because those that are published turn on features of
@@ -51,13 +52,11 @@ impl Connection {
     /// Whether no host of it is further than this machine.
     #[must_use]
     pub fn is_near(&self) -> bool {
-        self.get_hosts().iter().all(|host| match host {
-            Host::Unix(_) => true,
-            Host::Tcp(name) => {
-                let address = name.parse::<IpAddr>();
-                name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-            }
-        })
+        let (hosts, addresses) = (self.get_hosts(), self.get_hostaddrs());
+        // Where there is an address, that is where the driver goes, whatever the name says.
+        let by_address = addresses.iter().all(IpAddr::is_loopback);
+        let by_name = hosts.iter().skip(addresses.len()).all(is_here);
+        by_address && by_name
     }
 
     pub(super) const fn tls(&self) -> Option<&Tls> {
@@ -74,6 +73,9 @@ impl Connection {
             asked.then(|| "require".to_owned())
         });
         let by_name = match mode.as_deref() {
+            None | Some("disable" | "allow" | "prefer") if root.is_some() => {
+                return Err(DatabaseConfigError::Unverified { key });
+            }
             None | Some("disable" | "allow" | "prefer") => {
                 config.ssl_mode(SslMode::Disable);
                 return Ok(Self { config, tls: None });
@@ -106,6 +108,16 @@ impl Deref for Connection {
 impl DerefMut for Connection {
     fn deref_mut(&mut self) -> &mut Config {
         &mut self.config
+    }
+}
+
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            let address = name.parse::<IpAddr>();
+            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        }
     }
 }
 

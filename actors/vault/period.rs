@@ -319,6 +319,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the key in a period key's file is that of this period, or of one before it.
+pub(crate) fn leads_to(bytes: &[u8], number: i64, name: &[u8]) -> bool {
+    let key = PeriodKey::from_file(bytes).and_then(|key| key.at(number));
+    key.is_ok_and(|key| key.mark().name.as_slice() == name)
+}
+
 /// The bytes of a period key's file; none where there is no file. Blocks.
 pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, MasterKeyError> {
     file::read_sized(path, FILE_BYTES)

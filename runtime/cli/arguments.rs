@@ -12,7 +12,7 @@ pub(super) use self::people::{
 pub(super) use self::author::{Attack, Author, Bench, Call, New};
 pub(super) use self::keys::{Vault, VaultCommand};
 pub(super) use self::policy::{Explain, PolicyAsked, PolicyCommand};
-pub(super) use self::storage::{Backup, BackupCommand, Migrate, Restore};
+pub(super) use self::storage::{Backup, BackupCommand, KeyFile, Migrate, Restore};
 pub(super) use self::trail::{Audit, AuditCommand, Format, Language, Which};
 
 mod author;

@@ -1,8 +1,10 @@
 //! `plantao backup`: the whole database into one encrypted file, and what was written since into
 //! others; what lies in their folder.
 //!
-//! Before the files of a running node are copied, its audit trail says so. Refuses a database that
-//! plantao does not run: whoever does has tools of its own.
+//! Before the files of a running node are copied, its audit trail says so. Of a database that
+//! plantao does not run it takes the keys alone: whoever does has tools of its own for the rest.
+
+mod back;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -44,7 +46,7 @@ pub(super) async fn backup(
             list_keys(&keys, out)
         }
         Some(BackupCommand::Keys { to, key }) => {
-            let (server, mut wish) = prepared(context, None, key.as_ref(), out).await?;
+            let (server, mut wish) = reached(context, None, key.as_ref(), out).await?;
             if let Some(to) = to {
                 wish.keys.folder.clone_from(to);
             }
@@ -52,15 +54,12 @@ pub(super) async fn backup(
             server.leave().await;
             tell_keys(&taken?, out)
         }
-        Some(BackupCommand::PeriodKey { file, key }) => {
-            let state = context.state()?;
-            let path = key.clone().unwrap_or_else(|| state.backup_key());
-            let key = BackupKey::open(&path, &Entropy::system()).map_err(BackupError::from)?;
-            let place = state.period_key();
-            backup::put_period_key(file, &key, &place)?;
-            writeln!(out, "`{}` is that of `{}`", place.display(), file.display())?;
-            Ok(())
-        }
+        Some(BackupCommand::PeriodKey(of)) => back::period_key(context, of, out).await,
+        Some(BackupCommand::PutKeys {
+            of,
+            older_tombstones,
+            other_cluster,
+        }) => back::put_keys(context, of, *older_tombstones, *other_cluster, out).await,
         Some(BackupCommand::Wal { to, key, stop }) => {
             let (server, wish) = prepared(context, to.as_ref(), key.as_ref(), out).await?;
             let done = wal(&wish, *stop, out).await;
@@ -82,7 +81,7 @@ pub(super) async fn backup(
     }
 }
 
-/// The server, answering, and what to do with it; the trail has been told.
+/// A server of our own, answering, and what to do with it; the trail has been told.
 async fn prepared(
     context: &Context,
     to: Option<&PathBuf>,
@@ -92,6 +91,16 @@ async fn prepared(
     if context.config.database.url.is_some() {
         return Err(BackupError::External.into());
     }
+    reached(context, to, key, out).await
+}
+
+/// The same with whichever server there is.
+async fn reached(
+    context: &Context,
+    to: Option<&PathBuf>,
+    key: Option<&PathBuf>,
+    out: &mut impl Write,
+) -> Result<(Server, Order), CliError> {
     let state = context.state()?;
     let path = key.cloned().unwrap_or_else(|| state.backup_key());
     let opened = BackupKey::open_or_make(&path, &Entropy::system());
@@ -105,7 +114,7 @@ async fn prepared(
     }
     let (node, folder) = (state.node_id()?, folder(context, to)?);
     let server = Server::reach(context).await?;
-    if server.is_at_work() {
+    if server.is_at_work() || server.config.embedded.is_none() {
         announce(context).await;
     }
     // Without a master key at hand a backup is taken all the same; only nothing in it is opened.

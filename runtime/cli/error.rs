@@ -120,6 +120,11 @@ pub enum CliError {
     },
 }
 
+/// A command that this kind of database has not.
+const fn is_usage(error: &BackupError) -> bool {
+    matches!(error, BackupError::External | BackupError::Private)
+}
+
 impl CliError {
     /// What the process exits with.
     pub fn exit_code(&self) -> u8 {
@@ -128,7 +133,7 @@ impl CliError {
             Self::Input { .. } => NO_INPUT,
             Self::Unavailable { .. } | Self::HungUp { .. } | Self::Busy { .. } => UNAVAILABLE,
             Self::State(StateDirError::Absent { .. }) | Self::Database(_) => UNAVAILABLE,
-            Self::Backup(error) if matches!(**error, BackupError::External) => USAGE,
+            Self::Backup(error) if is_usage(error) => USAGE,
             Self::Config(_) | Self::State(_) => EXIT_CONFIG,
             Self::Service { code, .. } => *code,
             _ => REFUSED,

@@ -83,12 +83,8 @@ pub(super) fn bounds(config: &Config) -> Result<(), ConfigError> {
 /// What each kind of source of the master key needs.
 fn vault(config: &Config) -> Result<(), ConfigError> {
     let vault = &config.vault;
-    between(
-        "vault.period_hours",
-        vault.period_hours,
-        1,
-        PERIOD_LONGEST_HOURS,
-    )?;
+    let hours = vault.period_hours.unwrap_or(1);
+    between("vault.period_hours", hours, 1, PERIOD_LONGEST_HOURS)?;
     let days = u64::from(vault.key_backup_days);
     between("vault.key_backup_days", days, 1, KEY_BACKUP_LONGEST_DAYS)?;
     source("vault", vault.provider, &vault.credential, &vault.pkcs11)?;

@@ -85,7 +85,10 @@ pub struct Database {
 #[serde(deny_unknown_fields)]
 pub struct Vault {
     /// How long the key store of a backup can be opened, in hours; then tenants get new keys.
-    pub period_hours: u64,
+    /// Without it a day with a private cluster, and for ever with a server of the operator's own,
+    /// which nobody here takes key backups of by himself.
+    #[serde(default)]
+    pub period_hours: Option<u64>,
     /// For how many days a key backup may be restored; then it is removed.
     pub key_backup_days: u16,
     /// Which kind of source.

@@ -7,6 +7,7 @@
 
 mod demo;
 mod edges;
+mod guards;
 mod incidents;
 mod locked;
 mod log_keys;
@@ -175,7 +176,8 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     let state = StateDir::open(&config.state_dir)?;
     let edges = Edges::of(&config, &state, &clock)?;
     tell_leftovers(&edges);
-    tell_logins(&edges);
+    guards::tell_clear(&edges.database_config);
+    let logins = guards::tell_logins(edges.database_config.clone());
     let plugins = parts::plugins(&config, &state, &clock, &edges.entropy)?;
     let (parts, cell, metrics) = parts::build(&config, flags, edges, plugins)?;
     if config.demo {
@@ -197,6 +199,7 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
     tokio::spawn(count(tree.subscribe(), metrics));
     tokio::spawn(trail.write());
     tokio::spawn(incidents.write());
+    tokio::spawn(logins);
     announce(&config, &state);
     let end = tokio::select! {
         biased;
@@ -215,17 +218,6 @@ async fn serve(config: Config, flags: Flags) -> Result<(), ServiceError> {
             Ok(())
         }
         Some(reason) => Err(ServiceError::GaveUp(reason)),
-    }
-}
-
-/// What every start says as long as it is so: with one login the trail is guarded by promises.
-fn tell_logins(edges: &Edges) {
-    if edges.database_config.shares_one_login().unwrap_or(false) {
-        tracing::error!(
-            "NOT SEPARATED: `database.url` and `database.owner_url` are one login, which may take \
-             the role that owns the trail: give `database.url` a login of its own, with \
-             plantao_app alone"
-        );
     }
 }
 

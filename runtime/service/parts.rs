@@ -40,6 +40,8 @@ const GUEST_WORKERS: usize = 2;
 const STRANGERS: usize = 64;
 /// Open files kept for everything but the front door: database, admin doors, plugins, logs.
 const FILES_RESERVED: usize = 256;
+/// A day: what may be opened of a copy of the database that somebody took.
+const PERIOD_HOURS: u64 = 24;
 
 /// Builds every handle, the cell that the running tree is put into, and the counts.
 ///
@@ -118,8 +120,10 @@ pub fn build(
     let consents = Consents::with_store(consents, &tables, clock.clone());
     let log_ins = LogIns::with_store(log_ins, keys, vault.clone(), &tables, clock.clone());
     let pulse = Pulse::new(database.clone());
-    let period = Duration::from_hours(config.vault.period_hours);
-    let rotations = Rotations::new(vault.clone(), database.clone()).with_periods_of(period);
+    let mut rotations = Rotations::new(vault.clone(), database.clone());
+    if let Some(period) = period(config) {
+        rotations = rotations.with_periods_of(period);
+    }
     let cell = TreeCell::default();
     let pages = PagesOf::new(PageParts {
         records: records.clone(),
@@ -263,6 +267,17 @@ pub fn build(
 fn connections_possible() -> usize {
     let files = usize::try_from(net::raise_open_files()).unwrap_or(usize::MAX);
     files.saturating_sub(FILES_RESERVED).max(1)
+}
+
+/// After how long a period ends by itself. On a server of the operator's own only where that was
+/// said: what its own tools bring back of an older period opens with a key backup alone, and nobody
+/// but the operator knows whether there are any.
+fn period(config: &Config) -> Option<Duration> {
+    let is_ours = config.database.url.is_none();
+    let hours = config.vault.period_hours;
+    hours
+        .or_else(|| is_ours.then_some(PERIOD_HOURS))
+        .map(Duration::from_hours)
 }
 
 /// Which PostgreSQL a configuration means.

@@ -47,6 +47,9 @@ async fn a_server_is_believed_when_its_certificate_is_and_every_connection_is_en
     assert!(said.contains("does not support TLS"), "{said}");
     let said = refused(&server, "sslmode=require").await;
     assert!(said.contains("add `sslrootcert=FILE`"), "{said}");
+    let plain = format!("sslmode=prefer&sslrootcert={}", root.display());
+    let said = refused(&server, &plain).await;
+    assert!(said.contains("a `sslmode` that verifies nothing"), "{said}");
     let said = refused(&server, "sslmode=sometimes").await;
     assert!(said.contains("`sslmode` of `database."), "{said}");
 

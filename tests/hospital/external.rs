@@ -1,7 +1,11 @@
 //! A PostgreSQL of the operator's own: no superuser, no private cluster.
 
-use crate::hospital::{Hospital, text};
+use crate::hospital::{Hospital, pause, text};
 use crate::server::Server;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_given_by_url_serves_the_walk_without_a_superuser() {
@@ -23,10 +27,7 @@ async fn a_database_given_by_url_serves_the_walk_without_a_superuser() {
         "one login is told"
     );
     let said = text(&hospital.run(&["doctor"]).await.stdout);
-    assert!(
-        said.contains("requests and the owner of the trail are one login"),
-        "{said}"
-    );
+    assert!(said.contains("hospital may become plantao_owner"), "{said}");
     let said = hospital.must(&["migrate", "--dry-run"]).await;
     assert!(said.contains("nothing to do"), "{said}");
     let refused = hospital.run(&["migrate", "--to", "2", "--yes"]).await;
@@ -54,6 +55,87 @@ async fn an_address_of_a_database_that_cannot_be_read_exits_78() {
         "{}",
         text(&output.stderr)
     );
+}
+
+/// What a hospital's record says.
+async fn read(hospital: &Hospital, patient: &str) -> u16 {
+    let client = hospital.as_principal("medica").await;
+    let address = format!("/fhir/Patient/{patient}");
+    client.get(&address).await.unwrap().status
+}
+
+/// The period's key, once it is another than before.
+async fn next_period(hospital: &Hospital, before: &[u8]) {
+    let end = Instant::now() + PATIENCE;
+    while std::fs::read(hospital.paths().period_key()).unwrap() == before {
+        assert!(Instant::now() < end, "the period before is not forgotten");
+        pause().await;
+    }
+}
+
+/// The one key backup of a folder.
+fn only_keys(folder: &Path) -> String {
+    let mut found = std::fs::read_dir(folder).unwrap().flatten();
+    let (path, more) = (found.next().unwrap().path(), found.next());
+    assert!(more.is_none());
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_yours_that_was_taken_back_opens_with_a_key_backup_and_erases_anew() {
+    let server = Server::start();
+    let [app, owner] = Server::settings(&[&server]);
+    let mut hospital = Hospital::start_with(&[&app, &owner]).await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    let said = text(&hospital.run(&["doctor"]).await.stdout);
+    assert!(said.contains("they do not end by themselves"), "{said}");
+    let first = std::fs::read(hospital.paths().period_key()).unwrap();
+    assert!(hospital.stop().await.success());
+    server.keep();
+
+    hospital.launch().await;
+    let folder = tempfile::tempdir().unwrap();
+    let erased = ["vault", "erase", "maria-exemplo", "--reason", "lgpd_art18"];
+    hospital.must(&erased).await;
+    hospital.must(&["vault", "rotate", "period"]).await;
+    next_period(&hospital, &first).await;
+    let to = folder.path().to_str().unwrap();
+    let said = hospital.must(&["backup", "keys", "--to", to]).await;
+    assert!(said.contains("key backup written"), "{said}");
+    let keys = only_keys(folder.path());
+    let busy = hospital.run(&["backup", "put-keys", &keys]).await;
+    let said = text(&busy.stderr);
+    assert!(said.contains("stop every node"), "{said}");
+    let second = std::fs::read(hospital.paths().period_key()).unwrap();
+    assert!(hospital.stop().await.success());
+
+    // A host that lost the file alone.
+    std::fs::remove_file(hospital.paths().period_key()).unwrap();
+    hospital.must(&["backup", "period-key", &keys]).await;
+    let brought = std::fs::read(hospital.paths().period_key()).unwrap();
+    assert_eq!(brought, second);
+
+    // The database is as before the period ended, whose key is nowhere.
+    server.take_back();
+    hospital.launch().await;
+    let client = hospital.as_principal("medica").await;
+    let reply = client.get("/fhir/Practitioner/dra-exemplo").await.unwrap();
+    assert_ne!(reply.status, 200, "{}", reply.text());
+    assert!(hospital.stop().await.success());
+    let said = hospital.must(&["backup", "put-keys", &keys]).await;
+    assert!(said.contains("1 patients are erased"), "{said}");
+    hospital.launch().await;
+    let client = hospital.as_principal("medica").await;
+    let reply = client.get("/fhir/Practitioner/dra-exemplo").await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(read(&hospital, "maria-exemplo").await, 410);
+    let forced = "SELECT bool_and(relforcerowsecurity) FROM pg_class \
+        WHERE relnamespace = 'plantao_keys'::regnamespace AND relkind = 'r'";
+    let forced = server.as_login("hospital", forced);
+    assert_eq!(text(&forced.stdout).trim(), "t");
+    hospital.finish().await;
 }
 
 /// Made beforehand by whoever runs the server: two logins, and the roles that each may take.
@@ -108,6 +190,20 @@ async fn with_logins_of_their_own_requests_find_no_hole_in_the_trail_of_a_server
     assert!(!hospital.log().contains("NOT SEPARATED"));
     let said = text(&hospital.run(&["doctor"]).await.stdout);
     assert!(said.contains("requests have one of their own"), "{said}");
+    for (grant, hole) in [
+        ("GRANT hospital TO door", "door may become hospital"),
+        (
+            "GRANT plantao_audit TO door",
+            "door may become plantao_audit",
+        ),
+        ("ALTER ROLE door BYPASSRLS", "door has BYPASSRLS"),
+    ] {
+        server.statement(grant);
+        let said = text(&hospital.run(&["doctor"]).await.stdout);
+        assert!(said.contains(hole), "{hole}: {said}");
+    }
+    server.statement("REVOKE hospital, plantao_audit FROM door");
+    server.statement("ALTER ROLE door NOBYPASSRLS");
     let part = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^audit_entry_y' \
                 ORDER BY relname LIMIT 1";
     let part = text(&server.as_login("hospital", part).stdout);

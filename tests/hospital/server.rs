@@ -224,6 +224,33 @@ impl Server {
             .arg("stop"));
     }
 
+    /// Stopped, it puts a copy of its files aside, and goes on.
+    pub(crate) fn keep(&self) {
+        self.stop_in_order();
+        run(as_server(Path::new("cp"))
+            .arg("-a")
+            .arg(&self.data)
+            .arg(self.data.with_extension("kept")));
+        self.launch();
+    }
+
+    /// Goes on from the copy that it put aside.
+    pub(crate) fn take_back(&self) {
+        self.stop_in_order();
+        run(as_server(Path::new("rm")).arg("-r").arg(&self.data));
+        run(as_server(Path::new("mv"))
+            .arg(self.data.with_extension("kept"))
+            .arg(&self.data));
+        self.launch();
+    }
+
+    fn stop_in_order(&self) {
+        run(as_server(&self.binaries.join("pg_ctl"))
+            .args(["-w", "-m", "fast", "-D"])
+            .arg(&self.data)
+            .arg("stop"));
+    }
+
     /// Starts it again where it was.
     pub(crate) fn start_again(&self) {
         self.launch();

@@ -1,6 +1,7 @@
 //! Key backups: over after days, needed by every data backup, no way back for whoever is erased.
 
 use super::*;
+use std::os::unix::fs::PermissionsExt;
 
 const DAY_US: i64 = 86_400_000_000;
 const BEGUN_US: i64 = 1_700_000_000_000_000;
@@ -193,4 +194,55 @@ async fn a_backup_of_an_older_schema_is_brought_forward_as_a_start_would() {
     let restored = restored.await.unwrap();
     assert_eq!(restored.verdict.entries, 50);
     assert_eq!(restored.verdict.schema, older, "as it was in the backup");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_period_is_taken_from_no_backup_that_is_over_or_of_another_cluster() {
+    let (source, clock) = Source::unhurried("backup-period").await;
+    let period = &source.order.keys.period;
+    std::fs::write(period, [1; 40]).unwrap();
+    std::fs::set_permissions(period, PermissionsExt::from_mode(0o600)).unwrap();
+    let taken = take_keys(&source.order).await.unwrap();
+    let (config, key) = (&source.order.config, &source.order.key);
+    let mut keys = Keys {
+        now: clock.now(),
+        path: taken.path,
+        tombstones: None,
+        expired_too: false,
+        older_tombstones: false,
+    };
+    let taken_place = put_period_key(config, &keys, key, period).await;
+    assert!(matches!(taken_place, Err(BackupError::Occupied { .. })));
+    let lost = period.with_file_name("lost.key");
+    keys.now = Timestamp::from_micros(BEGUN_US + 7 * DAY_US);
+    let over = put_period_key(config, &keys, key, &lost).await;
+    assert!(
+        matches!(over, Err(BackupError::KeysExpired { .. })),
+        "{over:?}"
+    );
+    assert!(!lost.exists());
+    keys.expired_too = true;
+    put_period_key(config, &keys, key, &lost).await.unwrap();
+    assert_eq!(std::fs::read(&lost).unwrap(), [1; 40]);
+
+    // The database knows of a period that this key does not lead to.
+    let other = "INSERT INTO plantao_keys.period VALUES (true, 3, '\\x0101010101010101')";
+    source.as_owner(other).await;
+    std::fs::remove_file(&lost).unwrap();
+    let unrelated = put_period_key(config, &keys, key, &lost).await;
+    assert!(
+        matches!(unrelated, Err(BackupError::OtherCluster { .. })),
+        "{unrelated:?}"
+    );
+    let (foreign, _) = Source::unhurried("backup-period-other").await;
+    let foreigner = put_period_key(&foreign.order.config, &keys, key, &lost).await;
+    assert!(
+        matches!(foreigner, Err(BackupError::OtherCluster { .. })),
+        "{foreigner:?}"
+    );
+    assert!(!lost.exists());
+    let own = put_keys(config, &keys, key, &lost, false).await;
+    assert!(matches!(own, Err(BackupError::Private)), "{own:?}");
+    source.tree.shutdown().await;
+    foreign.tree.shutdown().await;
 }

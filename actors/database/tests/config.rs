@@ -22,18 +22,52 @@ fn one_login_takes_a_role_for_each_part() {
     assert!(!format!("{config:?}").contains("secret"));
 }
 
+/// The settings of such URLs that something goes in clear by.
+fn in_clear(url: &str, owner: &str, replica: &str) -> Vec<String> {
+    let secret = |url: &str| SecretString::from(url.to_owned());
+    let mut config = DatabaseConfig::external(secret(url), Some(secret(owner)));
+    config.replicas = vec![secret("postgres://one@localhost/h"), secret(replica)];
+    config.in_clear().unwrap()
+}
+
 #[test]
-fn one_login_for_both_is_told_from_two() {
-    let url = |user| SecretString::from(format!("postgres://{user}@db.example/hospital"));
-    let shared = |owner| DatabaseConfig::external(url("app"), owner).shares_one_login();
-    assert!(shared(None).unwrap());
-    assert!(shared(Some(url("app"))).unwrap());
-    assert!(!shared(Some(url("owner"))).unwrap());
-    let own = DatabaseConfig::embedded("/nowhere").shares_one_login();
-    assert!(
-        !own.unwrap(),
-        "the private cluster has a login for each part"
-    );
+fn every_connection_that_goes_over_a_network_in_clear_is_told_by_its_setting() {
+    let (near, far) = ("postgres://one@127.0.0.1/h", "postgres://one@db.example/h");
+    assert!(in_clear(near, near, near).is_empty());
+    assert_eq!(in_clear(far, near, near), ["database.url"]);
+    assert_eq!(in_clear(near, far, near), ["database.owner_url"]);
+    assert_eq!(in_clear(near, near, far), ["database.replicas[1]"]);
+    let own = DatabaseConfig::embedded("/nowhere").in_clear().unwrap();
+    assert!(own.is_empty());
+}
+
+#[test]
+fn an_address_is_where_the_driver_goes_whatever_the_name_beside_it_says() {
+    let is_near = |url: &str| Connection::parse(url, "database.url").unwrap().is_near();
+    assert!(is_near("host=localhost user=one"));
+    assert!(is_near("host=/run/postgresql user=one"));
+    assert!(is_near("postgres://one@db.example/h?hostaddr=127.0.0.1"));
+    assert!(!is_near("postgres://one@localhost/h?hostaddr=192.0.2.7"));
+    assert!(!is_near("hostaddr=192.0.2.7 user=one"));
+    assert!(!is_near("postgres://one@localhost,db.example/h"));
+    assert!(!is_near(
+        "postgres://one@localhost,localhost/h?hostaddr=127.0.0.1,192.0.2.7"
+    ));
+}
+
+#[test]
+fn an_authority_that_nobody_would_ask_is_refused_and_never_taken_for_encryption() {
+    for mode in ["", "sslmode=disable&", "sslmode=allow&", "sslmode=prefer&"] {
+        let url = format!("postgres://one@db.example/h?{mode}sslrootcert=/etc/root.pem");
+        let refused = Connection::parse(&url, "database.owner_url").unwrap_err();
+        let is_so = matches!(
+            refused,
+            DatabaseConfigError::Unverified {
+                key: "database.owner_url"
+            }
+        );
+        assert!(is_so, "{mode}: {refused}");
+    }
 }
 
 #[test]

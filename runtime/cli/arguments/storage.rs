@@ -93,7 +93,8 @@ pub(in crate::cli) enum BackupCommand {
     },
     /// Back up the key store alone: the newer, the less is lost with this host
     ///
-    /// Removes key backups that are over (`vault.key_backup_days`).
+    /// Works on a database of yours (`database.url`) as well. Removes key backups that are over
+    /// (`vault.key_backup_days`).
     Keys {
         /// The folder of key backups [default: backups/keys in the state directory]
         #[arg(long, value_name = "DIR")]
@@ -103,12 +104,22 @@ pub(in crate::cli) enum BackupCommand {
         key: Option<PathBuf>,
     },
     /// Take the key of the period out of a key backup, for a host that lost this file alone
-    PeriodKey {
-        /// The newest key backup
-        file: PathBuf,
-        /// The backup key [default: keys/backup.key in the state directory]
-        #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
+    PeriodKey(KeyFile),
+    /// Put a key backup into a database of yours that was taken back to an older moment
+    ///
+    /// Every node has to be stopped. Its rows take the place of those of the database, whoever was
+    /// erased stays erased, and its period's key becomes `keys/period.key`: other nodes on this
+    /// database need a copy of that file.
+    PutKeys {
+        #[command(flatten)]
+        of: KeyFile,
+        /// Go on although the database knows of more erasures than the key backup and
+        /// `keys/tombstones.log` do
+        #[arg(long)]
+        older_tombstones: bool,
+        /// The database was read from a dump into another cluster than the key backup is of
+        #[arg(long)]
+        other_cluster: bool,
     },
     /// List the backups of a folder, oldest first, and the key backups
     List {
@@ -119,6 +130,19 @@ pub(in crate::cli) enum BackupCommand {
         #[arg(long, value_name = "DIR")]
         keys_to: Option<PathBuf>,
     },
+}
+
+/// A key backup that is put back.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct KeyFile {
+    /// The newest key backup
+    pub(in crate::cli) file: PathBuf,
+    /// Take one that is over: whoever was erased since it was taken may come back
+    #[arg(long)]
+    pub(in crate::cli) expired_keys: bool,
+    /// The backup key [default: keys/backup.key in the state directory]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

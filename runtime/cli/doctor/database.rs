@@ -1,10 +1,10 @@
 //! The database's part of an installation: its version, its schema, the trail and its guards.
 
 use super::super::context::Context;
-use super::{Finding, span};
+use super::{Finding, external, span};
 use crate::service;
 use plantao_actors::audit::keeping::{AHEAD, ChainState, Examination, TrailState, examine};
-use plantao_actors::database::{DatabaseConfig, Login, TrailStorage};
+use plantao_actors::database::TrailStorage;
 
 /// The sequencer signs within a second; this long it may be behind a busy trail.
 const UNSIGNED_US: i64 = 60_000_000;
@@ -26,8 +26,8 @@ pub(super) async fn look(context: &Context, is_running: bool, now_us: i64) -> Ve
         Ok(found) => {
             let mut all = findings(&found, is_running, now_us);
             if config.embedded.is_none() {
-                all.insert(1, logins(config.shares_one_login().unwrap_or(true)));
-                all.insert(2, encryption(&config));
+                let hours = context.config.vault.period_hours;
+                all.splice(1..1, external::look(&config, hours).await);
             }
             all
         }
@@ -36,34 +36,6 @@ pub(super) async fn look(context: &Context, is_running: bool, now_us: i64) -> Ve
                         able to take the roles plantao_owner and plantao_audit";
             vec![Finding::fail("database", error.to_string(), todo)]
         }
-    }
-}
-
-fn logins(are_one: bool) -> Finding {
-    let what = "database logins";
-    if are_one {
-        return Finding::fail(
-            what,
-            "requests and the owner of the trail are one login",
-            "give `database.url` a login of its own, with the role plantao_app alone: the other \
-             one can take every guard of the trail away",
-        );
-    }
-    Finding::ok(what, "requests have one of their own")
-}
-
-fn encryption(config: &DatabaseConfig) -> Finding {
-    let what = "database connection";
-    match config.connection(Login::Application) {
-        Ok(found) if found.is_encrypted() => {
-            Finding::ok(what, "TLS, and the server's certificate is verified")
-        }
-        Ok(found) if found.is_near() => Finding::ok(what, "in clear, and within this machine"),
-        _ => Finding::warn(
-            what,
-            "in clear, over a network",
-            "add `sslmode=verify-full&sslrootcert=FILE` to the URLs of the database",
-        ),
     }
 }
 

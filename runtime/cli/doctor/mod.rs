@@ -6,6 +6,7 @@
 //! of the trail and nothing of a patient.
 
 mod database;
+mod external;
 mod host;
 mod running;
 
