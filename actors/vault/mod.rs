@@ -51,7 +51,7 @@ pub use handle::{KeyHolder, Vault, vault_child};
 pub use incidents::{Incident, IncidentKind};
 pub use master::{MasterKeyError, MasterKeySource, TokenConfig};
 pub use period::PeriodMark;
-pub use rotation::{Level, Overview, Rotation, RotationError, Rotations, Target};
+pub use rotation::{Level, Overview, Rotation, RotationError, Rotations, StuckKeys, Target};
 pub(crate) use sample::sample;
 pub use sample::{Holder, Sampled};
 pub use sealed::{

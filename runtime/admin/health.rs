@@ -16,7 +16,7 @@ use plantao_actors::login::LogIns;
 use plantao_actors::patient::Records;
 use plantao_actors::plugin::{PluginState, Plugins};
 use plantao_actors::policy::Policy;
-use plantao_actors::vault::{Rotations, Vault};
+use plantao_actors::vault::{Rotations, StuckKeys, Vault};
 use plantao_schema::id::Tenant;
 use plantao_schema::problem::{Problem, ProblemCode};
 use plantao_supervisors::Tree;
@@ -169,6 +169,7 @@ async fn readiness(services: &AdminServices) -> Vec<Check> {
     checks.extend(services.trail.checks());
     checks.extend(storage(&services.database));
     checks.extend(lost(&services.audit));
+    checks.extend(stuck(&services.rotations));
     checks.extend(services.plugins.list().into_iter().map(|plugin| Check {
         name: format!("plugin {}", plugin.name),
         ok: plugin.state == PluginState::Ready && plugin.instances_up > 0,
@@ -232,6 +233,25 @@ fn lost(audit: &AuditLog) -> Option<Check> {
         ok: false,
         needed: false,
         detail: format!("acknowledged entries are missing: {first}"),
+    })
+}
+
+/// Data keys that do not unwrap: their places, and nobody's name.
+fn stuck(rotations: &Rotations) -> Option<Check> {
+    let StuckKeys {
+        held,
+        given_up,
+        places,
+    } = rotations.stuck();
+    if held + given_up == 0 {
+        return None;
+    }
+    let places = places.join("; ");
+    Some(Check {
+        name: "keys".to_owned(),
+        ok: false,
+        needed: false,
+        detail: format!("{held} data keys do not unwrap, {given_up} were given up: {places}"),
     })
 }
 

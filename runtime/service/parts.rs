@@ -120,7 +120,8 @@ pub fn build(
     let consents = Consents::with_store(consents, &tables, clock.clone());
     let log_ins = LogIns::with_store(log_ins, keys, vault.clone(), &tables, clock.clone());
     let pulse = Pulse::new(database.clone());
-    let mut rotations = Rotations::new(vault.clone(), database.clone());
+    let kept = Duration::from_hours(24 * u64::from(config.vault.key_backup_days));
+    let mut rotations = Rotations::new(vault.clone(), database.clone()).waiting_for(kept);
     if let Some(period) = period(config) {
         rotations = rotations.with_periods_of(period);
     }
@@ -158,6 +159,7 @@ pub fn build(
         database.clone(),
         spool.clone(),
         plugins.clone(),
+        rotations.clone(),
     );
     let door = &config.front_door;
     let services = Services {

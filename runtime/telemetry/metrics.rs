@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::KeyCollector;
+use super::labels::{closed_method, status_class};
 use super::live::LiveCollector;
 use super::plugins::PluginCollector;
 use super::spool::SpoolCollector;
@@ -14,6 +16,7 @@ use plantao_actors::audit::EmergencySpool;
 use plantao_actors::database::Database;
 use plantao_actors::live::{Live, Pages};
 use plantao_actors::plugin::Plugins;
+use plantao_actors::vault::Rotations;
 use plantao_schema::access::VerdictKind;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -100,13 +103,13 @@ struct Inner {
 }
 
 impl Metrics {
-    /// All metrics at zero, and those that the live pages, the database, the spool and the plugins
-    /// keep themselves.
+    /// All metrics at zero, and those that the parts of the runtime keep themselves.
     pub fn of<P: Pages>(
         live: Live<P>,
         database: Database,
         spool: EmergencySpool,
         plugins: Plugins,
+        rotations: Rotations,
     ) -> Self {
         let mut inner = Inner::zero();
         let registry = &mut inner.registry;
@@ -114,19 +117,13 @@ impl Metrics {
         registry.register_collector(Box::new(DatabaseCollector(database)));
         registry.register_collector(Box::new(SpoolCollector(spool)));
         registry.register_collector(Box::new(PluginCollector(plugins)));
-        inner.register();
-        Self {
-            inner: Arc::new(inner),
-        }
+        registry.register_collector(Box::new(KeyCollector(rotations)));
+        inner.counted()
     }
 
     /// All metrics at zero.
     pub fn new() -> Self {
-        let mut inner = Inner::zero();
-        inner.register();
-        Self {
-            inner: Arc::new(inner),
-        }
+        Inner::zero().counted()
     }
 
     /// A request was answered. `route` is a pattern such as `/fhir/{type}/{id}`, never a path.
@@ -226,6 +223,12 @@ impl Default for Metrics {
 }
 
 impl Inner {
+    fn counted(mut self) -> Metrics {
+        self.register();
+        let inner = Arc::new(self);
+        Metrics { inner }
+    }
+
     fn zero() -> Self {
         Self {
             registry: Registry::default(),
@@ -328,28 +331,6 @@ impl Inner {
 
 fn histogram() -> Histogram {
     Histogram::new(EDGES_S)
-}
-
-/// A method is the client's text: only the ones we answer become a label.
-fn closed_method(method: &str) -> &'static str {
-    match method {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        _ => "other",
-    }
-}
-
-fn status_class(status: u16) -> &'static str {
-    match status {
-        0..200 => "1xx",
-        200..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        _ => "5xx",
-    }
 }
 
 fn whole(count: usize) -> i64 {

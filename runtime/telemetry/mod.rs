@@ -3,6 +3,8 @@
 //! Refused: PHI in either. Logs carry pseudonymous identifiers and never a panic's payload, which
 //! may quote its input; metric labels are closed sets, so that nobody's name becomes a time series.
 
+mod keys;
+mod labels;
 mod live;
 mod logs;
 mod metrics;

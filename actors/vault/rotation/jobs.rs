@@ -37,7 +37,8 @@ const MASTERS: &str = "SELECT (SELECT name FROM plantao_keys.master_key \
 const TENANT_KEYS: &str = "SELECT max(version), count(*) FROM plantao_keys.tenant_key \
      WHERE tenant = $1";
 
-const DATA_KEYS: &str = "SELECT count(*), count(*) FILTER (WHERE tenant_version IS NULL), \
+const DATA_KEYS: &str = "SELECT count(*), \
+     count(*) FILTER (WHERE tenant_version IS NULL AND wrapped <> ''), \
      count(*) FILTER (WHERE retired_at IS NOT NULL), (SELECT count(*) \
      FROM plantao_keys.tombstone WHERE tenant = $1) FROM plantao_keys.data_key WHERE tenant = $1";
 

@@ -14,7 +14,10 @@
 mod data;
 mod jobs;
 mod rotator;
+mod stuck;
 mod wrapping;
+
+pub use stuck::StuckKeys;
 
 use super::{Vault, VaultError};
 use crate::audit::OpenEntry;
@@ -23,7 +26,9 @@ use plantao_schema::id::{PatientId, Tenant};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{ChildSpec, Handle, Limits};
 use rotator::{Message, Rotator};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Wake-ups that may wait: one does as much as many.
 const IN_FLIGHT: usize = 16;
@@ -148,6 +153,8 @@ pub struct Rotations {
     vault: Vault,
     database: Database,
     lasts: Option<Duration>,
+    waits: Duration,
+    stuck: Arc<watch::Sender<StuckKeys>>,
     handle: Handle<Message>,
 }
 
@@ -159,6 +166,8 @@ impl Rotations {
             vault,
             database,
             lasts: None,
+            waits: stuck::WAIT,
+            stuck: Arc::default(),
             handle: Handle::new(Limits::in_flight(IN_FLIGHT)),
         }
     }
@@ -169,6 +178,20 @@ impl Rotations {
     pub const fn with_periods_of(mut self, lasts: Duration) -> Self {
         self.lasts = Some(lasts);
         self
+    }
+
+    /// The same, with keys that do not unwrap given up after so long: as long as key backups are
+    /// kept. To be called before the first clone.
+    #[must_use]
+    pub const fn waiting_for(mut self, waits: Duration) -> Self {
+        self.waits = waits;
+        self
+    }
+
+    /// The data keys that did not unwrap when somebody looked last.
+    #[must_use]
+    pub fn stuck(&self) -> StuckKeys {
+        self.stuck.borrow().clone()
     }
 
     /// The rotator, as a child named `rotator`.

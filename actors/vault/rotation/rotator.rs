@@ -5,7 +5,7 @@
 //! the database is a stand-in it does nothing. Restart class: permanent.
 
 use super::jobs::{self, Job};
-use super::{Level, RotationError, Rotations, Target, data, wrapping};
+use super::{Level, RotationError, Rotations, Target, data, stuck, wrapping};
 use crate::database::Scope;
 use crate::pump::Pump;
 use crate::vault::erase::tenants;
@@ -113,6 +113,7 @@ async fn look(parts: &Rotations) -> Result<bool, VaultError> {
     };
     let scope = Scope::system(nobody);
     let Some(job) = jobs::under_way(&parts.database, &scope).await? else {
+        stuck::look(parts).await?;
         return turn(parts).await;
     };
     let stuck = work(parts, &job).await?;

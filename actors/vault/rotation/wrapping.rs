@@ -31,22 +31,23 @@ const NEWEST: &str = "SELECT version, master, wrapped FROM plantao_keys.tenant_k
      WHERE tenant = $1 ORDER BY version DESC LIMIT 1";
 
 const COUNT: &str = "SELECT count(*) FROM plantao_keys.data_key WHERE tenant = $1 \
-     AND (tenant_version IS NULL OR tenant_version < $2)";
+     AND (tenant_version IS NULL OR tenant_version < $2) AND wrapped <> ''";
 
 const DATA_KEYS: &str = "SELECT k.subject, k.version, k.tenant_version, k.wrapped, t.master, \
      t.wrapped FROM plantao_keys.data_key k LEFT JOIN plantao_keys.tenant_key t \
      ON t.tenant = k.tenant AND t.version = k.tenant_version WHERE k.tenant = $1 \
-     AND (k.tenant_version IS NULL OR k.tenant_version < $2) \
+     AND (k.tenant_version IS NULL OR k.tenant_version < $2) AND k.wrapped <> '' \
      AND (k.subject, k.version) > ($3, $4) \
      ORDER BY k.subject, k.version LIMIT $5 FOR NO KEY UPDATE OF k";
 
 const PUT_DATA_KEY: &str = "UPDATE plantao_keys.data_key SET tenant_version = $4, wrapped = $5 \
      WHERE tenant = $1 AND subject = $2 AND version = $3";
 
-// The foreign key keeps what still wraps something.
-const DROP_TENANT_KEYS: &str = "DELETE FROM plantao_keys.tenant_key t \
+// From the oldest on: those after one that still wraps something tell since when it waits, and hold
+// no period back that it does not. The foreign key keeps what still wraps something.
+pub(super) const DROP_TENANT_KEYS: &str = "DELETE FROM plantao_keys.tenant_key t \
      WHERE t.tenant = $1 AND t.version < $2 AND NOT EXISTS (SELECT \
-     FROM plantao_keys.data_key k WHERE k.tenant = t.tenant AND k.tenant_version = t.version)";
+     FROM plantao_keys.data_key k WHERE k.tenant = t.tenant AND k.tenant_version <= t.version)";
 
 const OLDER_TENANT_KEYS: &str = "SELECT count(*) FROM plantao_keys.tenant_key \
      WHERE tenant = $1 AND version < $2";
@@ -198,7 +199,7 @@ async fn under_newest(of: &Rotations, scope: &Scope, job: &Job) -> Result<u64, V
         return Ok(0);
     };
     loop {
-        let stuck = pass(of, scope, job, to.version, &to).await?;
+        let stuck = many(&pass(of, scope, Some(job), to.version, &to).await?);
         let transaction = of.database.begin(scope).await?;
         let params: [&(dyn ToSql + Sync); 2] = [&scope.tenant.as_str(), &to.version];
         transaction.execute(DROP_TENANT_KEYS, &params).await?;
@@ -222,35 +223,49 @@ async fn direct(of: &Rotations, scope: &Scope, job: &Job) -> Result<u64, VaultEr
         None => first(of, scope).await?,
     };
     // No version is older than the first: only keys without one are moved.
-    pass(of, scope, job, FIRST_VERSION, &to).await
+    Ok(many(&pass(of, scope, Some(job), FIRST_VERSION, &to).await?))
 }
 
-/// Wraps data keys anew that are under an older version than `below`, or under none. Gives how
-/// many do not unwrap: they stay as they are.
-async fn pass(
+/// How many, as rotations count.
+fn many(stuck: &[Unopened]) -> u64 {
+    u64::try_from(stuck.len()).unwrap_or(u64::MAX)
+}
+
+/// A data key that does not unwrap, and the version of the tenant's key that it is under.
+pub(super) struct Unopened {
+    pub(super) place: Place,
+    pub(super) under: Option<i32>,
+}
+
+/// Wraps data keys anew that are under an older version than `below`, or under none. Gives those
+/// that do not unwrap: they stay as they are.
+pub(super) async fn pass(
     of: &Rotations,
     scope: &Scope,
-    job: &Job,
+    job: Option<&Job>,
     below: i32,
     to: &WrappedTenantKey,
-) -> Result<u64, VaultError> {
+) -> Result<Vec<Unopened>, VaultError> {
     let tenant = scope.tenant.as_str();
-    let (mut after, mut stuck) = ((String::new(), 0), 0);
+    let (mut after, mut stuck) = ((String::new(), 0), Vec::new());
     loop {
         let transaction = of.database.begin(scope).await?;
         let params: [&(dyn ToSql + Sync); 5] = [&tenant, &below, &after.0, &after.1, &BATCH];
         let rows = transaction.query(DATA_KEYS, &params).await?;
         let keys: Result<Vec<_>, _> = rows.iter().map(|row| rewrap(scope, row)).collect();
-        let wrapped = of.vault.rewrap(keys?, to.clone()).await?;
+        let keys = keys?;
+        let unders: Vec<_> = keys.iter().map(|key| key.key.under).collect();
+        let wrapped = of.vault.rewrap(keys, to.clone()).await?;
         let Some((last, _)) = wrapped.last() else {
             transaction.rollback().await?;
             return Ok(stuck);
         };
         after = (last.subject.clone(), last.version);
         let mut done = 0;
-        for (place, key) in &wrapped {
+        for ((place, key), under) in wrapped.iter().zip(unders) {
             let Ok(key) = key else {
-                stuck += 1;
+                let place = place.clone();
+                stuck.push(Unopened { place, under });
                 continue;
             };
             let (subject, version) = (&place.subject, &place.version);
@@ -259,7 +274,7 @@ async fn pass(
             transaction.execute(PUT_DATA_KEY, &params).await?;
             done += 1;
         }
-        if job.shown.level == Level::Tenant {
+        if let Some(job) = job.filter(|job| job.shown.level == Level::Tenant) {
             jobs::advance(&transaction, job, done).await?;
         }
         transaction.commit().await?;
@@ -307,7 +322,7 @@ pub(super) async fn newest(
     rows.first().map(wrapped).transpose()
 }
 
-fn wrapped(row: &Row) -> Result<WrappedTenantKey, DatabaseError> {
+pub(super) fn wrapped(row: &Row) -> Result<WrappedTenantKey, DatabaseError> {
     Ok(WrappedTenantKey {
         version: row.try_get(0).map_err(unreadable)?,
         master: row.try_get(1).map_err(unreadable)?,

@@ -13,11 +13,21 @@ const BRING_BACK: &str = "DELETE FROM plantao_keys.data_key; DELETE FROM plantao
 impl World {
     /// A node with periods that last so long, and its key files in a folder of its own.
     async fn node(&self, folder: &str, lasts: Duration) -> (Rotations, Tree) {
+        self.node_waiting(folder, lasts, LONG).await
+    }
+
+    /// The same, which gives a key up after so long.
+    async fn node_waiting(
+        &self,
+        folder: &str,
+        lasts: Duration,
+        waits: Duration,
+    ) -> (Rotations, Tree) {
         let folder = self.dir.path().join(folder);
         std::fs::create_dir_all(&folder).unwrap();
         let vault = Vault::new().with_periods(folder.join("period.key"));
         let rotations = Rotations::new(vault.clone(), self.test.database());
-        let rotations = rotations.with_periods_of(lasts);
+        let rotations = rotations.with_periods_of(lasts).waiting_for(waits);
         let often = Intensity::new(50, Duration::from_secs(5));
         let spec = SupervisorSpec::new(Strategy::OneForOne, often)
             .child(vault_child(&vault, self.dir.path().join("master.key")))
@@ -137,5 +147,91 @@ async fn a_node_without_the_file_of_the_others_makes_no_keys_and_no_period() {
     assert!(!world.dir.path().join("two/period.key").exists());
     other_tree.shutdown().await;
     world.all_open(&rotations, &sealed).await;
+    tree.shutdown().await;
+}
+
+const DAMAGE: &str = "UPDATE plantao_keys.data_key \
+     SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) \
+     WHERE subject = 'patient:p-149'";
+
+const DAMAGE_WRAPPER: &str = "UPDATE plantao_keys.tenant_key \
+     SET wrapped = set_byte(wrapped, 40, get_byte(wrapped, 40) # 1) WHERE version = 1";
+
+/// Returns once a node has looked, and found so many keys waited for and given up.
+async fn until_stuck(rotations: &Rotations, held: u64, given_up: u64) -> StuckKeys {
+    let mut looks = rotations.stuck.subscribe();
+    let found = looks.wait_for(|found| (found.held, found.given_up) == (held, given_up));
+    let found = tokio::time::timeout(Duration::from_secs(20), found).await;
+    found.unwrap().unwrap().clone()
+}
+
+/// Returns once so many rotations more have come to their end, whatever else is told.
+async fn finished_beside_others(rotations: &Rotations, mut many: usize) {
+    while many > 0 {
+        let told = tokio::time::timeout(Duration::from_secs(20), rotations.vault.incident()).await;
+        many -= usize::from(told.unwrap().kind == IncidentKind::RotationFinished);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_unwrap_holds_its_period_for_as_long_as_it_may_be_mended() {
+    let world = World::new().await;
+    let (rotations, tree) = world.node("one", LONG).await;
+    let sealed = world.sealed(&rotations).await;
+    let first = world.period_file("one");
+    let owner = world.test.session(Login::Owner).await;
+    assert_eq!(owner.execute(DAMAGE, &[]).await.unwrap(), 1);
+    let tenant = &world.scope.tenant;
+    rotations.start(tenant, &Target::Period).await.unwrap();
+    let found = until_stuck(&rotations, 1, 0).await;
+    assert_eq!(
+        found.places,
+        ["tenant demo: a patient key, version 1, under version 1 of the tenant's"]
+    );
+    // Another period changes nothing in how long it is waited for.
+    rotations.start(tenant, &Target::Period).await.unwrap();
+    finished_beside_others(&rotations, 2).await;
+    until_stuck(&rotations, 1, 0).await;
+    assert_eq!(world.period_file("one"), first, "it may still be mended");
+    tree.shutdown().await;
+
+    let (rotations, tree) = world.node_waiting("one", LONG, Duration::ZERO).await;
+    let found = until_stuck(&rotations, 0, 1).await;
+    assert_eq!(
+        found.places,
+        ["tenant demo: a patient key, version 1, given up"]
+    );
+    world.settled("one", &first).await;
+    let overview = rotations.overview(tenant).await.unwrap();
+    assert_eq!((overview.tenant_key, overview.tenant_keys), (Some(3), 1));
+    let (whole, _damaged) = sealed.split_at(SUBJECTS - 1);
+    world.all_open(&rotations, whole).await;
+    // The master key does not wait for it.
+    rotations.start(tenant, &Target::Master).await.unwrap();
+    finished_beside_others(&rotations, 1).await;
+    let overview = rotations.overview(tenant).await.unwrap();
+    assert_eq!(
+        (overview.masters_retiring, overview.wrapped_directly),
+        (0, 0)
+    );
+    tree.shutdown().await;
+}
+
+#[tokio::test]
+async fn nothing_is_given_up_where_the_tenants_own_key_does_not_open() {
+    let world = World::new().await;
+    let (rotations, tree) = world.node("one", LONG).await;
+    world.sealed(&rotations).await;
+    let first = world.period_file("one");
+    tree.shutdown().await;
+    let owner = world.test.session(Login::Owner).await;
+    assert_eq!(owner.execute(DAMAGE_WRAPPER, &[]).await.unwrap(), 1);
+    let (rotations, tree) = world.node_waiting("one", LONG, Duration::ZERO).await;
+    let tenant = &world.scope.tenant;
+    rotations.start(tenant, &Target::Period).await.unwrap();
+    let all = u64::try_from(SUBJECTS).unwrap();
+    let found = until_stuck(&rotations, all, 0).await;
+    assert!(found.places.len() < SUBJECTS, "the first of them are named");
+    assert_eq!(world.period_file("one"), first);
     tree.shutdown().await;
 }
