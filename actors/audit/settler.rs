@@ -69,6 +69,7 @@ async fn round(duties: &Duties, holder: i32) -> Result<bool, DatabaseError> {
         return Err(DatabaseError::Unavailable);
     }
     let (left, last) = abandoned(session, duties).await?;
+    duties.log.held.looked();
     let now = duties.log.clock.now();
     let recorded = future::join_all(left.iter().map(|one| session.record(one, now))).await;
     let mut outcomes: Vec<(Uuid, Outcome)> = Vec::new();

@@ -5,7 +5,7 @@ use super::{AuditError, AuditLog};
 use dashmap::DashSet;
 use plantao_schema::audit::{Entry, Outcome, Severity};
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 /// The opened entries of this process whose outcome someone still owes, and whether there may be
@@ -17,6 +17,7 @@ pub(super) struct Held(Arc<Inner>);
 struct Inner {
     ids: DashSet<Uuid>,
     owed: Notify,
+    looks: watch::Sender<u64>,
 }
 
 impl Held {
@@ -40,6 +41,17 @@ impl Held {
     /// and whether or not a writer is there.
     pub(super) fn owe(&self) {
         self.0.owed.notify_one();
+    }
+
+    /// Says that somebody looked for entries in nobody's hands.
+    pub(super) fn looked(&self) {
+        self.0.looks.send_modify(|looks| *looks += 1);
+    }
+
+    /// How often somebody has looked, and what follows it.
+    #[cfg(test)]
+    pub(super) fn looks(&self) -> watch::Receiver<u64> {
+        self.0.looks.subscribe()
     }
 
     /// Returns once after any number of [`Held::owe`].

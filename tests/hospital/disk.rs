@@ -3,7 +3,7 @@
 
 use crate::client::{Client, Reply};
 use crate::crashes::{observation, patient};
-use crate::hospital::{Hospital, pause};
+use crate::hospital::{Hospital, pause, text};
 use crate::writers::nothing_is_lost;
 use plantao_actors::database::{DatabaseConfig, Login};
 use std::fs::File;
@@ -17,7 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const MIB: usize = 1 << 20;
 
 /// A small disk of its own, for as long as this lives.
-struct SmallDisk(PathBuf);
+struct SmallDisk {
+    at: PathBuf,
+    is_mounted: bool,
+}
 
 /// Where a disk is that was mounted before, for a test that is run once more.
 const MOUNTED: &str = "PLANTAO_TEST_SMALL_DISK";
@@ -27,8 +30,9 @@ const ALONE: &str = "mount -t tmpfs -o size=\"$1\"m,mode=711 tmpfs \"$2\" && \
      exec unshare --user --map-user=\"$3\" --map-group=\"$4\" -- \"$5\" \"$6\" --exact --nocapture";
 
 /// Runs a test of this program once more, in namespaces of its own with a small disk in them: that
-/// takes no root. False where the machine allows nobody but root such namespaces, which is said.
-fn alone_with_a_disk(test: &str, mib: usize) -> bool {
+/// takes no root. Fails where the machine refuses these too: a test of which nothing ran is no test
+/// that passed.
+fn alone_with_a_disk(test: &str, mib: usize) {
     let base = tempfile::Builder::new()
         .prefix("plantao-")
         .tempdir()
@@ -38,18 +42,21 @@ fn alone_with_a_disk(test: &str, mib: usize) -> bool {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "--"]);
-    let is_allowed = Command::new("unshare")
+    let allowed = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "--", "true"])
-        .status();
-    if !is_allowed.is_ok_and(|status| status.success()) {
-        // Past the harness, which keeps what a test that passes has said to itself.
-        let said = writeln!(
-            std::io::stderr(),
-            "NOT TESTED: {test}: a disk cannot be mounted here; it takes root or user namespaces"
-        );
-        said.unwrap();
-        return false;
-    }
+        .output();
+    let refused = match allowed {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(text(&output.stderr)),
+        Err(error) => Some(error.to_string()),
+    };
+    assert!(
+        refused.is_none(),
+        "{test} did not run: no disk of {mib} MiB can be mounted here: {}. It takes the right to \
+         mount, user namespaces (kernel.unprivileged_userns_clone), or in a container a /dev/shm \
+         of {mib} to {SHARED_MOST_MIB} MiB (--shm-size={mib}m)",
+        refused.unwrap_or_default()
+    );
     let ran = command
         .args(["sh", "-c", ALONE, "sh", &mib.to_string()])
         .arg(&at)
@@ -59,16 +66,30 @@ fn alone_with_a_disk(test: &str, mib: usize) -> bool {
         .env(MOUNTED, &at)
         .status();
     assert!(ran.unwrap().success(), "{test}, in namespaces of its own");
-    true
+}
+
+/// A container may mount nothing, and has a small disk all the same: its `/dev/shm`, where that was
+/// given about the size that is wanted. One as large as a machine's memory is none.
+const SHARED_MOST_MIB: usize = 768;
+
+fn shared_disk(mib: usize) -> Option<PathBuf> {
+    let at = PathBuf::from("/dev/shm");
+    let found = rustix::fs::statvfs(&at).ok()?;
+    let size = usize::try_from(found.f_blocks * found.f_frsize).ok()? / MIB;
+    (mib..=SHARED_MOST_MIB)
+        .contains(&size)
+        .then(|| at.join(format!("plantao-{}", std::process::id())))
 }
 
 impl SmallDisk {
     /// None where nothing may be mounted.
     fn mount(at: &Path, mib: usize) -> Option<Self> {
+        let at = at.to_owned();
         if std::env::var_os(MOUNTED).is_some() {
-            return Some(Self(at.to_owned()));
+            let is_mounted = false;
+            return Some(Self { at, is_mounted });
         }
-        std::fs::create_dir_all(at).unwrap();
+        std::fs::create_dir_all(&at).unwrap();
         let mounted = Command::new("mount")
             .args([
                 "-t",
@@ -77,22 +98,27 @@ impl SmallDisk {
                 &format!("size={mib}m,mode=711"),
                 "tmpfs",
             ])
-            .arg(at)
+            .arg(&at)
             .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(Self(at.to_owned()));
-        }
-        None
+        let is_mounted = mounted.is_ok_and(|status| status.success());
+        is_mounted.then_some(Self { at, is_mounted })
+    }
+
+    /// The one that a container was given.
+    fn shared(at: PathBuf) -> Self {
+        std::fs::create_dir(&at).unwrap();
+        let is_mounted = false;
+        Self { at, is_mounted }
     }
 
     fn free(&self) -> usize {
-        let found = rustix::fs::statvfs(&self.0).unwrap();
+        let found = rustix::fs::statvfs(&self.at).unwrap();
         usize::try_from(found.f_bavail * found.f_frsize).unwrap()
     }
 
     /// Takes space until so much is left, or there is none.
     fn fill(&self, left: usize) {
-        let path = self.0.join("filler");
+        let path = self.at.join("filler");
         let mut file = File::options()
             .create(true)
             .append(true)
@@ -103,7 +129,7 @@ impl SmallDisk {
     }
 
     fn clear(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
+        std::fs::remove_file(self.at.join("filler")).unwrap();
     }
 }
 
@@ -113,9 +139,13 @@ impl Drop for SmallDisk {
             // It goes with its namespace.
             return;
         }
-        let _status = Command::new("umount").arg("-l").arg(&self.0).status();
+        if !self.is_mounted {
+            let _gone = std::fs::remove_dir_all(&self.at);
+            return;
+        }
+        let _status = Command::new("umount").arg("-l").arg(&self.at).status();
         // What a failed test left there is still to be read.
-        if let Some(parent) = self.0.parent().filter(|_| !std::thread::panicking()) {
+        if let Some(parent) = self.at.parent().filter(|_| !std::thread::panicking()) {
             let _gone = std::fs::remove_dir_all(parent);
         }
     }
@@ -175,9 +205,16 @@ async fn a_full_disk_makes_the_node_read_only_then_mute_and_gives_everything_bac
     if let Some(mounted) = std::env::var_os(MOUNTED) {
         hospital.state = mounted.into();
     }
-    let Some(disk) = SmallDisk::mount(&hospital.state, MIB_IN_ALL) else {
-        alone_with_a_disk(THIS, MIB_IN_ALL);
-        return;
+    let disk = match (
+        SmallDisk::mount(&hospital.state, MIB_IN_ALL),
+        shared_disk(MIB_IN_ALL),
+    ) {
+        (Some(disk), _) => disk,
+        (None, Some(at)) => {
+            hospital.state = at.join("state");
+            SmallDisk::shared(at)
+        }
+        (None, None) => return alone_with_a_disk(THIS, MIB_IN_ALL),
     };
     hospital.launch().await;
     until_ready_says(&hospital, "[+] storage: ").await;

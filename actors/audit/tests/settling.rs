@@ -298,14 +298,19 @@ async fn an_entry_whose_caller_gave_up_before_it_was_durable_is_completed() {
     let tree = writer(&log, test.config()).await;
     let owner = test.session(Login::Owner).await;
     log.append(entry("north")).await.unwrap();
+    let mut looks = log.held.looks();
+    // The look of a writer that has just begun.
+    let begun = timeout(GIVE_UP, looks.wait_for(|looks| *looks > 0)).await;
+    let before = *begun.unwrap().unwrap();
     owner
         .batch_execute("BEGIN; LOCK TABLE audit_entry IN SHARE MODE")
         .await
         .unwrap();
     let given_up = timeout(Duration::from_millis(50), log.open(entry("north"))).await;
     assert!(given_up.is_err());
-    // The settler has looked by now, and there was nothing yet.
-    sleep(Duration::from_millis(300)).await;
+    // The settler looks, and there is nothing yet.
+    let looked = timeout(GIVE_UP, looks.wait_for(|looks| *looks > before)).await;
+    drop(looked.unwrap().unwrap());
     owner.batch_execute("COMMIT").await.unwrap();
     let give_up = Instant::now() + GIVE_UP;
     while completions(&test.database()).await.is_empty() {
