@@ -187,11 +187,36 @@ pub async fn permit(access: AccessRequest) -> Permit {
         .expect("the engine starts");
     let tables = loaded(&policy);
     let verdict = policy.decide(access, HERE);
-    // The permit is good for as long as they are there.
-    std::mem::forget(tables);
+    // The permit is good for as long as they are there, which is as long as the test's runtime is.
+    tokio::spawn(async move {
+        let _tables = tables;
+        std::future::pending::<()>().await;
+    });
     tree.shutdown().await;
     match verdict {
         Verdict::Permit(permit) => permit,
         other => panic!("refused: {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_a_permit_go_with_the_runtime_of_its_test() {
+        let runtime = || tokio::runtime::Runtime::new().unwrap();
+        let at = Timestamp::from_micros(1_700_000_000_000_000);
+        let asked = || {
+            let mut asked = access(Action::Read, ResourceKind::Patient, at);
+            // Whose consent is looked up in them.
+            asked.patient = Some(PatientId::parse("maria").unwrap());
+            permit(asked)
+        };
+        let own = runtime();
+        let (good, late) = own.block_on(async { (asked().await, asked().await) });
+        assert!(own.block_on(good.hand_in(at)).is_ok());
+        drop(own);
+        assert!(runtime().block_on(late.hand_in(at)).is_err());
     }
 }

@@ -85,6 +85,10 @@ pub(super) async fn audit(
             let most = if *all { None } else { Some(*limit) };
             trail::search(&client()?, which, most, *json, out).await
         }
+        AuditCommand::Open { since, json } => {
+            let which = trail::open(since.clone());
+            trail::search(&client()?, &which, None, *json, out).await
+        }
         AuditCommand::Export { which, format } => match (format, which.given().as_slice()) {
             (Format::Jsonl, []) => export(&client()?, out).await,
             _ => trail::export(&client()?, which, *format, out).await,

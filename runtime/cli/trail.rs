@@ -1,4 +1,5 @@
-//! `plantao audit search`, `export` with conditions, and `report`: the trail read as its users do.
+//! `plantao audit search`, `open`, `export` with conditions, and `report`: the trail read as its
+//! users do.
 //!
 //! Pages are followed by the place that each one ends with, so that what is recorded meanwhile
 //! moves nothing. Nothing that an entry holds is obeyed by the terminal it is shown on.
@@ -8,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use plantao_schema::audit::fhir::audit_event;
-use plantao_schema::audit::{Severity, Told};
+use plantao_schema::audit::{Outcome, Severity, Told};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{Format, Language, Which};
@@ -57,6 +58,15 @@ pub(super) async fn search(
         writeln!(std::io::stderr(), "plantao: {said}")?;
     }
     Ok(())
+}
+
+/// What was begun and never completed: whatever is told once and is pending still.
+pub(super) fn open(since: Option<String>) -> Which {
+    Which {
+        outcome: Some(Outcome::Pending.as_str().to_owned()),
+        since,
+        ..Which::default()
+    }
 }
 
 /// Every entry of the conditions, the newest first.

@@ -1,7 +1,11 @@
 //! The trail proved with nothing but what was kept: an export, a checkpoint, the keys.
 
 use super::hospital::{Hospital, text};
+use plantao_actors::database::{DatabaseConfig, Login};
+use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio_postgres::NoTls;
 
 /// What an auditor keeps away from the node.
 struct Kept {
@@ -193,5 +197,54 @@ async fn the_doctor_finds_a_running_node_well_and_names_a_guard_that_is_down() {
         .map(|one| one["found"].as_str().unwrap())
         .collect();
     assert_eq!(failed, ["plantao_app has TRUNCATE on audit_entry"]);
+    hospital.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_and_not_completed_is_listed_until_it_is() {
+    let hospital = Hospital::start().await;
+    hospital
+        .must(&["fhir", "load", "config/demo/bundle.json"])
+        .await;
+    let none = hospital.must(&["audit", "open"]).await;
+    assert_eq!(none.lines().count(), 1, "its heading alone: {none}");
+    let connection = DatabaseConfig::embedded(&hospital.state)
+        .connection(Login::Owner)
+        .unwrap();
+    let (client, driver) = connection.connect(NoTls).await.unwrap();
+    let driver = tokio::spawn(driver);
+    let hold = "BEGIN; LOCK TABLE plantao.fhir_resource IN SHARE MODE";
+    client.batch_execute(hold).await.unwrap();
+    let medica = hospital.as_principal("medica").await;
+    let change = tokio::spawn(async move {
+        let patient = json!({ "resourceType": "Patient", "id": "rita" });
+        medica.put_json("/fhir/Patient/rita", &patient).await
+    });
+    let end = Instant::now() + Duration::from_secs(60);
+    let listed = loop {
+        let listed = hospital.must(&["audit", "open"]).await;
+        if listed.lines().count() > 1 {
+            break listed;
+        }
+        // It waits for the table, for as long as a statement may.
+        assert!(
+            !change.is_finished() && Instant::now() < end,
+            "nothing is open"
+        );
+    };
+    let (heading, line) = listed.trim_end().split_once('\n').unwrap();
+    assert!(heading.starts_with("WHEN") && heading.ends_with("OUTCOME"));
+    assert!(
+        line.contains("medica/physician") && line.contains("write"),
+        "{line}"
+    );
+    assert!(line.contains("pending") && !line.contains('\n'), "{line}");
+    client.batch_execute("COMMIT").await.unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
+    change.await.unwrap().unwrap();
+    while !hospital.must(&["audit", "open", "--json"]).await.is_empty() {
+        assert!(Instant::now() < end, "it stays open");
+    }
     hospital.finish().await;
 }

@@ -66,6 +66,18 @@ Examples:
         #[command(flatten)]
         which: Which,
     },
+    /// List what was begun and never completed, newest first
+    ///
+    /// A change that is under way now, and a page that somebody looks at, are open too. A node
+    /// completes its own from what the database knows, once it runs.
+    Open {
+        /// From when on: a day such as 2026-01-31, or a date-time of RFC 3339 [default: the first]
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// Print them as JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the trail, one JSON document a line
     ///
     /// Without conditions and as `jsonl` it is the whole trail in the order of its chains, which
