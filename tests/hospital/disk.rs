@@ -47,7 +47,7 @@ fn alone_with_a_disk(test: &str, mib: usize) {
         .output();
     let refused = match allowed {
         Ok(output) if output.status.success() => None,
-        Ok(output) => Some(text(&output.stderr)),
+        Ok(output) => Some(text(&output.stderr).trim().to_owned()),
         Err(error) => Some(error.to_string()),
     };
     assert!(
