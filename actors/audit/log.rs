@@ -16,6 +16,7 @@ use crate::entropy::Entropy;
 use plantao_schema::audit::{Chained, Entry, Hash, Outcome, Phase};
 use plantao_schema::id::Tenant;
 use plantao_supervisors::{Handle, Limits};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,8 +26,8 @@ use uuid::Uuid;
 /// The longest that an entry may take to become durable; an ordinary one takes about a millisecond.
 pub const APPEND_DEADLINE: Duration = Duration::from_secs(5);
 
-const COMPLETE_IN: &str =
-    "INSERT INTO audit_completion (tenant, entry_id, outcome, at_us) VALUES ($1, $2, $3, $4)";
+const COMPLETE_IN: &str = "INSERT INTO audit_completion (tenant, entry_id, outcome, at_us) \
+     SELECT $1, entry_id, $3, $4 FROM unnest($2::uuid[]) AS w(entry_id)";
 
 /// The handle to the audit trail: cheap to clone, made before the tree.
 #[derive(Clone)]
@@ -125,7 +126,8 @@ impl OpenEntry {
         &self.entry.tenant
     }
 
-    /// The same, with what opens the commitments of the change: to be kept with it.
+    /// The same, with what opens the commitments of the change: to be kept with it. Each names the
+    /// entry that it belongs to, and the change completes them all.
     pub fn with_openings(mut self, openings: Vec<Opening>) -> Self {
         self.openings = openings;
         self
@@ -138,19 +140,29 @@ impl OpenEntry {
     }
 
     /// What a store that is no PostgreSQL writes with the change, for the reason that
-    /// [`OpenEntry::complete_in`] gives.
+    /// [`OpenEntry::complete_in`] gives: of this entry, and of every other that the same change was
+    /// announced under.
     #[must_use]
-    pub fn completion(&self, outcome: Outcome) -> Completion {
-        Completion {
+    pub fn completions(&self, outcome: Outcome) -> Vec<Completion> {
+        let at = self.clock.now();
+        let completion = |entry| Completion {
             tenant: self.entry.tenant.clone(),
-            entry: self.entry.id,
+            entry,
             outcome,
-            at: self.clock.now(),
-        }
+            at,
+        };
+        self.change().into_iter().map(completion).collect()
+    }
+
+    /// The entries of the change: one for each patient whose records it touches.
+    fn change(&self) -> BTreeSet<Uuid> {
+        let openings = self.openings.iter().map(|opening| opening.entry);
+        openings.chain([self.entry.id]).collect()
     }
 
     /// Writes the outcome inside the transaction that makes the change, so that after a crash the
-    /// trail can still tell what became of it.
+    /// trail can still tell what became of it: of this entry, and of every other that the same
+    /// change was announced under.
     ///
     /// # Errors
     /// As [`Transaction::execute`]. [`DatabaseError::Conflict`] when the outcome was recorded
@@ -161,11 +173,11 @@ impl OpenEntry {
         transaction: &Transaction,
         outcome: Outcome,
     ) -> Result<(), DatabaseError> {
-        let completion = self.completion(outcome);
-        let (tenant, at) = (completion.tenant.as_str(), completion.at.micros());
-        let outcome = completion.outcome.as_str();
+        let entries: Vec<Uuid> = self.change().into_iter().collect();
+        let (tenant, at) = (self.entry.tenant.as_str(), self.clock.now().micros());
+        let outcome = outcome.as_str();
         transaction
-            .execute(COMPLETE_IN, &[&tenant, &completion.entry, &outcome, &at])
+            .execute(COMPLETE_IN, &[&tenant, &entries, &outcome, &at])
             .await?;
         Ok(())
     }

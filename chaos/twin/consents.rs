@@ -34,7 +34,7 @@ impl ConsentStore for TwinConsents {
                 // The column takes what was said, and nothing else.
                 return Err(rejected(CHECKED).into());
             }
-            complete(tables, scope, open.completion(Outcome::Success))?;
+            complete(tables, scope, open.completions(Outcome::Success))?;
             let said = (statement.status, kept_time(statement.at));
             let place = (tenant, patient, statement.purpose);
             tables.consents.insert(place, said);

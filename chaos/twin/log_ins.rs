@@ -74,7 +74,7 @@ impl LogInStore for TwinLogIns {
             if tables.accounts.contains_key(&place) {
                 return Err(LogInError::AccountExists);
             }
-            complete(tables, scope, open.completion(Outcome::Success))?;
+            complete(tables, scope, open.completions(Outcome::Success))?;
             let row = AccountRow {
                 role: account.role.clone(),
                 password_hash: account.password_hash.clone(),
@@ -97,7 +97,7 @@ impl LogInStore for TwinLogIns {
         open: &'a OpenEntry,
     ) -> Asked<'a, ()> {
         let end = move |tables: &mut Tables| {
-            complete(tables, scope, open.completion(Outcome::Success))?;
+            complete(tables, scope, open.completions(Outcome::Success))?;
             let since = since(ending.now);
             tables
                 .ended

@@ -192,13 +192,13 @@ impl RecordStore for TwinRecords {
             stays_filed(tables, scope, bundle)?;
             patients_exist(tables, scope, bundle)?;
             once_each(bundle)?;
-            let completion = open.value().ok_or(RecordError::Internal)?;
+            let announced = open.value().ok_or(RecordError::Internal)?;
             let outcome = if twists {
                 Outcome::Failed
             } else {
                 Outcome::Success
             };
-            complete(tables, scope, completion.completion(outcome))?;
+            complete(tables, scope, announced.completions(outcome))?;
             if loses && at.micros() % 10 == 0 {
                 let lost = bundle.entries.iter().map(|entry| told(entry, at));
                 return Ok(lost.collect());

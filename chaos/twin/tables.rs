@@ -137,14 +137,16 @@ pub(crate) fn kept_time(at: Timestamp) -> Timestamp {
 pub(crate) fn complete(
     tables: &mut Tables,
     scope: &Scope,
-    completion: Completion,
+    completions: Vec<Completion>,
 ) -> Result<(), DatabaseError> {
-    if completion.tenant != scope.tenant {
-        return Err(rejected(FOREIGN_ROW));
+    for completion in completions {
+        if completion.tenant != scope.tenant {
+            return Err(rejected(FOREIGN_ROW));
+        }
+        if tables.completions.contains_key(&completion.entry) {
+            return Err(conflict("audit_completion_pkey"));
+        }
+        tables.completions.insert(completion.entry, completion);
     }
-    if tables.completions.contains_key(&completion.entry) {
-        return Err(conflict("audit_completion_pkey"));
-    }
-    tables.completions.insert(completion.entry, completion);
     Ok(())
 }

@@ -53,7 +53,7 @@ impl WardStore for TwinWards {
     ) -> Asked<'a, BTreeSet<WardId>> {
         let make = move |tables: &mut Tables| {
             let touched = admit(tables, placement)?;
-            complete(tables, placement.scope, open.completion(Outcome::Success))?;
+            complete(tables, placement.scope, open.completions(Outcome::Success))?;
             if touched.is_some() {
                 occupy(tables, placement);
             }

@@ -77,6 +77,13 @@ async fn an_article_is_analysed_by_the_plugin_with_offsets_and_without_the_match
         assert!(!hospital.log().contains(secret), "the log holds `{secret}`");
     }
 
+    // The entry names what influenced the answer: the very bytes of the module.
+    let recorded = entries(&hospital).await;
+    let submit = recorded.iter().find(|entry| entry["action"] == "submit");
+    let sha256 = answer["plugin"]["sha256"].as_str().unwrap();
+    assert_eq!(sha256.len(), 64, "{sha256}");
+    assert_eq!(submit.expect("is recorded")["plugin"], sha256);
+
     let printed = hospital
         .must(&["content", "submit", "config/demo/artigo.md"])
         .await;

@@ -24,6 +24,7 @@ mod keeping;
 mod open_entries;
 mod search;
 mod settling;
+mod shipping;
 mod transparency;
 mod upgrade;
 

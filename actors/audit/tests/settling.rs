@@ -270,6 +270,8 @@ async fn an_entry_that_is_let_go_while_the_queue_is_full_is_completed_all_the_sa
     });
     until_waiting(&owner, 1).await;
     assert_eq!(log.waiting(), 1);
+    let refused = log.append(entry("north")).await;
+    assert_eq!(refused.unwrap_err(), AuditError::Overloaded { limit: 1 });
     drop(open);
     // It is recorded, and so about to be appended to a queue that is full.
     let recorded = "SELECT count(*) FROM plantao.audit_completion";

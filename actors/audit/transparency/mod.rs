@@ -17,6 +17,7 @@
 mod algorithm;
 mod keys;
 mod reader;
+mod restored;
 mod sequencer;
 mod ship;
 mod store;

@@ -9,10 +9,10 @@
 //!
 //! Starts without a database and waits for one. Lost on restart: nothing. Restart class: permanent.
 
-use super::keys::{LogKeyError, LogKeys, Occasion};
+use super::keys::{LogKeys, Occasion};
+use super::restored::{Log, before, restore};
 use super::ship::Shipping;
 use super::store::{Growth, LogSession};
-use super::tiles;
 use super::unsigned::{Unsigned, follows};
 use super::witness::Witnesses;
 use crate::audit::trail::TrailStore;
@@ -21,7 +21,7 @@ use crate::clock::WallClock;
 use crate::database::DatabaseError;
 use crate::pump::Pump;
 use plantao_schema::audit::ChainHead;
-use plantao_schema::audit::merkle::{Checkpoint, Edge, FullTile, edge_tiles};
+use plantao_schema::audit::merkle::{Checkpoint, FullTile};
 use plantao_schema::time::Timestamp;
 use plantao_supervisors::{ChildSpec, Envelope, Handle, Limits, Reply};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -35,6 +35,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 const EVERY: Duration = Duration::from_secs(1);
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(900);
+/// After a checkpoint that did not get off the host, beyond the next look.
+const SEND_AGAIN: Duration = Duration::from_secs(4);
 /// Entries that are read at once.
 const PAGE: usize = 4_096;
 /// Entries between two checkpoints of one chain while it catches up.
@@ -161,13 +163,6 @@ impl Actor for Signer {
     }
 }
 
-/// One chain's log.
-struct Log {
-    edge: Edge,
-    head: ChainHead,
-    sealed_at: Option<Timestamp>,
-}
-
 struct Work {
     parts: Sequencer,
     session: Option<Box<dyn LogSession>>,
@@ -206,6 +201,8 @@ impl Work {
                     }
                 }
                 () = audit.grew() => {}
+                // The trail may be quiet for long, and its end is what nobody else knows of.
+                () = sleep_until(next + SEND_AGAIN), if self.is_unsent() => {}
             }
         }
     }
@@ -236,14 +233,28 @@ impl Work {
         Ok(())
     }
 
+    fn is_unsent(&self) -> bool {
+        self.logs.values().any(|log| log.unsent.is_some())
+    }
+
     async fn grow(&mut self, chain: &str, tenant: &str, head: ChainHead) -> Result<(), Unsigned> {
         let mut log = match self.logs.remove(chain) {
             Some(log) => log,
             None => {
                 self.look_back(chain, head).await?;
-                self.restore(chain, head).await?
+                let now = self.parts.clock.now();
+                let log = restore(self.session()?, (chain, tenant), head, now).await?;
+                // Whether the incarnation before got that far is not known.
+                if let Some(newest) = &log.unsent {
+                    self.parts.witnesses.offer(newest);
+                }
+                log
             }
         };
+        if let Some(newest) = log.unsent.take() {
+            let is_there = self.parts.shipping.catch_up(&newest).await;
+            log.unsent = (!is_there).then_some(newest);
+        }
         while log.head.seq < head.seq {
             let (tiles, before) = (self.append(chain, &mut log).await?, log.sealed_at);
             let now = self.parts.clock.now();
@@ -264,8 +275,9 @@ impl Work {
             if is_seal {
                 log.sealed_at = Some(now);
             }
-            self.parts.shipping.ship(&growth).await;
+            let is_there = self.parts.shipping.ship(&growth).await;
             self.parts.witnesses.offer(&growth);
+            log.unsent = (!is_there).then_some(growth);
         }
         self.logs.insert(chain.to_owned(), log);
         Ok(())
@@ -304,41 +316,6 @@ impl Work {
         }
     }
 
-    /// The log as its last checkpoint left it.
-    async fn restore(&mut self, chain: &str, head: ChainHead) -> Result<Log, Unsigned> {
-        let session = self.session()?;
-        let Some(newest) = session.newest(chain).await? else {
-            return Ok(Log {
-                edge: Edge::new(),
-                head: ChainHead::EMPTY,
-                sealed_at: None,
-            });
-        };
-        let size = newest.size;
-        if head.seq < i64::try_from(size).unwrap_or(i64::MAX) {
-            let found = head.seq;
-            return Err(Unsigned::Shorter { size, found });
-        }
-        let last = session.links(chain, before(size), 1).await?;
-        let last = last.first().ok_or(Unsigned::Root { size })?;
-        let levels = tail(session, chain, size).await?;
-        let edge = Edge::restore(size, levels).map_err(|_| Unsigned::Root { size })?;
-        let text = Checkpoint::of(chain, &edge).to_text();
-        let text = text.map_err(LogKeyError::from)?;
-        if !newest.note.as_bytes().starts_with(&text) {
-            return Err(Unsigned::Root { size });
-        }
-        let head = ChainHead {
-            seq: last.seq,
-            hash: last.hash,
-        };
-        Ok(Log {
-            edge,
-            head,
-            sealed_at: newest.sealed_at,
-        })
-    }
-
     async fn sign(&self, checkpoint: Checkpoint, is_seal: bool) -> Result<String, Unsigned> {
         if !is_seal {
             return Ok(self.parts.keys.sign(&checkpoint, Occasion::Tick)?);
@@ -368,22 +345,4 @@ impl Work {
     fn session(&self) -> Result<&dyn LogSession, DatabaseError> {
         self.session.as_deref().ok_or(DatabaseError::Unavailable)
     }
-}
-
-/// The number of the entry before the last of a log.
-fn before(size: u64) -> i64 {
-    i64::try_from(size.saturating_sub(1)).unwrap_or(i64::MAX)
-}
-
-/// The hashes of a log's right edge, level by level.
-async fn tail(
-    session: &dyn LogSession,
-    chain: &str,
-    size: u64,
-) -> Result<Vec<Vec<u8>>, DatabaseError> {
-    let mut levels = Vec::new();
-    for tile in edge_tiles(size) {
-        levels.push(tiles::partial(session, chain, &tile).await?);
-    }
-    Ok(levels)
 }

@@ -2,7 +2,7 @@
 //!
 //! `DIR/NODE/TENANT/checkpoint` is the newest, `seal-SIZE` one of each day, `cosigned-WITNESS` the
 //! newest that a witness has cosigned, each put in place whole. Refuses to hold up anything: a
-//! folder that is not there is told of once and tried again with the next checkpoint. Whoever can
+//! folder that is not there is told of once and tried again by and by. Whoever can
 //! write to the folder can remove from it: only what was copied from there is out of reach.
 
 use super::store::Growth;
@@ -46,11 +46,38 @@ impl Shipping {
         self.is_failing.load(Ordering::Relaxed)
     }
 
-    /// Sends one on its way; a failure is told and costs nothing else.
-    pub(super) async fn ship(&self, growth: &Growth) {
+    /// Sends one on its way, and says whether it got there; a failure is told and costs nothing
+    /// else.
+    pub(super) async fn ship(&self, growth: &Growth) -> bool {
         let seal = growth.is_seal.then(|| format!("seal-{}", growth.size));
         let names = seal.into_iter().chain(["checkpoint".to_owned()]).collect();
-        self.send(&growth.chain, names, &growth.note).await;
+        self.send(&growth.chain, names, &growth.note).await
+    }
+
+    /// The same with one that may be there already, or be less than what is there: then that is
+    /// left alone. That a longer trail was signed than the one that is here is told loudly.
+    pub(super) async fn catch_up(&self, growth: &Growth) -> bool {
+        let Some(folder) = self.folder.clone() else {
+            return true;
+        };
+        let newest = folder.join(&growth.chain).join("checkpoint");
+        let read = aside(move || fs::read_to_string(newest)).await;
+        let sent = read.and_then(Result::ok).and_then(|note| size(&note));
+        let (chain, ours) = (&growth.chain, growth.size);
+        match sent {
+            Some(theirs) if theirs > ours => {
+                tracing::error!(
+                    chain,
+                    theirs,
+                    ours,
+                    "SECURITY: a checkpoint that left the host is \
+                    of more entries than the trail was signed with: it was cut, or restored"
+                );
+                true
+            }
+            Some(theirs) if theirs == ours => true,
+            _ => self.ship(growth).await,
+        }
     }
 
     /// The same with one that a witness has cosigned.
@@ -58,13 +85,13 @@ impl Shipping {
         // A name may be an address: what is no part of a file's name is left out of it.
         let plain = |one: char| one.is_ascii_alphanumeric() || "-._".contains(one);
         let witness: String = witness.chars().filter(|one| plain(*one)).collect();
-        self.send(chain, vec![format!("cosigned-{witness}")], note)
-            .await;
+        let names = vec![format!("cosigned-{witness}")];
+        let _told = self.send(chain, names, note).await;
     }
 
-    async fn send(&self, chain: &str, names: Vec<String>, note: &str) {
+    async fn send(&self, chain: &str, names: Vec<String>, note: &str) -> bool {
         let Some(folder) = self.folder.clone() else {
-            return;
+            return true;
         };
         let (chain, note) = (chain.to_owned(), note.to_owned());
         let put = move || -> Result<(), ShippingError> {
@@ -82,13 +109,20 @@ impl Shipping {
             Some(Err(error)) => Some(error.to_string()),
             None => Some("the writing thread panicked".to_owned()),
         };
-        let was_failing = self.is_failing.swap(failed.is_some(), Ordering::Relaxed);
+        let is_there = failed.is_none();
+        let was_failing = self.is_failing.swap(!is_there, Ordering::Relaxed);
         match failed {
             Some(reason) if !was_failing => tracing::warn!(reason, "no checkpoint leaves the host"),
             None if was_failing => tracing::info!("checkpoints leave the host again"),
             _ => {}
         }
+        is_there
     }
+}
+
+/// How many entries a checkpoint is of: its second line (C2SP tlog-checkpoint).
+fn size(note: &str) -> Option<u64> {
+    note.lines().nth(1)?.parse().ok()
 }
 
 /// Whole or not at all, and on disk once this returns.

@@ -164,3 +164,21 @@ async fn the_storage_is_chosen_once_and_stays() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn a_table_of_a_session_s_own_never_stands_in_for_the_trail() {
+    let test = TestDatabase::create().await;
+    for login in [Login::Application, Login::Audit] {
+        let session = test.session(login).await;
+        let made = "CREATE TEMP TABLE audit_entry (chain text)";
+        if let Err(error) = session.batch_execute(made).await {
+            let code = error.code().unwrap_or_else(|| panic!("{error}")).code();
+            assert_eq!(code, "42501", "{error}");
+            continue;
+        }
+        let named = "SELECT relnamespace::regnamespace::text FROM pg_class \
+             WHERE oid = 'audit_entry'::regclass";
+        let schema: String = session.query_one(named, &[]).await.unwrap().get(0);
+        assert_eq!(schema, "plantao", "{login:?}");
+    }
+}

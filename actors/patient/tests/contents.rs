@@ -8,6 +8,8 @@ use plantao_schema::access::{Action, ResourceKind};
 use plantao_schema::audit::{Entry, Outcome, Phase, SALT_BYTES};
 use plantao_schema::fhir::{self, Transaction};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -119,5 +121,59 @@ async fn neither_salt_nor_content_is_in_clear_beside_the_trail() {
     }
     let sealed: Value = serde_json::to_value(&entry).unwrap();
     assert_eq!(sealed["commitment"].as_str().map(str::len), Some(64));
+    hospital.tree.shutdown().await;
+}
+
+/// Of three patients, whoever announced the change being gone before anybody was told of it.
+#[tokio::test]
+async fn a_change_to_several_patients_is_completed_for_each_in_the_transaction_that_makes_it() {
+    let hospital = hospital().await;
+    let patients = ["paciente-1", "paciente-2", "paciente-3"].map(|id| {
+        let patient = json!({ "resourceType": "Patient", "id": id });
+        let request = json!({ "method": "PUT", "url": format!("Patient/{id}") });
+        json!({ "resource": patient, "request": request })
+    });
+    let bundle =
+        json!({ "resourceType": "Bundle", "type": "transaction", "entry": patients.to_vec() });
+    let bundle = super::parsed(bundle);
+    let (mut opened, mut openings) = (Vec::new(), Vec::new());
+    for record in bundle.resources() {
+        let (id, salt) = (Uuid::now_v7(), Zeroizing::new([7; SALT_BYTES]));
+        let mut opening = Opening::new(id, salt);
+        opening.add(record);
+        let entry = Entry {
+            id,
+            patient: record.patient.as_ref().map(ToString::to_string),
+            commitment: Some(opening.commitment()),
+            ..announced(&hospital.clock)
+        };
+        opened.push(hospital.audit.open(entry).await.unwrap());
+        openings.push(opening);
+    }
+    let first = opened.remove(0).with_openings(openings);
+    let permit = hospital
+        .permit(Action::Write, ResourceKind::Bundle, None, None)
+        .await;
+    let made = hospital.records.transact(permit, first, bundle).await;
+    let Ok((_, first)) = made else {
+        panic!("refused");
+    };
+    assert_eq!(hospital.count("audit_completion").await, 3);
+    drop((first, opened));
+    let give_up = Instant::now() + Duration::from_secs(20);
+    let completed = "SELECT patient, outcome FROM audit_entry \
+         WHERE phase = 'completed' ORDER BY patient";
+    let told = loop {
+        let rows = hospital.rows(completed).await;
+        if rows.len() == 3 {
+            break rows;
+        }
+        assert!(Instant::now() < give_up, "{} are completed", rows.len());
+        sleep(Duration::from_millis(5)).await;
+    };
+    for (row, patient) in told.iter().zip(["paciente-1", "paciente-2", "paciente-3"]) {
+        let (of, outcome): (&str, &str) = (row.get(0), row.get(1));
+        assert_eq!((of, outcome), (patient, "success"));
+    }
     hospital.tree.shutdown().await;
 }
