@@ -17,5 +17,6 @@ pub mod patient;
 pub mod plugin;
 pub mod policy;
 mod pump;
+pub mod signing;
 pub mod vault;
 pub mod ward;

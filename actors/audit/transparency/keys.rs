@@ -4,13 +4,12 @@
 //! signed-note asks that a log's key is called by its origin). Whoever reads the private keys can
 //! sign another history: what they cannot do is take back a checkpoint that has left the host.
 
-use super::algorithm::{Algorithm, Pair};
+use crate::signing::{Algorithm, Pair, SigningError, SigningKeys};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plantao_schema::audit::merkle::{Checkpoint, MerkleError, origin};
 use signed_note::{Note, Signer, Verifier, VerifierList, key_id};
 use std::fmt;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -43,6 +42,15 @@ pub enum LogKeyError {
     Checkpoint(#[from] MerkleError),
 }
 
+impl From<SigningError> for LogKeyError {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::NotMade => Self::NotMade,
+            SigningError::Line { line } => Self::Private { line },
+        }
+    }
+}
+
 /// How often a signature is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
@@ -54,12 +62,11 @@ pub enum Occasion {
 
 /// The private keys of a node. Clones share them; nothing prints them.
 #[derive(Clone)]
-pub struct LogKeys(Arc<Vec<(Algorithm, Pair)>>);
+pub struct LogKeys(SigningKeys);
 
 impl fmt::Debug for LogKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.0.iter().map(|(algorithm, _)| algorithm.name());
-        f.debug_list().entries(names).finish()
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
@@ -69,9 +76,7 @@ impl LogKeys {
     /// # Errors
     /// [`LogKeyError::NotMade`].
     pub fn made(algorithms: &[Algorithm]) -> Result<Self, LogKeyError> {
-        let made = algorithms.iter().map(|one| Ok((*one, one.generate()?)));
-        let keys: Result<Vec<_>, LogKeyError> = made.collect();
-        Ok(Self(Arc::new(keys?)))
+        Ok(Self(SigningKeys::made(algorithms)?))
     }
 
     /// Reads what [`LogKeys::to_text`] wrote.
@@ -79,28 +84,13 @@ impl LogKeys {
     /// # Errors
     /// [`LogKeyError::Private`] naming the line.
     pub fn parse(text: &str) -> Result<Self, LogKeyError> {
-        let mut keys = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let key = private(line).ok_or(LogKeyError::Private { line: number + 1 })?;
-            keys.push(key);
-        }
-        if keys.is_empty() {
-            return Err(LogKeyError::Private { line: 1 });
-        }
-        Ok(Self(Arc::new(keys)))
+        Ok(Self(SigningKeys::parse(text)?))
     }
 
     /// One key on a line: its kind, the secret half, the public half.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::new());
-        for (algorithm, (secret, public)) in self.0.iter() {
-            let secret = Zeroizing::new(STANDARD.encode(secret.as_slice()));
-            let public = STANDARD.encode(public);
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{} {} {public}", algorithm.name(), secret.as_str());
-        }
-        text
+        self.0.to_text()
     }
 
     /// Signs a checkpoint: the note, as it is kept and sent. Blocks for a quarter of a second on
@@ -111,13 +101,13 @@ impl LogKeys {
     pub fn sign(&self, checkpoint: &Checkpoint, on: Occasion) -> Result<String, LogKeyError> {
         let text = checkpoint.to_text()?;
         let mut note = Note::new(&text, &[]).map_err(|_| MerkleError::Checkpoint)?;
-        for (algorithm, pair) in self.0.iter() {
-            if *algorithm == Algorithm::SlhDsa128s && on == Occasion::Tick {
+        for (algorithm, pair) in self.0.pairs() {
+            if algorithm == Algorithm::SlhDsa128s && on == Occasion::Tick {
                 continue;
             }
             let key = PrivateKey {
                 name: &checkpoint.origin,
-                algorithm: *algorithm,
+                algorithm,
                 pair,
             };
             let failed = LogKeyError::NotSigned {
@@ -131,8 +121,8 @@ impl LogKeys {
     /// Their public halves.
     #[must_use]
     pub fn public(&self) -> PublicLogKeys {
-        let keys = self.0.iter();
-        let keys = keys.map(|(algorithm, (_, public))| (*algorithm, public.clone()));
+        let keys = self.0.public();
+        let keys = keys.map(|(algorithm, public)| (algorithm, public.to_vec()));
         PublicLogKeys(Arc::new(keys.collect()))
     }
 
@@ -158,16 +148,6 @@ impl PublicLogKeys {
         };
         self.0.iter().map(of).collect()
     }
-}
-
-fn private(line: &str) -> Option<(Algorithm, Pair)> {
-    let mut words = line.split(' ');
-    let name = words.next()?;
-    let algorithm = Algorithm::ALL.into_iter().find(|one| one.name() == name)?;
-    let secret = Zeroizing::new(STANDARD.decode(words.next()?).ok()?);
-    let public = STANDARD.decode(words.next()?).ok()?;
-    let is_whole = words.next().is_none() && public.len() == algorithm.public_bytes();
-    is_whole.then_some((algorithm, (secret, public)))
 }
 
 struct PrivateKey<'a> {

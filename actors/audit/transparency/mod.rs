@@ -14,7 +14,6 @@
 //! row-level security. Encryption: none is needed, for entries cannot be guessed from their hashes:
 //! each holds a random key. Audit: reading is an entry, made by whoever reads.
 
-mod algorithm;
 mod keys;
 mod reader;
 mod restored;
@@ -25,7 +24,7 @@ mod tiles;
 mod unsigned;
 mod witness;
 
-pub use algorithm::Algorithm;
+pub use crate::signing::Algorithm;
 pub use keys::{LogKeyError, LogKeys, NoteError, Occasion, PublicLogKeys, VerifierKey, check_note};
 pub use reader::{Inclusion, InclusionError, LogHead};
 pub use sequencer::{Sequencer, TransparencyLog};

@@ -2,8 +2,8 @@
 //!
 //! Ed25519, the kind that every witness there is can make and check.
 
-use super::super::algorithm::{Algorithm, Pair};
 use super::super::keys::{LogKeyError, NoteError};
+use crate::signing::{Algorithm, Pair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plantao_schema::audit::merkle::Checkpoint;

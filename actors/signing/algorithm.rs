@@ -1,10 +1,10 @@
-//! The signatures of a checkpoint, each a signature type of C2SP signed-note.
+//! The kinds of signatures, each a signature type of C2SP signed-note.
 //!
 //! Two families beside each other, so that the fall of one leaves the other: Ed25519 (RFC 8032) and
-//! ML-DSA-65 (FIPS 204) each second, and SLH-DSA-SHA2-128s (FIPS 205), which rests on a hash alone
-//! and takes a quarter of a second, once a day.
+//! ML-DSA-65 (FIPS 204) are quick; SLH-DSA-SHA2-128s (FIPS 205) rests on a hash alone and takes a
+//! quarter of a second.
 
-use super::LogKeyError;
+use super::SigningError;
 use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::signature::{self as ed25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use fips205::slh_dsa_sha2_128s as slh_dsa;
@@ -24,11 +24,16 @@ pub enum Algorithm {
 }
 
 /// A key pair as bytes: the secret half, the public half.
-pub(super) type Pair = (Zeroizing<Vec<u8>>, Vec<u8>);
+pub(crate) type Pair = (Zeroizing<Vec<u8>>, Vec<u8>);
 
 impl Algorithm {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Ed25519, Self::MlDsa65, Self::SlhDsa128s];
+
+    /// The one of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
 
     /// Its name in key files.
     #[must_use]
@@ -41,7 +46,7 @@ impl Algorithm {
     }
 
     /// What stands before a public key of it: the assigned byte, or 0xff and a name of our own.
-    pub(super) const fn prefix(self) -> &'static [u8] {
+    pub(crate) const fn prefix(self) -> &'static [u8] {
         match self {
             Self::Ed25519 => b"\x01",
             Self::MlDsa65 => b"\xffplantao/ml-dsa-65/",
@@ -49,7 +54,7 @@ impl Algorithm {
         }
     }
 
-    pub(super) const fn public_bytes(self) -> usize {
+    pub(crate) const fn public_bytes(self) -> usize {
         match self {
             Self::Ed25519 => 32,
             Self::MlDsa65 => 1_952,
@@ -58,23 +63,23 @@ impl Algorithm {
     }
 
     /// A new pair. Blocks: for SLH-DSA some tens of milliseconds.
-    pub(super) fn generate(self) -> Result<Pair, LogKeyError> {
+    pub(crate) fn generate(self) -> Result<Pair, SigningError> {
         let pair = match self {
             Self::Ed25519 => {
-                let pair = Ed25519KeyPair::generate().map_err(|_| LogKeyError::NotMade)?;
+                let pair = Ed25519KeyPair::generate().map_err(|_| SigningError::NotMade)?;
                 let public = pair.public_key().as_ref().to_vec();
-                let seed = pair.seed().map_err(|_| LogKeyError::NotMade)?;
-                let seed = seed.as_be_bytes().map_err(|_| LogKeyError::NotMade)?;
+                let seed = pair.seed().map_err(|_| SigningError::NotMade)?;
+                let seed = seed.as_be_bytes().map_err(|_| SigningError::NotMade)?;
                 (Zeroizing::new(seed.as_ref().to_vec()), public)
             }
             Self::MlDsa65 => {
                 let made = lattice().and_then(|scheme| scheme.keypair().ok());
-                let (public, secret) = made.ok_or(LogKeyError::NotMade)?;
+                let (public, secret) = made.ok_or(SigningError::NotMade)?;
                 (Zeroizing::new(secret.into_vec()), public.into_vec())
             }
             Self::SlhDsa128s => {
                 let made = slh_dsa::try_keygen();
-                let (public, secret) = made.map_err(|_| LogKeyError::NotMade)?;
+                let (public, secret) = made.map_err(|_| SigningError::NotMade)?;
                 let secret = Zeroizing::new(secret.into_bytes().to_vec());
                 (secret, public.into_bytes().to_vec())
             }
@@ -83,7 +88,7 @@ impl Algorithm {
     }
 
     /// Signs. Blocks: for SLH-DSA a quarter of a second.
-    pub(super) fn sign(self, (secret, public): &Pair, message: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn sign(self, (secret, public): &Pair, message: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Ed25519 => {
                 let pair = Ed25519KeyPair::from_seed_and_public_key(secret, public).ok()?;
@@ -102,7 +107,7 @@ impl Algorithm {
     }
 
     /// Whether `signature` is one of `message` by that key.
-    pub(super) fn verify(self, public: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verify(self, public: &[u8], message: &[u8], signature: &[u8]) -> bool {
         let verified = match self {
             Self::Ed25519 => UnparsedPublicKey::new(&ed25519::ED25519, public)
                 .verify(message, signature)
