@@ -8,6 +8,7 @@ use std::fmt;
 use plantao_schema::plugin::{Capability, CapabilityKind, ManifestError};
 
 use super::limit_kind::LimitKind;
+use super::provenance::ProvenanceRefusal;
 use crate::policy::PermitError;
 
 /// Why a plugin could not be loaded, or a call into it did not answer.
@@ -57,6 +58,14 @@ pub enum PluginError {
     NotWasm {
         /// Which plugin.
         plugin: String,
+    },
+    /// The file comes from nobody whose plugins are taken, or not as it was signed.
+    #[error("plugin `{plugin}`: the file of `wasm` {refusal}")]
+    Provenance {
+        /// Which plugin.
+        plugin: String,
+        /// What is wrong with its origin.
+        refusal: ProvenanceRefusal,
     },
     /// The module is malformed, or asks for a feature the host does not give.
     #[error("plugin `{plugin}`: the module of `wasm` is refused: {reason}")]
@@ -210,6 +219,7 @@ impl PluginError {
             | Self::Spec { plugin, .. }
             | Self::File { plugin, .. }
             | Self::NotWasm { plugin }
+            | Self::Provenance { plugin, .. }
             | Self::Module { plugin, .. }
             | Self::Compiler { plugin, .. }
             | Self::Manifest { plugin, .. }

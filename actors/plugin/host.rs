@@ -9,11 +9,12 @@ use std::sync::Arc;
 use super::aot::AotCache;
 use super::compiler::Compiler;
 use super::guests::GuestRuntime;
+use super::provenance::{Publishers, Unsigned};
 use super::twin::GuestTwin;
 use crate::clock::WallClock;
 
-/// Largest module file: compile time grows with it.
-pub(super) const MODULE_MAX_BYTES: u64 = 2 * 1024 * 1024;
+/// Largest module file in bytes: compile time grows with it.
+pub const MODULE_MAX_BYTES: u64 = 2 * 1024 * 1024;
 
 /// What the host of all plugins needs.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct PluginHost {
     pub capacity: u32,
     /// Largest module file: 2 MiB, since compile time grows with it.
     pub module_bytes: u64,
+    /// Whose modules are taken, and whether those that nobody signed are.
+    pub publishers: Publishers,
     /// Where modules are compiled.
     pub compiler: Compiler,
     /// Where machine code is kept over a restart; nowhere without one.
@@ -37,7 +40,8 @@ pub struct PluginHost {
 }
 
 impl PluginHost {
-    /// A host with room for 64 instances and modules of 2 MiB.
+    /// A host with room for 64 instances and modules of 2 MiB, for development: nobody need have
+    /// signed them.
     #[must_use]
     pub fn new(
         dir: impl Into<PathBuf>,
@@ -51,6 +55,7 @@ impl PluginHost {
             clock,
             capacity: 64,
             module_bytes: MODULE_MAX_BYTES,
+            publishers: Publishers::new(Unsigned::Development),
             compiler,
             cache: None,
             twin: None,

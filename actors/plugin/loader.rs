@@ -18,6 +18,7 @@ use super::guests::GuestRuntime;
 use super::instance_actor;
 use super::module::{GuestModule, read_capped};
 use super::pool::Pool;
+use super::provenance::Publishers;
 use super::spec::PluginSpec;
 use super::twin::GuestTwin;
 
@@ -49,6 +50,7 @@ pub(super) struct Source {
     pub(super) twin: Option<Arc<dyn GuestTwin>>,
     pub(super) dir: PathBuf,
     pub(super) module_bytes: u64,
+    pub(super) publishers: Publishers,
     pub(super) published: ArcSwap<Published>,
 }
 
@@ -65,7 +67,7 @@ impl Source {
         }
     }
 
-    /// Reads the file off the reactor and has it made into a module.
+    /// Reads the file off the reactor, looks where it comes from and has it made into a module.
     async fn load(self: &Arc<Self>) -> Result<Arc<GuestModule>, PluginError> {
         if let Some(twin) = &self.twin {
             return GuestModule::of_twin(Arc::clone(twin), &self.spec).map(Arc::new);
@@ -73,19 +75,24 @@ impl Source {
         let source = Arc::clone(self);
         let read = move || {
             let path = source.dir.join(&source.spec.wasm);
-            read_capped(&path, source.module_bytes, &source.spec.name)
+            let name = &source.spec.name;
+            let bytes = read_capped(&path, source.module_bytes, name)?;
+            source.publishers.admit(name, bytes)
         };
-        let bytes = self.guests.compute(read).await;
-        let bytes = bytes.ok_or_else(|| PluginError::Unavailable {
+        let admitted = self.guests.compute(read).await;
+        let admitted = admitted.ok_or_else(|| PluginError::Unavailable {
             plugin: self.spec.name.clone(),
         })??;
-        self.foundry.module(&self.spec, bytes).await.map(Arc::new)
+        let mut module = self.foundry.module(&self.spec, admitted.bytes).await?;
+        module.publisher = admitted.verified.map(|verified| verified.publisher.into());
+        Ok(Arc::new(module))
     }
 
     fn publish(&self, module: &Arc<GuestModule>) {
         tracing::info!(
             plugin = &*module.plugin,
             sha256 = module.sha256,
+            publisher = module.publisher.as_deref().unwrap_or("none"),
             "plugin loaded"
         );
         self.published

@@ -44,6 +44,7 @@ mod metered;
 mod module;
 mod plugins;
 mod pool;
+mod provenance;
 mod spec;
 mod state;
 mod status;
@@ -59,14 +60,18 @@ pub use counts::PluginCounts;
 pub use engine::EngineError;
 pub use error::{CapabilityRefusal, CompilerFault, ImportRefusal, PluginError};
 pub use guests::GuestRuntime;
-pub use host::PluginHost;
+pub use host::{MODULE_MAX_BYTES, PluginHost};
 pub use inspection::Inspection;
 pub use limit_kind::LimitKind;
 pub use limits::Limits;
 pub use manifest::read_manifest;
 pub use metered::{Measured, MeteredBench, Piece};
 pub use plugins::{PluginOutput, Plugins};
+pub use provenance::{
+    ProvenanceRefusal, PublisherError, PublisherKey, PublisherKeyError, PublisherSecret,
+    Publishers, SignError, Signed, Unsigned, Verified, unsigned,
+};
 pub use spec::PluginSpec;
 pub use status::{PluginState, PluginStatus};
 pub use twin::{GuestTwin, TwinStop};
-pub use workbench::{Compiled, Loaded, Trial, Workbench};
+pub use workbench::{Compiled, Loaded, Trial, Workbench, read_module};

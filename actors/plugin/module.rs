@@ -34,7 +34,10 @@ const PAGE_BYTES: u64 = 64 * 1024;
 /// A module ready to be instantiated, with what its calls need.
 pub(super) struct GuestModule {
     pub(super) plugin: Arc<str>,
+    /// Of the module without its signature.
     pub(super) sha256: String,
+    /// Who signed it; nothing when nobody did.
+    pub(super) publisher: Option<Arc<str>>,
     pub(super) terms: Terms,
     pub(super) config: Arc<BTreeMap<String, String>>,
     /// Whether its guests may be kept from call to call.
@@ -141,6 +144,7 @@ impl GuestModule {
         Ok(Self {
             plugin: spec.name.as_str().into(),
             sha256: hex(&sha256),
+            publisher: None,
             config: Arc::new(terms.config.clone()),
             terms,
             reuse: spec.reuse,
@@ -161,6 +165,7 @@ impl GuestModule {
         Ok(Self {
             plugin: spec.name.as_str().into(),
             sha256: hex(digest::digest(&digest::SHA256, name).as_ref()),
+            publisher: None,
             terms: Terms::agree(spec, None)?,
             config: Arc::new(spec.config.clone()),
             reuse: spec.reuse,

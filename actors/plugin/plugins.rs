@@ -50,7 +50,7 @@ pub struct PluginOutput {
     pub text: String,
     /// Who answered.
     pub plugin: String,
-    /// The hash of the module that ran, for the audit trail.
+    /// The hash of the module that ran, without its signature, for the audit trail.
     pub sha256: String,
     /// How long the guest took, instantiation included, waiting excluded.
     pub elapsed: Duration,
@@ -152,6 +152,7 @@ impl Plugins {
             twin: self.inner.host.twin.clone(),
             dir: self.inner.host.dir.clone(),
             module_bytes: self.inner.host.module_bytes,
+            publishers: self.inner.host.publishers.clone(),
             published: ArcSwap::from_pointee(Published::Nothing),
         });
         let loader = Handle::new(InFlight::in_flight(RELOADS_IN_FLIGHT));

@@ -34,8 +34,10 @@ pub struct PluginStatus {
     pub state: PluginState,
     /// Why its file was refused.
     pub reason: Option<String>,
-    /// The hash of the module in use.
+    /// The hash of the module in use, without its signature: what its publisher signed.
     pub sha256: Option<String>,
+    /// Who signed the module in use; nothing when nobody did.
+    pub publisher: Option<String>,
     /// What its manifest calls its version; nothing without one.
     pub version: Option<String>,
     /// What its manifest asks for beyond computing on redacted text.
@@ -62,6 +64,9 @@ impl PluginStatus {
             Err(error) => (PluginState::Refused, Some(error.to_string())),
         };
         let module = module.ok();
+        let publisher = module
+            .as_ref()
+            .and_then(|module| module.publisher.as_deref());
         let terms = module.as_ref().map(|module| &module.terms);
         let manifest = terms.and_then(|terms| terms.manifest.as_ref());
         let listed = |held: &BTreeSet<Capability>| held.iter().cloned().collect();
@@ -70,6 +75,7 @@ impl PluginStatus {
             state,
             reason,
             sha256: module.as_ref().map(|module| module.sha256.clone()),
+            publisher: publisher.map(str::to_owned),
             version: manifest.map(|manifest| manifest.version.clone()),
             asked: manifest.map_or_else(Vec::new, |manifest| listed(&manifest.capabilities)),
             grants: listed(&spec.grants),

@@ -8,6 +8,7 @@ pub(super) mod guests;
 pub(super) mod host;
 mod kept;
 mod loading;
+mod packages;
 mod reuse;
 mod sandbox;
 mod smith;

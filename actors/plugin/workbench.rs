@@ -78,14 +78,6 @@ impl Workbench {
         })
     }
 
-    /// Reads a module's file, which is a file and no longer than a host takes.
-    ///
-    /// # Errors
-    /// [`PluginError::File`] and [`PluginError::Limit`].
-    pub fn read(&self, name: &str, path: &Path) -> Result<Vec<u8>, PluginError> {
-        read_capped(path, MODULE_MAX_BYTES, name)
-    }
-
     /// Compiles a module and looks it over, without loading it.
     ///
     /// # Errors
@@ -165,4 +157,12 @@ impl Loaded {
     pub fn sha256(&self) -> &str {
         &self.module.sha256
     }
+}
+
+/// Reads a module's file, which is a file and no longer than a host takes.
+///
+/// # Errors
+/// [`PluginError::File`] and [`PluginError::Limit`].
+pub fn read_module(name: &str, path: &Path) -> Result<Vec<u8>, PluginError> {
+    read_capped(path, MODULE_MAX_BYTES, name)
 }

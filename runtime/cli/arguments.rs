@@ -9,7 +9,7 @@ pub(super) use self::people::{
     VitalsCommand, Ward, WardCommand,
 };
 
-pub(super) use self::author::{Attack, Author, Bench, Call, New};
+pub(super) use self::author::{Attack, Author, Bench, Call, Keygen, New, Sign, Verify};
 pub(super) use self::keys::{Vault, VaultCommand};
 pub(super) use self::policy::{Explain, PolicyAsked, PolicyCommand};
 pub(super) use self::storage::{Backup, BackupCommand, KeyFile, Migrate, Restore};

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use plantao_actors::database::{EmbeddedConfig, Login, postgres};
+use plantao_actors::plugin::Publishers;
 
 use super::context::Context;
 use super::error::CliError;
@@ -36,11 +37,10 @@ pub(super) fn check(context: &Context, out: &mut impl Write) -> Result<(), CliEr
     ] {
         findings.push(port(key, address, running));
     }
+    let known = context.config.plugin_host.publishers()?;
     for (name, plugin) in &context.config.plugins {
-        findings.push(module(
-            name,
-            &context.config.plugin_host.dir.join(&plugin.wasm),
-        ));
+        let path = context.config.plugin_host.dir.join(&plugin.wasm);
+        findings.push(module(name, &path, &known));
     }
     let mut missing = 0;
     for Finding { what, result } in findings {
@@ -154,10 +154,15 @@ fn port(key: &str, address: SocketAddr, running: bool) -> Finding {
     }
 }
 
-fn module(name: &str, path: &Path) -> Finding {
+fn module(name: &str, path: &Path, known: &Publishers) -> Finding {
     let result = match std::fs::read(path) {
         Ok(bytes) if bytes.starts_with(&WASM_MAGIC) => {
-            Ok(format!("`{}`, {} KiB", path.display(), bytes.len() / 1_024))
+            let found = format!("`{}`, {} KiB", path.display(), bytes.len() / 1_024);
+            match known.look(name, path) {
+                Ok(Some(package)) => Ok(format!("{found}, of {}", package.publisher)),
+                Ok(None) => Ok(format!("{found}, not signed")),
+                Err(error) => Err(error.to_string()),
+            }
         }
         Ok(_) => Err(format!("`{}` is not a WebAssembly module", path.display())),
         Err(error) => Err(format!(
@@ -174,22 +179,27 @@ fn module(name: &str, path: &Path) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plantao_actors::plugin::Unsigned;
 
     #[test]
     fn a_file_that_is_not_wasm_is_named() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("echo.wasm");
+        let known = Publishers::new(Unsigned::Development);
         std::fs::write(&path, "\0asm\u{1}\0\0\0").unwrap();
-        assert!(module("echo", &path).result.is_ok());
+        assert!(module("echo", &path, &known).result.is_ok());
+        let strict = Publishers::new(Unsigned::Refuse);
+        let refused = module("echo", &path, &strict).result.unwrap_err();
+        assert!(refused.contains("is not signed"), "{refused}");
         std::fs::write(&path, "(module)").unwrap();
         assert!(
-            module("echo", &path)
+            module("echo", &path, &known)
                 .result
                 .unwrap_err()
                 .contains("not a WebAssembly module")
         );
         assert!(
-            module("echo", &temp.path().join("none"))
+            module("echo", &temp.path().join("none"), &known)
                 .result
                 .unwrap_err()
                 .contains("make")

@@ -105,7 +105,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
             Command::Audit(audit) => audit::audit(&context, &audit, &mut out).await,
             Command::Witness(witness) => witness::witness(&context, &witness, &mut out).await,
             Command::Vault(vault) => vault::vault(&context, &vault, &mut out).await,
-            Command::Plugin(order) => plugin::plugin(&order.command, &mut out).await,
+            Command::Plugin(order) => plugin::plugin(&context, &order.command, &mut out).await,
             Command::Plugins => plugins::plugins(&context, &mut out).await,
             Command::Policy(asked) => policy::policy(&context, &asked, &mut out),
             Command::Migrate(migrate) => migrate::migrate(&context, &migrate, &mut out).await,

@@ -166,6 +166,7 @@ fn database(config: &Config) -> Result<(), ConfigError> {
 
 fn plugin_host(config: &Config) -> Result<(), ConfigError> {
     let host = &config.plugin_host;
+    host.publishers()?;
     between(
         "plugin_host.compile_timeout_ms",
         host.compile_timeout_ms,

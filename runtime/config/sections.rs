@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use figment::value::magic::RelativePathBuf;
-use plantao_actors::plugin::PluginSpec;
+use plantao_actors::plugin::{PluginSpec, Publishers, Unsigned};
 use plantao_schema::plugin::Capability;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
+
+use super::error::ConfigError;
 
 /// The HTTPS listener: where, how much, how long.
 #[derive(Debug, Clone, Deserialize)]
@@ -241,6 +243,36 @@ pub struct PluginHost {
     pub compile_memory_bytes: u64,
     /// Machine code kept in the state directory, so that a restart compiles nothing; 0 keeps none.
     pub aot_cache_bytes: u64,
+    /// What becomes of a file that nobody signed.
+    pub unsigned: Unsigned,
+    /// Whose plugins are taken, by name.
+    #[serde(default)]
+    pub publishers: BTreeMap<String, Publisher>,
+}
+
+/// A publisher of plugins.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publisher {
+    /// Its public key, as `plantao plugin keygen` prints it.
+    pub key: String,
+    /// The plugins it may publish: names, or their beginnings and `*`.
+    pub plugins: Vec<String>,
+}
+
+impl PluginHost {
+    /// What the plugin host is told.
+    pub fn publishers(&self) -> Result<Publishers, ConfigError> {
+        let mut known = Publishers::new(self.unsigned);
+        for (name, publisher) in &self.publishers {
+            let with = known.with(name, &publisher.key, &publisher.plugins);
+            known = with.map_err(|error| ConfigError::OutOfBounds {
+                key: format!("plugin_host.publishers.{name}"),
+                reason: format!("cannot be trusted: {error}"),
+            })?;
+        }
+        Ok(known)
+    }
 }
 
 /// One plugin. What is not given is the plugin host's default.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use plantao_actors::plugin::{PublisherSecret, Unsigned};
+
 use super::*;
 
 fn load(flags: &Flags, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -34,6 +36,36 @@ fn the_defaults_are_a_whole_configuration() {
     assert_eq!(config.state_dir, PathBuf::from("./var"));
     assert!(!config.demo);
     assert!(config.plugins.contains_key("lgpd-analyzer"));
+}
+
+#[test]
+fn production_takes_no_plugin_that_nobody_signed_and_development_does() {
+    let unsigned = |flags: &Flags| load(flags, &[]).unwrap().plugin_host.unsigned;
+    assert_eq!(unsigned(&Flags::default()), Unsigned::Development);
+    let production = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/production.toml");
+    let flags = Flags {
+        config: Some(production),
+        ..Flags::default()
+    };
+    assert_eq!(unsigned(&flags), Unsigned::Refuse);
+}
+
+#[test]
+fn a_publisher_that_cannot_be_trusted_is_refused_by_name() {
+    let temp = tempfile::tempdir().unwrap();
+    let of = |key: &str, plugins: &str| {
+        let text =
+            format!("[plugin_host.publishers.house]\nkey = \"{key}\"\nplugins = {plugins}\n");
+        load(&file(temp.path(), &text), &[])
+            .unwrap_err()
+            .to_string()
+    };
+    let said = of("ssh-ed25519 AAAA", "[\"a\"]");
+    assert!(said.contains("`plugin_host.publishers.house`"), "{said}");
+    assert!(said.contains("`key` is no publisher's key"), "{said}");
+    let secret = PublisherSecret::made().unwrap();
+    let said = of(&secret.public().to_string(), "[]");
+    assert!(said.contains("`plugins` is empty"), "{said}");
 }
 
 #[test]

@@ -321,6 +321,7 @@ pub(super) fn plugins(
     };
     let compiler = Compiler::Child(CompilerProgram::this_binary(), limits);
     let mut host = PluginHost::new(&settings.dir, guests, clock.clone(), compiler);
+    host.publishers = settings.publishers()?;
     if settings.aot_cache_bytes > 0 {
         let (folder, key) = (state.paths().aot(), state.paths().aot_key());
         host.cache = Some(AotCache::open(

@@ -3,6 +3,7 @@
 //! Crates are made where the repository's kit is found and built into its plugins' target folder,
 //! so that only what is new is compiled.
 
+mod packages;
 mod strict;
 
 use std::os::unix::fs::symlink;

@@ -6,7 +6,7 @@ use super::guests::{COUNTER, compiler_child, spec, wasm};
 use crate::plugin::limits::Limits;
 use crate::plugin::{
     CompileLimits, Compiler, CompilerProgram, GuestRuntime, ImportRefusal, LimitKind, PluginError,
-    Workbench,
+    Workbench, read_module,
 };
 
 /// More than a host reads.
@@ -38,17 +38,16 @@ async fn a_function_too_long_to_compile_is_refused_before_the_compiler() {
     assert_eq!(refused, passed(LimitKind::FunctionBytes, 64 * 1024));
 }
 
-#[tokio::test]
-async fn a_file_that_is_too_long_or_no_file_is_not_read() {
-    let bench = without_compiler();
+#[test]
+fn a_file_that_is_too_long_or_no_file_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let long = dir.path().join("long.wasm");
     std::fs::write(&long, vec![0; TOO_LONG_BYTES]).unwrap();
-    let refused = bench.read("guest", &long).err();
+    let refused = read_module("guest", &long).err();
     assert_eq!(refused, passed(LimitKind::ModuleBytes, 2 * 1024 * 1024));
     let kind = std::io::ErrorKind::InvalidInput;
     let plugin = "guest".to_owned();
-    let zero = bench.read("guest", "/dev/zero".as_ref());
+    let zero = read_module("guest", "/dev/zero".as_ref());
     assert_eq!(zero, Err(PluginError::File { plugin, kind }));
 }
 

@@ -51,7 +51,7 @@ A case says what goes in and what has to come out:
   config = { long_sentence = \"20\" }
   expect = { json = { words = 3 }, log = [\"INFO analyzed words=3\"] }
 `expect` takes `json` (the whole answer), `output` (the same as text) or `error` (a part of what the
-host says), and `log` (every line).
+host says), `log` (every line) and `instructions_max` (what an answer may take; the same anywhere).
 Building runs the folder's build scripts and macros with your rights, outside any sandbox: read
 a stranger's crate first. `check`, `call` and `attack` take its module alone and build nothing.
 
@@ -64,6 +64,8 @@ Inputs are those of the cases. A budget in Cargo.toml makes the exit code 1 when
   [package.metadata.plantao.budget]
   module_bytes = 100_000
   hot_p99_us = 5_000
+  instructions = 40_000
+  memory_bytes = 1_048_576
 Building runs the folder's build scripts and macros with your rights, outside any sandbox, and the
 native build its code: read a stranger's crate first. `check`, `call` and `attack` take a module
 alone and build nothing.
@@ -80,6 +82,31 @@ limit passed, an identifier in output or log, or two answers to one input is not
 Example:
   plantao plugin attack reading-ease --seed 7")]
     Attack(Attack),
+    /// Make a publisher's key: the secret half in a file, the public half on the standard output
+    #[command(after_help = "\
+The file is for its owner's eyes (mode 0600) and is never written over. Operators write the public
+half down as `key` of [plugin_host.publishers.NAME], beside the `plugins` that NAME may publish.
+
+Example:
+  plantao plugin keygen house.key > house.pub")]
+    Keygen(Keygen),
+    /// Sign a module: it becomes a package, which is a module with a signature at its end
+    #[command(after_help = "\
+What is signed is the module with its manifest: its hash, name and version. A signature that the
+file has already is replaced.
+
+Example:
+  plantao plugin sign dist/reading-ease.wasm --key house.key -o reading-ease.wasm")]
+    Sign(Sign),
+    /// Verify a package as a host does: by the publishers of the configuration, or by a key
+    #[command(after_help = "\
+Exit code 1 when it is not signed, or not so that it would be loaded.
+
+Examples:
+  plantao plugin verify reading-ease.wasm
+  plantao plugin verify reading-ease.wasm --publisher house --config production.toml
+  plantao plugin verify reading-ease.wasm --key house.pub")]
+    Verify(Verify),
 }
 
 #[derive(Debug, Args)]
@@ -129,6 +156,39 @@ pub(in super::super) struct Attack {
     /// Chooses the random inputs; the same seed gives the same ones
     #[arg(long, default_value_t = 1)]
     pub(in super::super) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(in super::super) struct Keygen {
+    /// Where the secret half is put
+    #[arg(value_name = "FILE")]
+    pub(in super::super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(in super::super) struct Sign {
+    /// The module, which carries a manifest
+    #[arg(value_name = "FILE.wasm")]
+    pub(in super::super) file: PathBuf,
+    /// The file that `plantao plugin keygen` wrote
+    #[arg(long, value_name = "FILE")]
+    pub(in super::super) key: PathBuf,
+    /// Where the package is put
+    #[arg(short, long, value_name = "FILE.wasm")]
+    pub(in super::super) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(in super::super) struct Verify {
+    /// The package
+    #[arg(value_name = "FILE.wasm")]
+    pub(in super::super) file: PathBuf,
+    /// It has to be of this publisher of the configuration [default: of any]
+    #[arg(long, value_name = "NAME", conflicts_with = "key")]
+    pub(in super::super) publisher: Option<String>,
+    /// It has to be signed by the key in this file, which is a public half
+    #[arg(long, value_name = "FILE")]
+    pub(in super::super) key: Option<PathBuf>,
 }
 
 fn calls(text: &str) -> Result<u32, String> {

@@ -2,7 +2,7 @@
 //! PostgreSQL programs, open files, disk.
 
 use super::super::context::Context;
-use super::{Finding, span};
+use super::{Finding, provenance, span};
 use crate::net;
 use crate::service;
 use crate::state_dir::StatePaths;
@@ -25,6 +25,7 @@ const DAY_US: i64 = 86_400_000_000;
 
 pub(super) fn look(context: &Context, now_us: i64) -> Vec<Finding> {
     let mut findings = vec![configuration(context)];
+    findings.extend(provenance::plugins(&context.config));
     let state = StatePaths::find(&context.config.state_dir);
     match &state {
         Err(error) => findings.push(Finding::warn(

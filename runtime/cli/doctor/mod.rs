@@ -8,6 +8,7 @@
 mod database;
 mod external;
 mod host;
+mod provenance;
 mod running;
 
 use super::arguments::Doctor;

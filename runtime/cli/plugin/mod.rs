@@ -1,4 +1,4 @@
-//! `plantao plugin`: from nothing to one that is built, checked, tested, measured and attacked.
+//! `plantao plugin`: from nothing to one that is built, checked, tested, measured and signed.
 //!
 //! Everything here runs the real plugin host in this process, with no node, no network and no
 //! record of anybody: what an author sees is what a hospital would see.
@@ -13,6 +13,7 @@ mod difference;
 mod gallery;
 mod native;
 mod new;
+mod packages;
 mod recorder;
 mod stand;
 mod subject;
@@ -21,9 +22,14 @@ mod test;
 use std::io::Write;
 
 use super::arguments::{Author, PluginCommand};
+use super::context::Context;
 use super::error::CliError;
 
-pub(super) async fn plugin(command: &PluginCommand, out: &mut impl Write) -> Result<(), CliError> {
+pub(super) async fn plugin(
+    context: &Context,
+    command: &PluginCommand,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
     let PluginCommand::Author(author) = command;
     match author {
         Author::New(order) => new::new(order, out),
@@ -33,6 +39,9 @@ pub(super) async fn plugin(command: &PluginCommand, out: &mut impl Write) -> Res
         Author::Test(order) => test::test(&order.path, out).await,
         Author::Bench(order) => bench::bench(order, out).await,
         Author::Attack(order) => attack::attack(order, out).await,
+        Author::Keygen(order) => packages::keygen(order, out),
+        Author::Sign(order) => packages::sign(order, out),
+        Author::Verify(order) => packages::verify(context, order, out),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use plantao_actors::plugin::{
     CompileLimits, Compiled, Compiler, CompilerProgram, GuestRuntime, PluginError, PluginSpec,
-    Workbench,
+    Workbench, read_module, unsigned,
 };
 use plantao_schema::plugin::{Asked, Manifest, OutputKind};
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub(super) struct Plugin {
     pub(super) path: PathBuf,
     /// How long its file is.
     pub(super) bytes: usize,
+    /// What is in it, without a signature.
+    pub(super) module: Vec<u8>,
     /// What it declares; nothing when the module carries no manifest.
     pub(super) declared: Option<Manifest>,
     pub(super) compiled: Compiled,
@@ -43,15 +45,13 @@ impl Plugin {
             Some(crate_) => compiled(path, crate_)?,
             None => path.to_owned(),
         };
-        // A module at hand may be a stranger's: read, looked at and compiled as the host does it.
-        let limits = CompileLimits::default();
-        let compiler = Compiler::Child(CompilerProgram::this_binary(), limits);
-        let workbench = Workbench::new(GuestRuntime::current(), compiler);
+        let workbench = Workbench::new(GuestRuntime::current(), compiler());
         let workbench = workbench.map_err(|error| refused(error.to_string()))?;
         let name = stem(&module);
-        let content = workbench.read(&name, &module).map_err(unread(&module))?;
+        let content = read_module(&name, &module).map_err(unread(&module))?;
         let bytes = content.len();
-        let compiled_to = workbench.compile(&name, content).await;
+        let content = unsigned(&name, content).map_err(|error| refused(error.to_string()))?;
+        let compiled_to = workbench.compile(&name, content.clone()).await;
         let compiled_to = compiled_to.map_err(|error| refused(error.to_string()))?;
         let manifest = compiled_to.inspection.manifest.as_ref();
         if let (true, Some(text)) = (is_crate, manifest) {
@@ -65,6 +65,7 @@ impl Plugin {
             made_from,
             path: module,
             bytes,
+            module: content,
             declared: compiled_to.manifest.clone(),
             compiled: compiled_to,
             workbench,
@@ -99,13 +100,18 @@ impl Plugin {
     }
 }
 
+/// A module at hand may be a stranger's: it is compiled as the host does it.
+pub(super) fn compiler() -> Compiler {
+    Compiler::Child(CompilerProgram::this_binary(), CompileLimits::default())
+}
+
 /// What a module is called that says nothing.
 fn stem(module: &Path) -> String {
     let stem = module.file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()
 }
 
-fn unread(path: &Path) -> impl Fn(PluginError) -> CliError {
+pub(super) fn unread(path: &Path) -> impl Fn(PluginError) -> CliError {
     |error| match error {
         PluginError::File { kind, .. } => CliError::Input {
             path: path.into(),
