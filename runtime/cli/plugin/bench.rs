@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use plantao_actors::plugin::PluginError;
+
 use super::super::arguments::Bench;
 use super::super::error::CliError;
 use super::build::kilobytes;
 use super::case::{self, Case};
+use super::meter::Meter;
 use super::stand::Stand;
 use super::subject::Plugin;
 use super::{native, refused};
@@ -61,6 +64,7 @@ pub(super) async fn bench(order: &Bench, out: &mut impl Write) -> Result<(), Cli
     )?;
     measured.push(("hot_p50_us", micros(p50)));
     measured.push(("hot_p99_us", micros(p99)));
+    metered(&plugin, &cases, &mut measured, out).await?;
     match native::measured(&plugin, &cases, order.calls)? {
         Ok(bare) => {
             let ratio = p50.as_secs_f64() / quantile(&bare, 50).as_secs_f64().max(1e-9);
@@ -75,6 +79,35 @@ pub(super) async fn bench(order: &Bench, out: &mut impl Write) -> Result<(), Cli
     budget(&plugin, &measured, out)
 }
 
+/// What the dearest case takes where instructions are counted: the same on every machine.
+async fn metered(
+    plugin: &Plugin,
+    cases: &[Case],
+    measured: &mut Vec<Measured>,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let mut meter = Meter::of(plugin);
+    let (mut instructions, mut memory_bytes) = (0, 0);
+    for case in cases {
+        let took = meter.measure(&plugin.spec(&case.config), case).await?;
+        let took = took.map_err(|error| does_not_answer(case, &error))?;
+        instructions = instructions.max(took.instructions);
+        memory_bytes = memory_bytes.max(took.memory_bytes);
+    }
+    let memory = kilobytes(memory_bytes);
+    writeln!(
+        out,
+        "metered     {instructions} instructions, {memory} of memory, at most"
+    )?;
+    measured.push(("instructions", instructions));
+    measured.push(("memory_bytes", memory_bytes as u64));
+    Ok(())
+}
+
+fn does_not_answer(case: &Case, error: &PluginError) -> CliError {
+    refused(format!("case `{}` does not answer: {error}", case.name))
+}
+
 /// Calls the cases in turn.
 async fn calls(stand: &Stand<'_>, cases: &[Case], count: u32) -> Result<Vec<Duration>, CliError> {
     let mut taken = Vec::new();
@@ -82,10 +115,7 @@ async fn calls(stand: &Stand<'_>, cases: &[Case], count: u32) -> Result<Vec<Dura
     for case in cases.iter().cycle().take(count) {
         let heard = stand.call(&case.function, &case.input).await;
         if let Err(error) = heard.answer {
-            return Err(refused(format!(
-                "case `{}` does not answer: {error}",
-                case.name
-            )));
+            return Err(does_not_answer(case, &error));
         }
         taken.push(heard.elapsed);
     }

@@ -39,6 +39,8 @@ pub(super) struct Expected {
     pub(super) output: Option<String>,
     pub(super) error: Option<String>,
     pub(super) log: Option<Vec<String>>,
+    /// How many instructions the call may take, the same on every machine.
+    pub(super) instructions_max: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,6 +107,11 @@ fn in_file(file: &Path) -> Result<Vec<Case>, CliError> {
         ];
         if outcomes.iter().filter(|is_there| **is_there).count() != 1 {
             return Err(wrong("`expect` takes one of `json`, `output` and `error`"));
+        }
+        if expect.instructions_max.is_some() && expect.error.is_some() {
+            return Err(wrong(
+                "`instructions_max` is of an answer: not beside `error`",
+            ));
         }
         let mut grants = case.grants.iter().flatten();
         if let Some(grant) = grants.find(|grant| grant.parse::<Capability>().is_err()) {

@@ -11,6 +11,7 @@ mod case;
 mod check;
 mod difference;
 mod gallery;
+mod meter;
 mod native;
 mod new;
 mod packages;

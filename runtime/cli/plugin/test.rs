@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::super::error::CliError;
 use super::case::{self, Case};
+use super::meter::Meter;
 use super::stand::{Heard, Stand};
 use super::subject::Plugin;
 use super::{difference, refused};
@@ -21,9 +22,10 @@ pub(super) async fn test(path: &Path, out: &mut impl Write) -> Result<(), CliErr
         return Err(CliError::Usage { text });
     };
     let cases = case::of(dir)?;
+    let mut meter = Meter::of(&plugin);
     let mut failed = 0_usize;
     for case in &cases {
-        let wrong = differences(&plugin, case).await?;
+        let wrong = differences(&plugin, &mut meter, case).await?;
         let verdict = if wrong.is_empty() { "ok    " } else { "FAILED" };
         writeln!(out, "{verdict}  {}", case.name)?;
         for line in &wrong {
@@ -39,7 +41,11 @@ pub(super) async fn test(path: &Path, out: &mut impl Write) -> Result<(), CliErr
 }
 
 /// What is not as the case says; nothing when all is.
-async fn differences(plugin: &Plugin, case: &Case) -> Result<Vec<String>, CliError> {
+async fn differences(
+    plugin: &Plugin,
+    meter: &mut Meter<'_>,
+    case: &Case,
+) -> Result<Vec<String>, CliError> {
     let spec = under(plugin.spec(&case.config), case).map_err(|what| {
         let name = &case.name;
         refused(format!("case `{name}`: {what}"))
@@ -58,6 +64,16 @@ async fn differences(plugin: &Plugin, case: &Case) -> Result<Vec<String>, CliErr
         let (expected, got) = (expected.join("\n"), heard.lines.join("\n"));
         let lines = difference::of_texts(&expected, &got);
         wrong.extend(lines.into_iter().map(|line| format!("log: {line}")));
+    }
+    if let (Some(most), true) = (case.expect.instructions_max, heard.answer.is_ok()) {
+        match meter.measure(&spec, case).await? {
+            Ok(took) if took.instructions <= most => {}
+            Ok(took) => {
+                wrong.push(format!("- at most {most} instructions"));
+                wrong.push(format!("+ {} instructions", took.instructions));
+            }
+            Err(error) => wrong.push(format!("+ on the meter: {error}")),
+        }
     }
     Ok(wrong)
 }
