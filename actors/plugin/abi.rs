@@ -1,9 +1,10 @@
 //! Extism's host functions, as its plugin kits import them.
 //!
 //! Owns the namespace `extism:host/env`: input and output, blocks, configuration, variables, log
-//! and error. Refuses network (`http_*`), the operating system (WASI) and everything unknown when
-//! the module is loaded. An offset outside every block ends the guest; only `length`, which guests
-//! use to ask whether an offset is a block, answers 0 to that. Semantics follow `extism-pdk` 1.4.
+//! and error; [`offer`] owns `extism:host/user`. Refuses network (`http_*`), the operating system
+//! (WASI) and everything unknown when the module is loaded. An offset outside every block ends the
+//! guest; only `length`, which guests use to ask whether an offset is a block, answers 0 to that.
+//! Semantics follow `extism-pdk` 1.4.
 
 use plantao_schema::plugin::CapabilityKind;
 use tracing::Level;
@@ -11,6 +12,7 @@ use wasmtime::{Caller, Linker, Result};
 
 use super::error::ImportRefusal;
 use super::log_lines;
+use super::offer;
 use super::state::{GuestState, Stop};
 
 /// Where Extism's functions live.
@@ -20,6 +22,9 @@ type Guest<'a> = Caller<'a, GuestState>;
 
 /// Which capability an import needs; most need none.
 pub(super) fn need(namespace: &str, name: &str) -> Option<CapabilityKind> {
+    if namespace == offer::NAMESPACE {
+        return offer::need(name);
+    }
     if namespace != NAMESPACE {
         return None;
     }
@@ -39,6 +44,9 @@ pub(super) fn define(
 ) -> std::result::Result<(), ImportRefusal> {
     if namespace.starts_with("wasi") {
         return Err(ImportRefusal::Wasi);
+    }
+    if namespace == offer::NAMESPACE {
+        return offer::define(linker, name);
     }
     if namespace != NAMESPACE {
         return Err(ImportRefusal::Unknown);
@@ -172,7 +180,7 @@ fn config_get(mut guest: Guest<'_>, key: u64) -> Result<u64> {
         .map_err(Stop::out_of_range("config_get"))?;
     let value = str::from_utf8(key)
         .ok()
-        .and_then(|key| state.config.get(key))
+        .and_then(|key| state.offer.config.get(key))
         .cloned();
     Ok(value.map_or(Ok(0), |value| state.store(value.as_bytes()))?)
 }

@@ -189,7 +189,7 @@ fn store(module: &GuestModule, wasm: &Wasm, input: &GuestInput) -> Result<Store<
     let state = GuestState::new(
         Arc::clone(&module.plugin),
         module.terms.limits,
-        Arc::clone(&module.config),
+        Arc::clone(&module.terms.offer),
         input,
     )?;
     let mut store = Store::new(wasm.engine.wasm(), state);

@@ -17,6 +17,7 @@ use super::guests::{COMPILERS, GuestRuntime};
 use super::module::{Checked, GuestModule};
 use super::spec::PluginSpec;
 use super::terms::Terms;
+use crate::clock::WallClock;
 
 /// What turns bytes into modules.
 pub(super) struct Foundry {
@@ -25,6 +26,7 @@ pub(super) struct Foundry {
     cache: Option<AotCache>,
     guests: GuestRuntime,
     counts: Arc<Counts>,
+    clock: WallClock,
     compilers: Semaphore,
 }
 
@@ -35,6 +37,7 @@ impl Foundry {
         cache: Option<AotCache>,
         guests: GuestRuntime,
         counts: Arc<Counts>,
+        clock: WallClock,
     ) -> Self {
         Self {
             engines,
@@ -42,6 +45,7 @@ impl Foundry {
             cache,
             guests,
             counts,
+            clock,
             compilers: Semaphore::new(COMPILERS),
         }
     }
@@ -65,7 +69,7 @@ impl Foundry {
         let owned = spec.clone();
         let looked_up = self.guests.compute(move || {
             let checked = Checked::new(&owned.name, bytes)?;
-            let terms = Terms::agree(&owned, checked.manifest.clone())?;
+            let terms = Terms::agree(&owned, checked.manifest.clone(), &foundry.clock)?;
             let kind = EngineKind::of(terms.limits.fuel);
             let engine = foundry.engine(kind, &owned.name)?;
             let artefact = ArtefactName::of(&checked.sha256, engine.compatibility());

@@ -21,6 +21,7 @@ use super::pool::Pool;
 use super::provenance::Publishers;
 use super::spec::PluginSpec;
 use super::twin::GuestTwin;
+use crate::clock::WallClock;
 
 /// What a loader is asked.
 pub(super) enum Message {
@@ -48,6 +49,7 @@ pub(super) struct Source {
     pub(super) foundry: Arc<Foundry>,
     pub(super) guests: GuestRuntime,
     pub(super) twin: Option<Arc<dyn GuestTwin>>,
+    pub(super) clock: WallClock,
     pub(super) dir: PathBuf,
     pub(super) module_bytes: u64,
     pub(super) publishers: Publishers,
@@ -70,7 +72,7 @@ impl Source {
     /// Reads the file off the reactor, looks where it comes from and has it made into a module.
     async fn load(self: &Arc<Self>) -> Result<Arc<GuestModule>, PluginError> {
         if let Some(twin) = &self.twin {
-            return GuestModule::of_twin(Arc::clone(twin), &self.spec).map(Arc::new);
+            return GuestModule::of_twin(Arc::clone(twin), &self.spec, &self.clock).map(Arc::new);
         }
         let source = Arc::clone(self);
         let read = move || {

@@ -16,6 +16,7 @@ use super::foundry::Foundry;
 use super::guests::GuestRuntime;
 use super::module::GuestModule;
 use super::spec::PluginSpec;
+use crate::clock::WallClock;
 
 /// Guests at once: an author runs one.
 const CAPACITY: u32 = 2;
@@ -52,7 +53,8 @@ impl MeteredBench {
     /// [`EngineError`] when this machine cannot run guests.
     pub fn new(guests: GuestRuntime, compiler: Compiler) -> Result<Self, EngineError> {
         let (engines, counts) = (Engines::new(CAPACITY)?, Arc::new(Counts::default()));
-        let foundry = Foundry::new(engines, compiler, None, guests.clone(), counts);
+        let clock = WallClock::system();
+        let foundry = Foundry::new(engines, compiler, None, guests.clone(), counts, clock);
         Ok(Self {
             foundry: Arc::new(foundry),
             guests,

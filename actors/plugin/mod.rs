@@ -42,6 +42,7 @@ mod log_lines;
 mod manifest;
 mod metered;
 mod module;
+mod offer;
 mod plugins;
 mod pool;
 mod provenance;

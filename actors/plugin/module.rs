@@ -26,6 +26,7 @@ use super::spec::PluginSpec;
 use super::state::GuestState;
 use super::terms::Terms;
 use super::twin::GuestTwin;
+use crate::clock::WallClock;
 
 /// A validator's message repeats what it read, so it is cut before it becomes ours.
 const REASON_MAX_CHARS: usize = 200;
@@ -39,7 +40,6 @@ pub(super) struct GuestModule {
     /// Who signed it; nothing when nobody did.
     pub(super) publisher: Option<Arc<str>>,
     pub(super) terms: Terms,
-    pub(super) config: Arc<BTreeMap<String, String>>,
     /// Whether its guests may be kept from call to call.
     pub(super) reuse: bool,
     pub(super) code: Code,
@@ -120,7 +120,7 @@ impl GuestModule {
         bytes: &[u8],
     ) -> Result<Self, PluginError> {
         let checked = Checked::new(&spec.name, bytes.to_vec())?;
-        let terms = Terms::agree(spec, checked.manifest)?;
+        let terms = Terms::agree(spec, checked.manifest, &WallClock::system())?;
         let compiled = engine.wasm().precompile_module(&checked.bytes);
         let code = compiled.map_err(refused(spec))?;
         Self::of_artefact(engine, spec, terms, checked.sha256, &code)
@@ -145,7 +145,6 @@ impl GuestModule {
             plugin: spec.name.as_str().into(),
             sha256: hex(&sha256),
             publisher: None,
-            config: Arc::new(terms.config.clone()),
             terms,
             reuse: spec.reuse,
             code: Code::Wasm(Box::new(Wasm {
@@ -160,14 +159,14 @@ impl GuestModule {
     pub(super) fn of_twin(
         twin: Arc<dyn GuestTwin>,
         spec: &PluginSpec,
+        clock: &WallClock,
     ) -> Result<Self, PluginError> {
         let name = spec.name.as_bytes();
         Ok(Self {
             plugin: spec.name.as_str().into(),
             sha256: hex(digest::digest(&digest::SHA256, name).as_ref()),
             publisher: None,
-            terms: Terms::agree(spec, None)?,
-            config: Arc::new(spec.config.clone()),
+            terms: Terms::agree(spec, None, clock)?,
             reuse: spec.reuse,
             code: Code::Twin(twin),
         })
@@ -286,7 +285,11 @@ fn link(
 ) -> Result<Linker<GuestState>, PluginError> {
     let mut linker = Linker::new(engine.wasm());
     // Only to read types from: host functions belong to no store.
-    let idle = GuestState::idle(spec.name.as_str().into(), terms.limits, Arc::default());
+    let idle = GuestState::idle(
+        spec.name.as_str().into(),
+        terms.limits,
+        Arc::clone(&terms.offer),
+    );
     let mut store = Store::new(engine.wasm(), idle);
     let mut defined = BTreeSet::new();
     for import in module.imports() {

@@ -90,6 +90,7 @@ impl Plugins {
             host.cache.clone(),
             host.guests.clone(),
             Arc::clone(&counts),
+            host.clock.clone(),
         ));
         let inner = Inner {
             host,
@@ -150,6 +151,7 @@ impl Plugins {
             foundry: Arc::clone(&self.inner.foundry),
             guests: self.inner.host.guests.clone(),
             twin: self.inner.host.twin.clone(),
+            clock: self.inner.host.clock.clone(),
             dir: self.inner.host.dir.clone(),
             module_bytes: self.inner.host.module_bytes,
             publishers: self.inner.host.publishers.clone(),

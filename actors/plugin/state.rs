@@ -17,6 +17,7 @@ use super::guard::GuestInput;
 use super::limit_kind::LimitKind;
 use super::limits::Limits;
 use super::log_lines::LogLines;
+use super::offer::Offer;
 
 /// Host bytes a variable costs beyond its name and value, charged so that empty ones are not free.
 const VARIABLE_OVERHEAD_BYTES: usize = 64;
@@ -70,7 +71,7 @@ pub(super) struct GuestState {
     plugin: Arc<str>,
     pub(super) arena: Arena,
     pub(super) logs: LogLines,
-    pub(super) config: Arc<BTreeMap<String, String>>,
+    pub(super) offer: Arc<Offer>,
     limits: Limits,
     linear_bytes: usize,
     input: (u64, u64),
@@ -85,10 +86,10 @@ impl GuestState {
     pub(super) fn new(
         plugin: Arc<str>,
         limits: Limits,
-        config: Arc<BTreeMap<String, String>>,
+        offer: Arc<Offer>,
         shown: &GuestInput,
     ) -> Result<Self, Stop> {
-        let mut state = Self::idle(plugin, limits, config);
+        let mut state = Self::idle(plugin, limits, offer);
         state.take_up(shown)?;
         Ok(state)
     }
@@ -108,8 +109,8 @@ impl GuestState {
 
     /// Forgets a call; the guest's own memory still counts.
     pub(super) fn rest(&mut self) {
-        let (plugin, config) = (Arc::clone(&self.plugin), Arc::clone(&self.config));
-        let idle = Self::idle(plugin, self.limits, config);
+        let (plugin, offer) = (Arc::clone(&self.plugin), Arc::clone(&self.offer));
+        let idle = Self::idle(plugin, self.limits, offer);
         let linear_bytes = self.linear_bytes;
         *self = Self {
             linear_bytes,
@@ -123,16 +124,12 @@ impl GuestState {
     }
 
     /// The state of no call: what a store needs to exist.
-    pub(super) fn idle(
-        plugin: Arc<str>,
-        limits: Limits,
-        config: Arc<BTreeMap<String, String>>,
-    ) -> Self {
+    pub(super) fn idle(plugin: Arc<str>, limits: Limits, offer: Arc<Offer>) -> Self {
         Self {
             arena: Arena::default(),
             logs: LogLines::of_no_call(Arc::clone(&plugin)),
             plugin,
-            config,
+            offer,
             limits,
             linear_bytes: 0,
             input: (0, 0),
@@ -308,13 +305,18 @@ impl ResourceLimiter for GuestState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::WallClock;
 
     fn state(variable_bytes: usize) -> GuestState {
         let limits = Limits {
             variable_bytes,
             ..Limits::default()
         };
-        GuestState::idle("guest".into(), limits, Arc::default())
+        let offer = Offer {
+            config: BTreeMap::new(),
+            clock: WallClock::system(),
+        };
+        GuestState::idle("guest".into(), limits, Arc::new(offer))
     }
 
     #[test]

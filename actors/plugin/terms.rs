@@ -7,7 +7,8 @@
 //! without a manifest asks for nothing and so has what the operator wrote, with the log and its
 //! whole configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plantao_schema::plugin::{Asked, Capability, CapabilityKind, Manifest};
@@ -15,7 +16,9 @@ use plantao_schema::plugin::{Asked, Capability, CapabilityKind, Manifest};
 use super::error::{CapabilityRefusal, ImportRefusal, PluginError};
 use super::limit_kind::LimitKind;
 use super::limits::Limits;
+use super::offer::Offer;
 use super::spec::PluginSpec;
+use crate::clock::WallClock;
 
 /// What this build cannot give to anybody.
 const NOT_OFFERED: [CapabilityKind; 1] = [CapabilityKind::KbSearch];
@@ -27,8 +30,8 @@ pub(super) struct Terms {
     pub(super) manifest: Option<Manifest>,
     /// Each within its cap.
     pub(super) limits: Limits,
-    /// What `config_get` finds.
-    pub(super) config: BTreeMap<String, String>,
+    /// What its guests find when they ask.
+    pub(super) offer: Arc<Offer>,
     /// What holds: asked for and granted, or granted where nothing is asked.
     pub(super) capabilities: BTreeSet<Capability>,
 }
@@ -38,12 +41,17 @@ impl Terms {
     pub(super) fn agree(
         spec: &PluginSpec,
         manifest: Option<Manifest>,
+        clock: &WallClock,
     ) -> Result<Self, PluginError> {
+        let offer = |config| {
+            let clock = clock.clone();
+            Arc::new(Offer { config, clock })
+        };
         let Some(manifest) = manifest else {
             return Ok(Self {
                 manifest: None,
                 limits: spec.limits,
-                config: spec.config.clone(),
+                offer: offer(spec.config.clone()),
                 capabilities: spec.grants.clone(),
             });
         };
@@ -68,7 +76,7 @@ impl Terms {
         config.retain(|key, _| is_asked(key));
         Ok(Self {
             limits: limits(spec, &manifest.limits)?,
-            config,
+            offer: offer(config),
             capabilities: manifest.capabilities.clone(),
             manifest: Some(manifest),
         })
@@ -173,6 +181,10 @@ mod tests {
         read_manifest(&format!("{head}{rest}")).unwrap()
     }
 
+    fn agreed(spec: &PluginSpec, manifest: Option<Manifest>) -> Result<Terms, PluginError> {
+        Terms::agree(spec, manifest, &WallClock::system())
+    }
+
     fn spec(grants: &[&str]) -> PluginSpec {
         let mut spec = PluginSpec::new("guest", "guest.wasm");
         spec.grants = grants.iter().map(|grant| grant.parse().unwrap()).collect();
@@ -184,7 +196,7 @@ mod tests {
     #[test]
     fn what_is_asked_within_the_caps_is_what_holds() {
         let asks = "[limits]\nmemory_bytes = 1_048_576\ntimeout_ms = 250\nfuel = 7\n";
-        let terms = Terms::agree(&spec(&[]), Some(manifest(asks))).unwrap();
+        let terms = agreed(&spec(&[]), Some(manifest(asks))).unwrap();
         assert_eq!(terms.limits.memory_bytes, 1_048_576);
         assert_eq!(terms.limits.timeout, Duration::from_millis(250));
         assert_eq!(terms.limits.fuel, Some(7));
@@ -230,11 +242,11 @@ mod tests {
                     asked: value,
                     cap: most,
                 };
-                let said = Terms::agree(&spec, Some(asks)).err();
+                let said = agreed(&spec, Some(asks)).err();
                 assert_eq!(said, refused.then_some(expected), "{field}");
             }
         }
-        let nothing = Terms::agree(&spec, Some(manifest("[limits]\ntimeout_ms = 0\n")));
+        let nothing = agreed(&spec, Some(manifest("[limits]\ntimeout_ms = 0\n")));
         assert!(matches!(
             nothing,
             Err(PluginError::Spec {
@@ -248,7 +260,7 @@ mod tests {
     fn a_capability_that_is_not_granted_or_not_there_at_all_is_refused_by_name() {
         let refused = |grants: &[&str], asked: &str| {
             let asks = manifest(&format!("capabilities = [\"{asked}\"]\n"));
-            match Terms::agree(&spec(grants), Some(asks)) {
+            match agreed(&spec(grants), Some(asks)) {
                 Err(PluginError::Capability {
                     capability,
                     refusal,
@@ -280,9 +292,9 @@ mod tests {
     fn what_is_granted_and_not_asked_for_does_not_hold() {
         let spec = spec(&["log", "clock", "phi:raw", "config:least", "config:secret"]);
         let asks = manifest("capabilities = [\"log\", \"config:least\"]\n");
-        let terms = Terms::agree(&spec, Some(asks)).unwrap();
+        let terms = agreed(&spec, Some(asks)).unwrap();
         assert!(!terms.capabilities.contains(&Capability::PhiRaw));
-        assert_eq!(terms.config.keys().collect::<Vec<_>>(), ["least"]);
+        assert_eq!(terms.offer.config.keys().collect::<Vec<_>>(), ["least"]);
         assert_eq!(terms.admits(CapabilityKind::Log), Ok(()));
         assert_eq!(terms.admits(CapabilityKind::Config), Ok(()));
         let clock = CapabilityKind::Clock;
@@ -292,9 +304,9 @@ mod tests {
 
     #[test]
     fn a_module_that_declares_nothing_has_what_the_operator_wrote() {
-        let terms = Terms::agree(&spec(&["phi:raw"]), None).unwrap();
+        let terms = agreed(&spec(&["phi:raw"]), None).unwrap();
         assert!(terms.capabilities.contains(&Capability::PhiRaw));
-        assert_eq!(terms.config.len(), 2);
+        assert_eq!(terms.offer.config.len(), 2);
         assert_eq!(terms.admits(CapabilityKind::Log), Ok(()));
         let clock = CapabilityKind::Clock;
         assert_eq!(terms.admits(clock), Err(ImportRefusal::NotGranted(clock)));

@@ -8,6 +8,7 @@ pub(super) mod guests;
 pub(super) mod host;
 mod kept;
 mod loading;
+mod offer;
 mod packages;
 mod reuse;
 mod sandbox;

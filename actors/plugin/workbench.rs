@@ -23,6 +23,7 @@ use super::inspection::Inspection;
 use super::module::{Checked, GuestModule, one_line, read_capped};
 use super::spec::PluginSpec;
 use super::terms::Terms;
+use crate::clock::WallClock;
 
 /// One call at a time; a stopped one gives its place back a moment later.
 const CAPACITY: u32 = 2;
@@ -113,7 +114,7 @@ impl Workbench {
     /// Why the host refuses it.
     pub fn load(&self, spec: &PluginSpec, compiled: &Compiled) -> Result<Loaded, PluginError> {
         spec.check()?;
-        let terms = Terms::agree(spec, compiled.manifest.clone())?;
+        let terms = Terms::agree(spec, compiled.manifest.clone(), &WallClock::system())?;
         let engine = self.engine(compiled.kind, &spec.name)?;
         let (sha256, code) = (compiled.sha256, &compiled.code);
         let module = GuestModule::of_artefact(engine, spec, terms, sha256, code)?;
