@@ -1,4 +1,5 @@
-//! What the plugin host counts: limits passed, modules compiled, artefacts taken and refused.
+//! What the plugin host counts: limits passed, leaks withheld, modules compiled, artefacts taken
+//! and refused.
 //!
 //! Owns numbers alone, read when somebody asks for the metrics. Labels are closed lists.
 
@@ -14,6 +15,7 @@ pub(super) struct Counts {
     compiled: AtomicU64,
     artefacts_loaded: AtomicU64,
     artefacts_refused: AtomicU64,
+    leaks: AtomicU64,
 }
 
 /// [`Counts`] at one moment.
@@ -27,16 +29,28 @@ pub struct PluginCounts {
     pub artefacts_loaded: u64,
     /// Files of the cache that were not what this host had put there: each is an incident.
     pub artefacts_refused: u64,
+    /// Answers withheld for an identifier that the guest was not shown: each is an incident.
+    pub leaks: u64,
 }
 
 impl Counts {
-    /// Counts the limit that was passed, if that is what happened, and passes the answer on.
+    /// Counts the limit that was passed or the leak, if that is what happened, and passes the
+    /// answer on.
     pub(super) fn seen<T>(&self, answer: Result<T, PluginError>) -> Result<T, PluginError> {
         if let Some((limit, _)) = answer.as_ref().err().and_then(PluginError::breach) {
             let of = LimitKind::ALL.iter().zip(&self.breaches);
             for (_, count) in of.filter(|(kind, _)| **kind == limit) {
                 count.fetch_add(1, Ordering::Relaxed);
             }
+        }
+        if let Err(PluginError::Leak { plugin, category }) = &answer {
+            self.leaks.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                plugin,
+                category = category.label(),
+                incident = "plugin_output_leak",
+                "an answer is withheld: it holds an identifier that the guest was not shown"
+            );
         }
         answer
     }
@@ -61,6 +75,7 @@ impl Counts {
             compiled: read(&self.compiled),
             artefacts_loaded: read(&self.artefacts_loaded),
             artefacts_refused: read(&self.artefacts_refused),
+            leaks: read(&self.leaks),
         }
     }
 }

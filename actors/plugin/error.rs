@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use plantao_schema::phi::Category;
 use plantao_schema::plugin::{Capability, CapabilityKind, ManifestError};
 
 use super::limit_kind::LimitKind;
@@ -184,6 +185,20 @@ pub enum PluginError {
         /// Where the first bad byte is.
         at: usize,
     },
+    /// The output is not JSON, which the manifest says it is.
+    #[error("plugin `{plugin}` answered text that is not the JSON its manifest says")]
+    NotJson {
+        /// Which plugin.
+        plugin: String,
+    },
+    /// The output holds an identifier that the guest was not shown: an incident.
+    #[error("plugin `{plugin}` answered an identifier it was not shown ({})", category.label())]
+    Leak {
+        /// Which plugin.
+        plugin: String,
+        /// Of which kind.
+        category: Category,
+    },
     /// Every instance is busy and every place in the queue is taken, or the wait was too long.
     #[error("plugin `{plugin}` is overloaded: {limit} calls are already admitted")]
     Overloaded {
@@ -233,6 +248,8 @@ impl PluginError {
             | Self::Trapped { plugin, .. }
             | Self::Failed { plugin, .. }
             | Self::NotText { plugin, .. }
+            | Self::NotJson { plugin }
+            | Self::Leak { plugin, .. }
             | Self::Overloaded { plugin, .. }
             | Self::Resting { plugin, .. }
             | Self::Unavailable { plugin } => plugin,

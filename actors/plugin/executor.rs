@@ -8,12 +8,13 @@
 
 use std::sync::Arc;
 
+use plantao_schema::plugin::OutputKind;
 use tokio::time::{Duration, Instant, timeout};
 use wasmtime::{Instance, Store, Trap};
 
 use super::engine::STACK_MAX_BYTES;
 use super::error::PluginError;
-use super::guard::{GuestInput, RawAllowed};
+use super::guard::{GuestInput, RawAllowed, Released, Reveal};
 use super::kept::Kept;
 use super::limit_kind::LimitKind;
 use super::limits::Limits;
@@ -34,6 +35,8 @@ pub(super) struct Call {
     pub(super) function: String,
     pub(super) text: String,
     pub(super) raw: Option<RawAllowed>,
+    /// Whether the caller may see what was redacted.
+    pub(super) reveal: Option<Reveal>,
 }
 
 /// What a guest answered.
@@ -41,6 +44,8 @@ pub(super) struct Call {
 pub(super) struct Answer {
     pub(super) text: String,
     pub(super) redacted: bool,
+    /// Whether originals were put back in the place of tokens.
+    pub(super) restored: bool,
     pub(super) elapsed: Duration,
     /// What it took of its fuel, where that is counted.
     pub(super) instructions: Option<u64>,
@@ -60,12 +65,13 @@ pub(super) async fn run_on(call: Call, kept: &mut Option<Kept>) -> Result<Answer
         function,
         text,
         raw,
+        reveal,
     } = call;
     let plugin = Arc::clone(&module.plugin);
     let limit = module.terms.limits.timeout;
     let input = GuestInput::prepare(text, raw);
     let started = Instant::now();
-    let finished = timeout(limit, execute(&module, &function, &input, kept)).await;
+    let finished = timeout(limit, execute(&module, &function, (&input, reveal), kept)).await;
     let answer = finished.unwrap_or_else(|_| {
         let value = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let plugin = plugin.to_string();
@@ -84,7 +90,7 @@ pub(super) async fn run_on(call: Call, kept: &mut Option<Kept>) -> Result<Answer
 async fn execute(
     module: &Arc<GuestModule>,
     function: &str,
-    input: &GuestInput,
+    (input, reveal): (&GuestInput, Option<Reveal>),
     kept: &mut Option<Kept>,
 ) -> Result<Answer, PluginError> {
     let plugin = &*module.plugin;
@@ -95,7 +101,8 @@ async fn execute(
         Code::Wasm(wasm) => wasm,
         Code::Twin(twin) => {
             let text = stood_in(&**twin, plugin, function, input).await?;
-            return Ok(answer(text, input, None, 0));
+            let released = release(module, input, text, reveal)?;
+            return Ok(answer(released, input, None, 0));
         }
     };
     let stopped = |stop: Stop| stop.into_error(plugin);
@@ -125,26 +132,41 @@ async fn execute(
         });
     }
     let text = text(plugin, state.output().map_err(stopped)?)?;
+    let released = release(module, input, text, reveal)?;
     let left = guest.store.get_fuel().unwrap_or(0);
     let instructions = module
         .terms
         .limits
         .fuel
         .map(|fuel| fuel.saturating_sub(left));
-    let answer = answer(text, input, instructions, state.linear_bytes());
+    let answer = answer(released, input, instructions, state.linear_bytes());
     *kept = guest.rest();
     Ok(answer)
 }
 
-fn answer(
+/// What the guard lets out of an answer.
+fn release(
+    module: &GuestModule,
+    input: &GuestInput,
     text: String,
+    reveal: Option<Reveal>,
+) -> Result<Released, PluginError> {
+    let manifest = module.terms.manifest.as_ref();
+    let kind = manifest.map_or(OutputKind::Text, |manifest| manifest.output);
+    let released = input.release(text, kind, reveal);
+    released.map_err(|withheld| withheld.into_error(&module.plugin))
+}
+
+fn answer(
+    released: Released,
     input: &GuestInput,
     instructions: Option<u64>,
     memory_bytes: usize,
 ) -> Answer {
     Answer {
-        text,
+        text: released.text,
         redacted: input.is_redacted(),
+        restored: released.restored,
         elapsed: Duration::ZERO,
         instructions,
         memory_bytes,

@@ -90,6 +90,7 @@ impl MeteredBench {
             function: function.to_owned(),
             text: text.to_owned(),
             raw: piece.module.raw(),
+            reveal: None,
         };
         let unavailable = || PluginError::Unavailable {
             plugin: piece.module.plugin.to_string(),

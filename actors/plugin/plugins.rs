@@ -22,6 +22,7 @@ use super::engine::{EngineError, Engines};
 use super::error::PluginError;
 use super::executor::{Call, no_function};
 use super::foundry::Foundry;
+use super::guard::Reveal;
 use super::host::PluginHost;
 use super::instance_actor::Message;
 use super::limit_kind::LimitKind;
@@ -56,6 +57,8 @@ pub struct PluginOutput {
     pub elapsed: Duration,
     /// Whether the guest was shown redacted text.
     pub redacted: bool,
+    /// Whether identifiers were put back in the answer, for a caller in care of the patient.
+    pub restored: bool,
 }
 
 /// The way to every plugin. Clones are the same table.
@@ -191,7 +194,8 @@ impl Plugins {
             plugin: name.to_owned(),
             error,
         })?;
-        let answer = plugin.call(function, text).await;
+        let reveal = Reveal::of(&permit);
+        let answer = plugin.call(function, text, reveal).await;
         self.inner.counts.seen(answer)
     }
 
@@ -248,7 +252,12 @@ impl Plugins {
 }
 
 impl Plugin {
-    async fn call(&self, function: &str, text: &str) -> Result<PluginOutput, PluginError> {
+    async fn call(
+        &self,
+        function: &str,
+        text: &str,
+        reveal: Option<Reveal>,
+    ) -> Result<PluginOutput, PluginError> {
         let spec = &self.source.spec;
         let module = self.source.module()?;
         if module.shape(function).is_none() {
@@ -268,6 +277,7 @@ impl Plugin {
         let sha256 = module.sha256.clone();
         let call = Call {
             raw: module.raw(),
+            reveal,
             module,
             function: function.to_owned(),
             text: text.to_owned(),
@@ -283,6 +293,7 @@ impl Plugin {
             sha256,
             elapsed: answer.elapsed,
             redacted: answer.redacted,
+            restored: answer.restored,
         })
     }
 

@@ -10,6 +10,7 @@ mod kept;
 mod loading;
 mod offer;
 mod packages;
+mod release;
 mod reuse;
 mod sandbox;
 mod smith;

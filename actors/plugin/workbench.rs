@@ -137,6 +137,7 @@ impl Workbench {
             function: function.to_owned(),
             text: text.to_owned(),
             raw: loaded.module.raw(),
+            reveal: None,
         };
         let began = Instant::now();
         let answer = self.guests.spawn(run(call)).finish().await;

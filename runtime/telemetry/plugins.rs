@@ -47,6 +47,11 @@ impl Collector for PluginCollector {
                 "Files of the cache that this host had not put there: incidents",
                 counts.artefacts_refused,
             ),
+            (
+                "plantao_plugin_leaks_withheld",
+                "Answers withheld for an identifier that the guest was not shown: incidents",
+                counts.leaks,
+            ),
         ];
         for (name, help, count) in counters {
             let counter = ConstCounter::new(count);

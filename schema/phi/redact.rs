@@ -72,9 +72,34 @@ impl Redacted {
     /// Puts the originals back where `output` holds this text's tokens.
     ///
     /// Tokens that this call did not make stay as they are, also those that the input held before.
-    /// `output` is plain text: restore the strings of a parsed document, not its serialised form.
+    /// `output` is plain text: in the serialised form of a document, [`Redacted::restore_json`].
     #[must_use]
     pub fn restore(&self, output: &str) -> String {
+        self.restored(output, str::to_owned)
+    }
+
+    /// As [`Redacted::restore`], in the serialised form of a JSON document: what comes of it is
+    /// JSON when `output` is.
+    ///
+    /// ```
+    /// use plantao_schema::phi::redact;
+    /// let redacted = redact("Dona \"Ana\" <ana@usp.br>");
+    /// let answer = format!("{{\"to\":\"{}\"}}", "⟦EMAIL-1⟧");
+    /// assert_eq!(redacted.restore_json(&answer), "{\"to\":\"ana@usp.br\"}");
+    /// ```
+    #[must_use]
+    pub fn restore_json(&self, output: &str) -> String {
+        self.restored(output, |original| {
+            // Tokens stand inside strings, which have their quotes already.
+            let quoted = serde_json::Value::from(original).to_string();
+            let inner = quoted
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'));
+            inner.unwrap_or_default().to_owned()
+        })
+    }
+
+    fn restored(&self, output: &str, written: impl Fn(&str) -> String) -> String {
         let mut restored = String::with_capacity(output.len());
         let mut rest = output;
         while let Some(open) = rest.find('⟦') {
@@ -83,7 +108,7 @@ impl Redacted {
             let token = token_at(from_token);
             match token.and_then(|token| self.originals.get(token).map(|text| (token, text))) {
                 Some((token, original)) => {
-                    restored.push_str(original);
+                    restored.push_str(&written(original));
                     rest = from_token.get(token.len()..).unwrap_or_default();
                 }
                 None => {

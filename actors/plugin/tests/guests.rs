@@ -147,6 +147,7 @@ pub(super) fn call(
         function: function.to_owned(),
         text: text.to_owned(),
         raw: RawAllowed::of(&grants.iter().cloned().collect()),
+        reveal: None,
     }
 }
 

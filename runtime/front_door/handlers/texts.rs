@@ -63,6 +63,7 @@ pub(super) async fn call(
     let answer = serde_json::json!({
         "output": output.text,
         "redacted": output.redacted,
+        "restored": output.restored,
         "plugin": about(&output),
     });
     let answer = Answer::json(StatusCode::OK, JSON, &answer);

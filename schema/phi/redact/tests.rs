@@ -98,6 +98,23 @@ proptest! {
     }
 
     #[test]
+    fn restoring_a_document_is_restoring_each_of_its_strings(
+        text in dense_text(),
+        wild in dense_text(),
+    ) {
+        let redacted = redact(&text);
+        let of = |first: &str, second: &str, third: &str| {
+            serde_json::json!({ "a": [first, second, 1.5], "b": third })
+        };
+        let answer = format!("{wild}{}\"\\{wild}", redacted.as_str());
+        let document = of(redacted.as_str(), &wild, &answer).to_string();
+        let restored = redacted.restore_json(&document);
+        let restored: serde_json::Value = serde_json::from_str(&restored).unwrap();
+        let (wild, answer) = (redacted.restore(&wild), redacted.restore(&answer));
+        prop_assert_eq!(restored, of(&text, &wild, &answer));
+    }
+
+    #[test]
     fn nothing_checkable_is_left(text in dense_text()) {
         let redacted = redact(&text);
         let left = detect(redacted.as_str());
