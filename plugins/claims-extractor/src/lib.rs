@@ -13,15 +13,17 @@ use plantao_schema::claims::{self, Extraction};
 plugin! {
     name: "claims-extractor",
     version: "0.1.0",
-    functions: { "extract": text(extract), "health": bytes(health) },
+    functions: { "extract": text(extract), "health": text(health) },
     capabilities: [],
     limits: { memory_bytes: 67_108_864, timeout_ms: 5000, output_bytes: 1_048_576 },
+    health: "health",
+    output: json,
 }
 
 fn extract(text: &str) -> Result<Extraction, GuestError> {
     Ok(claims::extract(text))
 }
 
-fn health(_input: Vec<u8>) -> Result<Vec<u8>, GuestError> {
-    Ok(b"ok".to_vec())
+fn health(_input: &str) -> Result<&'static str, GuestError> {
+    Ok("ok")
 }

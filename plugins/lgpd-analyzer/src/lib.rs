@@ -19,11 +19,13 @@ plugin! {
     functions: {
         "analyze": text(analyze),
         "consent_form": json(consent_form),
-        "health": bytes(health),
+        "health": text(health),
     },
     // It looks for identifiers, so redacted text would leave it nothing to find.
     capabilities: [phi:raw],
     limits: { memory_bytes: 67_108_864, timeout_ms: 5000, output_bytes: 1_048_576 },
+    health: "health",
+    output: json,
 }
 
 fn analyze(text: &str) -> Result<Analysis, GuestError> {
@@ -34,6 +36,6 @@ fn consent_form(request: ConsentRequest) -> Result<ConsentDraft, GuestError> {
     Ok(phi::consent_form(&request).into())
 }
 
-fn health(_input: Vec<u8>) -> Result<Vec<u8>, GuestError> {
-    Ok(b"ok".to_vec())
+fn health(_input: &str) -> Result<&'static str, GuestError> {
+    Ok("ok")
 }

@@ -30,6 +30,10 @@
 ///   `O: Serialize`; `text(f)` for `fn(&str) -> Result<O, GuestError>`; `bytes(f)` for
 ///   `fn(Vec<u8>) -> Result<Vec<u8>, GuestError>`; `code(f)` for `fn() -> i32`, which does all
 ///   itself.
+/// - **limits**: `memory_bytes`, `timeout_ms`, `fuel`, `input_bytes`, `output_bytes`,
+///   `table_elements`, `variable_bytes`. An ask above the operator's cap is refused at load.
+/// - **health**, if there is one: the function that tells whether the plugin is well.
+/// - **output**, after it: `json` has the host withhold any answer that is not; `text` is usual.
 /// - **capabilities**: `log`, `clock`, `valueset:lookup`, `config:KEY`, `phi:raw`. An unknown one
 ///   does not compile, nor does the use of one that was not declared:
 ///
@@ -61,7 +65,10 @@ macro_rules! plugin {
         version: $version:literal,
         functions: { $($export:literal: $shape:ident($handler:path)),* $(,)? },
         capabilities: [$($cap:ident $(: $of:ident)?),* $(,)?],
-        limits: { $($limit:ident: $value:literal),* $(,)? } $(,)?
+        limits: { $($limit:ident: $value:literal),* $(,)? }
+        $(, health: $health:literal)?
+        $(, output: $output:ident)?
+        $(,)?
     ) => {
         /// What the module carries in its section `plantao.manifest`.
         pub const MANIFEST: &str = concat!(
@@ -70,6 +77,8 @@ macro_rules! plugin {
             "functions = [", $("\"", $export, "\", ",)* "]\n",
             "capabilities = [",
             $("\"", stringify!($cap), $(":", stringify!($of),)? "\", ",)* "]\n",
+            $("health = \"", $health, "\"\n",)?
+            $("output = \"", stringify!($output), "\"\n",)?
             "\n[limits]\n",
             $(stringify!($limit), " = ", stringify!($value), "\n",)*
         );

@@ -16,6 +16,8 @@ plugin! {
     },
     capabilities: [log, clock, valueset:lookup, config:least, config:tag],
     limits: { memory_bytes: 4_194_304, timeout_ms: 500, output_bytes: 65_536 },
+    health: "same",
+    output: text,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +134,7 @@ fn the_manifest_says_what_was_declared() {
          functions = [\"count\", \"shout\", \"same\", ]\n\
          capabilities = [\"log\", \"clock\", \"valueset:lookup\", \
          \"config:least\", \"config:tag\", ]\n\
+         health = \"same\"\noutput = \"text\"\n\
          \n[limits]\nmemory_bytes = 4_194_304\ntimeout_ms = 500\noutput_bytes = 65_536\n"
     );
 }
