@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps plugins build run test conformance features lint bench gallery torture chaos sim campaign mutants clean
+.PHONY: help deps plugins build run test conformance differential features fuzz lint bench gallery torture chaos sim campaign mutants clean
 
 # A rustup toolchain wins over Debian's, which is here only to build the plugins where needed.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -11,7 +11,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 help: ## what there is
 	@printf 'Plantão: a fault-tolerant runtime for hospital software\n\n'
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | \
-		awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+		awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 deps: ## install what running needs (apt; nothing when all is there)
 	@scripts/deps run
@@ -32,6 +32,7 @@ test: ## install what the tests need and run all of them
 	@cd plugins && cargo test --quiet --locked
 	@cargo test --workspace --locked
 	@$(MAKE) --no-print-directory gallery MODULES=500
+	@$(MAKE) --no-print-directory differential
 
 # `make test` takes 500. They are made by a program in a workspace of its own.
 gallery: ## give 10,000 seeded modules of wasm-smith to the plugin host; SEED=… MODULES=… choose others
@@ -39,6 +40,30 @@ gallery: ## give 10,000 seeded modules of wasm-smith to the plugin host; SEED=�
 	@PLANTAO_SMITH=$(CURDIR)/scripts/smith/target/release/plantao-smith \
 		PLANTAO_SMITH_SEED=$(or $(SEED),0) PLANTAO_SMITH_MODULES=$(or $(MODULES),10000) \
 		cargo test --workspace --locked --lib -- --ignored --nocapture plugin::tests::smith
+
+# Whom the plugin host is compared with: each a program in a workspace of its own.
+extism := $(CURDIR)/scripts/extism/target/release/plantao-extism
+peers := PLANTAO_EXTISM=$(extism) \
+	PLANTAO_NATIVE=$(CURDIR)/scripts/native/target/release/plantao-native
+
+$(extism): scripts/extism/Cargo.toml scripts/extism/Cargo.lock scripts/extism/main.rs
+	@printf 'building the Extism SDK, which takes some minutes once\n'
+	@cd scripts/extism && cargo build --quiet --release --locked
+	@touch $@
+
+differential: $(extism) ## ask Extism's SDK and the plugins' kit what the plugin host is asked
+	@scripts/wasm-build
+	@cd scripts/native && cargo build --quiet --release --locked
+	@$(peers) PLANTAO_FUZZ_SEED=$(or $(SEED),0) PLANTAO_FUZZ_CASES=$(or $(CASES),500) \
+		cargo test --workspace --locked --lib -- --ignored --nocapture plugin::tests::oracle
+
+# `make test` runs 500 sequences, and of the others what proptest takes by itself.
+fuzz: $(extism) ## 20,000 random sequences of host calls, manifests, blocks; SEED=… CASES=… choose others
+	@$(peers) PLANTAO_FUZZ_SEED=$(or $(SEED),0) PLANTAO_FUZZ_CASES=$(or $(CASES),20000) \
+		cargo test --workspace --locked --lib -- --include-ignored --nocapture \
+		plugin::tests::oracle::sequences
+	@PROPTEST_CASES=$(or $(CASES),20000) cargo test --workspace --locked --lib -- \
+		plugin::arena plugin::capability plugin::manifest plugin::package
 
 # `make test` compares 500.
 conformance: ## compare 10,000 random supervision scripts with real Erlang; SEED=… repeats a run

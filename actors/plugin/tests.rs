@@ -9,6 +9,7 @@ pub(super) mod host;
 mod kept;
 mod loading;
 mod offer;
+mod oracle;
 mod packages;
 mod release;
 mod reuse;
