@@ -1,9 +1,14 @@
 //! Plugins from outside: hostile ones, curious ones, ones that are none.
 
 use crate::hospital::{Hospital, pause, root, text};
+use plantao_actors::plugin::COMPILER_COMMAND;
 use serde_json::Value;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 fn dist(name: &str) -> String {
     root().join("plugins/dist").join(name).display().to_string()
@@ -210,4 +215,46 @@ async fn a_limit_that_is_passed_is_counted_and_named_in_the_trail() {
     let named = "answered plugin_failed; plugin passed memory_bytes 16777216";
     assert!(trail.contains(named), "{trail}");
     hospital.finish().await;
+}
+
+/// The shell's standard output under two more numbers: it ends when nobody has any of them.
+const WITH_MORE_FILES: &str = r#"exec 7>&1 8>&1; exec "$@" >/dev/null"#;
+
+fn with_more_files(program: &[&str]) -> Child {
+    Command::new("sh")
+        .args(["-c", WITH_MORE_FILES, "sh"])
+        .args(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// All that comes through the files that were handed down, until nobody holds them.
+async fn handed_down(child: &mut Child) -> String {
+    let mut said = String::new();
+    let mut files = child.stdout.take().unwrap();
+    let ended = timeout(Duration::from_secs(60), files.read_to_string(&mut said)).await;
+    ended
+        .expect("a file that was handed down stays open")
+        .unwrap();
+    said
+}
+
+#[tokio::test]
+async fn the_compiler_closes_every_file_it_was_handed_before_it_reads_a_module() {
+    let mut heir = with_more_files(&["sh", "-c", "echo seven >&7; echo eight >&8"]);
+    assert_eq!(handed_down(&mut heir).await, "seven\neight\n");
+
+    let plantao = env!("CARGO_BIN_EXE_plantao");
+    let order = ["timed", "1073741824", "10"];
+    let mut compiler = with_more_files(&[&[plantao, COMPILER_COMMAND][..], &order].concat());
+    // It waits for its module all the while, so it has not simply ended.
+    assert_eq!(handed_down(&mut compiler).await, "");
+    assert_eq!(compiler.try_wait().unwrap(), None);
+    let mut module = compiler.stdin.take().unwrap();
+    module.write_all(b"no module").await.unwrap();
+    drop(module);
+    assert!(compiler.wait().await.unwrap().success());
 }
