@@ -35,7 +35,10 @@ async fn a_plugin_answers_its_author_s_tests_what_it_answers_a_hospital() {
                     .call(&module, function, text, &[Capability::PhiRaw])
                     .await;
                 let here = Outcome::of(called.map(|answer| answer.text));
-                let there = native.call(function, text.as_bytes()).as_text().wordless();
+                let there = native
+                    .call(function, text.as_bytes())
+                    .into_text()
+                    .wordless();
                 assert!(
                     here == there,
                     "`{plugin}` `{function}` of {}: here {}, there {}",
@@ -61,7 +64,7 @@ async fn an_error_says_the_same_to_both() {
         let here = Outcome::of(called.map(|answer| answer.text));
         assert_eq!(
             here,
-            native.call("consent_form", text.as_bytes()).as_text(),
+            native.call("consent_form", text.as_bytes()).into_text(),
             "`{text}`"
         );
     }

@@ -75,7 +75,7 @@ impl Outcome {
     }
 
     /// An answer has to be text: what is not becomes what this host makes of it.
-    fn as_text(self) -> Self {
+    fn into_text(self) -> Self {
         match self {
             Self::Output(bytes) => match str::from_utf8(&bytes) {
                 Ok(_) => Self::Output(bytes),
@@ -146,7 +146,7 @@ impl Hosts {
     /// The guest sees the text as it came, on both.
     async fn agree(&mut self, function: &str, text: &str) {
         let here = self.here(function, text, &[Capability::PhiRaw]).await;
-        let there = self.there(function, text).as_text().wordless();
+        let there = self.there(function, text).into_text().wordless();
         assert!(
             here == there,
             "`{function}` of {}: here {}, there {}",
@@ -160,7 +160,7 @@ impl Hosts {
     async fn agree_in_words(&mut self, function: &str, text: &str) {
         assert_eq!(plantao_schema::phi::redact(text).as_str(), text);
         let here = self.here(function, text, &[]).await;
-        let there = self.there(function, text).as_text();
+        let there = self.there(function, text).into_text();
         assert_eq!(here, there, "`{function}` of {}", shown(text.as_bytes()));
     }
 }

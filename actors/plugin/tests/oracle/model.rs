@@ -205,7 +205,7 @@ impl Model {
                 None => return stop("output_set"),
             },
         };
-        Outcome::Output(output).as_text()
+        Outcome::Output(output).into_text()
     }
 
     fn address(&self, at: Place) -> u64 {

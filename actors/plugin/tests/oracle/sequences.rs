@@ -132,7 +132,7 @@ async fn what_the_contract_settles_extism_and_this_host_do_alike() {
             let function = format!("case{number}");
             let here = hosts.here(&function, &case.input, &[]).await;
             assert_eq!(here, case.end, "seed {seed}: {:#?}", case.program);
-            let there = hosts.there(&function, &case.input).as_text();
+            let there = hosts.there(&function, &case.input).into_text();
             assert_eq!(here, there, "seed {seed}: {:#?}", case.program);
             *ends.entry(kind(&here)).or_default() += 1;
             // As it came: the guest's words are withheld, and nothing else is another.
