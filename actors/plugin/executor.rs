@@ -153,7 +153,8 @@ fn release(
 ) -> Result<Released, PluginError> {
     let manifest = module.terms.manifest.as_ref();
     let kind = manifest.map_or(OutputKind::Text, |manifest| manifest.output);
-    let released = input.release(text, kind, reveal);
+    let most = module.terms.limits.output_bytes;
+    let released = input.release(text, (kind, most), reveal);
     released.map_err(|withheld| withheld.into_error(&module.plugin))
 }
 

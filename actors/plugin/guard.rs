@@ -20,6 +20,9 @@ use plantao_schema::plugin::{Capability, OutputKind};
 use serde::de::IgnoredAny;
 
 use super::error::PluginError;
+use super::escapes::unescaped;
+use super::limit_kind::LimitKind;
+use super::state::Stop;
 use crate::policy::Permit;
 
 /// Identifiers of an answer that are looked for in what was shown, when they are not among those
@@ -76,14 +79,23 @@ pub(super) enum Withheld {
     NotJson,
     /// It holds an identifier that the guest was not shown.
     Leak(Category),
+    /// With its originals it is longer than an answer of this plugin may be.
+    Long {
+        /// How many bytes that is.
+        most: usize,
+    },
 }
 
 impl Withheld {
     pub(super) fn into_error(self, plugin: &str) -> PluginError {
-        let plugin = plugin.to_owned();
+        let named = plugin.to_owned();
         match self {
-            Self::NotJson => PluginError::NotJson { plugin },
-            Self::Leak(category) => PluginError::Leak { plugin, category },
+            Self::NotJson => PluginError::NotJson { plugin: named },
+            Self::Leak(category) => PluginError::Leak {
+                plugin: named,
+                category,
+            },
+            Self::Long { most } => Stop::limit(LimitKind::OutputBytes, most).into_error(plugin),
         }
     }
 }
@@ -113,31 +125,31 @@ impl GuestInput {
         }
     }
 
-    /// What leaves of an answer, or why nothing does. Costs a scan of the answer.
+    /// What leaves of an answer, or why nothing does: at most `most` bytes. Costs a scan of it.
     pub(super) fn release(
         &self,
         answer: String,
-        kind: OutputKind,
+        (kind, most): (OutputKind, usize),
         reveal: Option<Reveal>,
     ) -> Result<Released, Withheld> {
-        let is_json = || serde_json::from_str::<IgnoredAny>(&answer).is_ok();
-        if kind == OutputKind::Json && !is_json() {
+        let is_json = serde_json::from_str::<IgnoredAny>(&answer).is_ok();
+        if kind == OutputKind::Json && !is_json {
             return Err(Withheld::NotJson);
         }
+        // What a reader of the document sees, whichever way it is written.
+        let answer = if is_json { unescaped(answer) } else { answer };
         if let Some(category) = leaked(self.shown(), &answer) {
             return Err(Withheld::Leak(category));
         }
-        let text = match (self, reveal) {
-            (Self::Redacted(shown), Some(Reveal(()))) if is_json() => shown.restore_json(&answer),
-            (Self::Redacted(shown), Some(Reveal(()))) => shown.restore(&answer),
-            _ => {
-                let restored = false;
-                return Ok(Released {
-                    text: answer,
-                    restored,
-                });
-            }
+        let (Self::Redacted(shown), Some(Reveal(()))) = (self, reveal) else {
+            let restored = false;
+            return Ok(Released {
+                text: answer,
+                restored,
+            });
         };
+        let text = shown.restore_within(&answer, is_json, most);
+        let text = text.ok_or(Withheld::Long { most })?;
         let restored = text != answer;
         Ok(Released { text, restored })
     }
@@ -191,6 +203,37 @@ mod tests {
     use proptest::prelude::*;
 
     const TEXT: &str = "O paciente de CPF 529.982.247-25 recebeu alta.";
+    const MOST: usize = 1024 * 1024;
+
+    #[test]
+    fn an_answer_that_repeats_a_token_of_a_long_text_is_stopped_at_the_limit() {
+        let long = format!("Sra. A{} recebeu alta.", "b".repeat(100_000));
+        let input = GuestInput::prepare(long, None);
+        let token = input.shown().split(' ').find(|word| word.contains('⟦'));
+        let token = token.expect("is redacted").to_owned();
+        let kinds = [
+            (OutputKind::Text, token.repeat(50_000)),
+            (OutputKind::Json, format!("[\"{}\"]", token.repeat(50_000))),
+        ];
+        for (kind, answer) in kinds {
+            let released = input.release(answer, (kind, MOST), Some(Reveal::for_test()));
+            assert_eq!(released, Err(Withheld::Long { most: MOST }));
+        }
+    }
+
+    #[test]
+    fn an_identifier_in_escapes_of_json_is_one_and_so_is_a_token() {
+        let input = GuestInput::prepare(TEXT.to_owned(), None);
+        let release = |answer: &str| {
+            let reveal = Some(Reveal::for_test());
+            input.release(answer.to_owned(), (OutputKind::Json, MOST), reveal)
+        };
+        let leak = release(r#"{"to":"ana\u0040usp.br"}"#);
+        assert_eq!(leak, Err(Withheld::Leak(Category::Email)));
+        let told = release(r#"{"cpf":"\u27e6CPF-1\u27e7","a":"\"\u0022\ud83d\ude00\n"}"#).unwrap();
+        assert_eq!(told.text, r#"{"cpf":"529.982.247-25","a":"\"\u0022😀\n"}"#);
+        assert!(told.restored);
+    }
 
     #[test]
     fn without_the_grant_the_text_is_redacted() {
@@ -213,7 +256,7 @@ mod tests {
 
     fn released(text: &str, answer: &str, reveal: Option<Reveal>) -> Result<Released, Withheld> {
         let input = GuestInput::prepare(text.to_owned(), None);
-        input.release(answer.to_owned(), OutputKind::Text, reveal)
+        input.release(answer.to_owned(), (OutputKind::Text, MOST), reveal)
     }
 
     #[test]
@@ -233,7 +276,7 @@ mod tests {
         let text = "Sra. Ana \"Nina\" Souza, prontuário 12345";
         let shown = GuestInput::prepare(text.to_owned(), None);
         let answer = serde_json::json!({ "text": shown.shown() }).to_string();
-        let released = shown.release(answer, OutputKind::Json, Some(Reveal::for_test()));
+        let released = shown.release(answer, (OutputKind::Json, MOST), Some(Reveal::for_test()));
         let document: serde_json::Value = serde_json::from_str(&released.unwrap().text).unwrap();
         assert_eq!(document["text"], text);
     }
@@ -259,7 +302,8 @@ mod tests {
     fn what_a_plugin_with_the_grant_was_shown_may_leave_in_any_spelling_and_nothing_else() {
         let raw = RawAllowed::of(&BTreeSet::from([Capability::PhiRaw]));
         let input = GuestInput::prepare(TEXT.to_owned(), raw);
-        let release = |answer: &str| input.release(answer.to_owned(), OutputKind::Text, None);
+        let release =
+            |answer: &str| input.release(answer.to_owned(), (OutputKind::Text, MOST), None);
         assert_eq!(release(TEXT).unwrap().text, TEXT);
         assert!(release("CPF 52998224725").is_ok());
         let other = release("CPF 111.444.777-35");
@@ -269,8 +313,9 @@ mod tests {
     #[test]
     fn a_number_that_was_shown_may_be_labelled_and_only_so_many_are_looked_for() {
         let input = |text: &str| GuestInput::prepare(text.to_owned(), None);
-        let release =
-            |text: &str, answer: String| input(text).release(answer, OutputKind::Text, None);
+        let release = |text: &str, answer: String| {
+            input(text).release(answer, (OutputKind::Text, MOST), None)
+        };
         let labelled = |number: usize| format!("prontuário {number}. ");
         assert!(phi::detect("quarto 7001234").is_empty());
         assert!(release("quarto 7001234", labelled(7_001_234)).is_ok());
@@ -283,7 +328,8 @@ mod tests {
     #[test]
     fn an_answer_that_should_be_json_and_is_not_does_not_leave() {
         let input = GuestInput::prepare(TEXT.to_owned(), None);
-        let release = |answer: &str| input.release(answer.to_owned(), OutputKind::Json, None);
+        let release =
+            |answer: &str| input.release(answer.to_owned(), (OutputKind::Json, MOST), None);
         for answer in ["", "{", "ok", "{} {}", "'a'"] {
             assert_eq!(release(answer), Err(Withheld::NotJson), "{answer}");
         }
@@ -315,15 +361,15 @@ mod tests {
             let input = GuestInput::prepare(text.clone(), None);
             for reveal in [None, Some(Reveal::for_test())] {
                 for kind in [OutputKind::Text, OutputKind::Json] {
-                    let _ = input.release(answer.clone(), kind, reveal);
+                    let _ = input.release(answer.clone(), (kind, MOST), reveal);
                 }
             }
             let echoed = input.shown().to_owned();
-            let kept = input.release(echoed.clone(), OutputKind::Text, None).unwrap();
+            let kept = input.release(echoed.clone(), (OutputKind::Text, MOST), None).unwrap();
             prop_assert_eq!(&kept.text, &echoed);
             // A text that is JSON by itself is restored as JSON.
             if serde_json::from_str::<IgnoredAny>(&echoed).is_err() {
-                let back = input.release(echoed, OutputKind::Text, Some(Reveal::for_test()));
+                let back = input.release(echoed, (OutputKind::Text, MOST), Some(Reveal::for_test()));
                 prop_assert_eq!(back.unwrap().text, text);
             }
         }

@@ -33,6 +33,13 @@ pub fn read_manifest(text: &str) -> Result<Manifest, ManifestError> {
         let most = MANIFEST_MAX_BYTES;
         return Err(ManifestError::TooLong { most });
     }
+    // Each may hold a key of many parts, so that a few bytes would nest thousands deep.
+    if text.matches('{').nth(1).is_some() {
+        return Err(ManifestError::Notation {
+            reason: "it has more than one table between braces: write `[limits]` instead"
+                .to_owned(),
+        });
+    }
     let tree: Value = toml::from_str(text).map_err(|error| ManifestError::Notation {
         reason: one_line(error.message()),
     })?;
@@ -79,6 +86,23 @@ mod tests {
         ));
         let deep = format!("name = {}", "[".repeat(8_000));
         assert!(read_manifest(&deep).is_err());
+    }
+
+    #[test]
+    fn a_manifest_that_nests_deep_needs_no_deep_stack() {
+        let key = vec!["a"; 79].join(".");
+        let nested = format!("{key}={{").repeat(78) + "a=1" + &"}".repeat(78);
+        assert!(nested.len() < MANIFEST_MAX_BYTES);
+        let once = format!("[{key}]\n{key}={{{key}=1}}\n");
+        // As much as a thread has that checks a module.
+        let read = move || {
+            [
+                read_manifest(&nested).is_err(),
+                read_manifest(&once).is_err(),
+            ]
+        };
+        let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+        assert_eq!(thread.spawn(read).unwrap().join().unwrap(), [true, true]);
     }
 
     proptest::proptest! {

@@ -27,6 +27,7 @@ mod compiler;
 mod counts;
 mod engine;
 mod error;
+mod escapes;
 mod executor;
 mod foundry;
 mod guard;

@@ -75,7 +75,20 @@ impl Redacted {
     /// `output` is plain text: in the serialised form of a document, [`Redacted::restore_json`].
     #[must_use]
     pub fn restore(&self, output: &str) -> String {
-        self.restored(output, str::to_owned)
+        self.restored(output, usize::MAX, str::to_owned)
+            .unwrap_or_default()
+    }
+
+    /// As [`Redacted::restore`], or as [`Redacted::restore_json`] where `is_json`, unless more than
+    /// `most` bytes would come of it: one token may stand for a long text, and an answer may repeat
+    /// it.
+    #[must_use]
+    pub fn restore_within(&self, output: &str, is_json: bool, most: usize) -> Option<String> {
+        if is_json {
+            self.restored(output, most, quoted)
+        } else {
+            self.restored(output, most, str::to_owned)
+        }
     }
 
     /// As [`Redacted::restore`], in the serialised form of a JSON document: what comes of it is
@@ -89,17 +102,17 @@ impl Redacted {
     /// ```
     #[must_use]
     pub fn restore_json(&self, output: &str) -> String {
-        self.restored(output, |original| {
-            // Tokens stand inside strings, which have their quotes already.
-            let quoted = serde_json::Value::from(original).to_string();
-            let inner = quoted
-                .strip_prefix('"')
-                .and_then(|rest| rest.strip_suffix('"'));
-            inner.unwrap_or_default().to_owned()
-        })
+        self.restored(output, usize::MAX, quoted)
+            .unwrap_or_default()
     }
 
-    fn restored(&self, output: &str, written: impl Fn(&str) -> String) -> String {
+    /// Nothing when more than `most` bytes come of it.
+    fn restored(
+        &self,
+        output: &str,
+        most: usize,
+        written: impl Fn(&str) -> String,
+    ) -> Option<String> {
         let mut restored = String::with_capacity(output.len());
         let mut rest = output;
         while let Some(open) = rest.find('⟦') {
@@ -109,6 +122,9 @@ impl Redacted {
             match token.and_then(|token| self.originals.get(token).map(|text| (token, text))) {
                 Some((token, original)) => {
                     restored.push_str(&written(original));
+                    if restored.len() > most {
+                        return None;
+                    }
                     rest = from_token.get(token.len()..).unwrap_or_default();
                 }
                 None => {
@@ -118,8 +134,17 @@ impl Redacted {
             }
         }
         restored.push_str(rest);
-        restored
+        (restored.len() <= most).then_some(restored)
     }
+}
+
+/// An original as it is written in a string of JSON, which has its quotes already.
+fn quoted(original: &str) -> String {
+    let quoted = serde_json::Value::from(original).to_string();
+    let inner = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or_default().to_owned()
 }
 
 impl fmt::Debug for Redacted {

@@ -39,8 +39,14 @@ pub(super) fn keygen(order: &Keygen, out: &mut impl Write) -> Result<(), CliErro
         .open(path)
         .map_err(wrong)?;
     let text = secret.to_text();
-    file.write_all(text.as_bytes()).map_err(wrong)?;
-    file.sync_all().map_err(wrong)?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Half a key is nobody's, and would stand in the way of the next try.
+        drop(std::fs::remove_file(path));
+        return Err(wrong(error));
+    }
     writeln!(out, "{}", secret.public())?;
     Ok(())
 }
